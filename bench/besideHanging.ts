@@ -6,11 +6,11 @@ import type { Installation } from './instruments/installation.ts';
 /** A consumer, with a target of its own, whose endpoint hangs. */
 export interface HangingConsumer {
   number: number;
-  /** How many entries its endpoint takes before it hangs. */
+  /** How many requests its endpoint answers before it hangs. */
   answered: number;
   sync: string;
   start: 'beginning' | 'end';
-  /** Of its target, where that differs from the defaults. */
+  /** Settings of its target that differ from the defaults. */
   target?: { timeout_ms: number; max_in_flight: number };
 }
 
@@ -34,7 +34,7 @@ export async function createHanging(
   });
 }
 
-/** How the latency of the healthy beside those that hang compares to theirs alone. */
+/** How the latency of the healthy consumers beside hanging ones compares with their latency alone. */
 export function toAlone(
   name: string,
   { latency }: { latency: Percentiles },

@@ -21,8 +21,8 @@ const SCROLL_TO = 1_000;
 const SCROLL_MS = 60_000;
 
 /**
- * Measures the console with 10,000 consumers and a million attempts in the database: each of its reads over the API
- * by itself, and each page in a browser.
+ * Measures the console with 10,000 consumers and a million attempts in the database: each request that it makes
+ * to the API by itself, and each page in a browser.
  */
 export async function consolePages(installation: Installation): Promise<Figure[]> {
   const { id } = await installation.consumer({ name: 'The busy one' });
@@ -182,7 +182,7 @@ async function visit(
   return { answers, shown, slowest: slowest.what.slice(0, 120) };
 }
 
-/** Scrolls through the list of consumers; measures how many rows it draws at most and how long a frame takes. */
+/** Scrolls through the list of consumers; measures how many rows are drawn at most and how long a frame takes. */
 async function scroll(page: Page, url: string): Promise<Figure[]> {
   await openPage(page, url);
   await page.evaluate(FRAMES);

@@ -10,7 +10,7 @@ import type { Installation } from './instruments/installation.ts';
 import { holdsWithin } from './instruments/poll.ts';
 
 const CREATE_AT_ONCE = 16;
-/** One of so many consumers gets an entry as soon as its creation is answered. */
+/** One in so many consumers gets an entry as soon as its creation is answered. */
 const SAMPLED = 10;
 const ARRIVED_MS = 60_000;
 const STARTED_MS = 600_000;

@@ -9,18 +9,18 @@ import type { Installation } from './instruments/installation.ts';
 export interface DrainOptions {
   /** How many entries wait, and how many requests the bare loop makes. */
   entries: number;
-  /** How many runs each of the two has; they take turns. */
+  /** How many runs of each are made, alternating. */
   runs: number;
 }
 
 const SYNCS = 1_000;
 const RECORDS = 10_000;
 const IN_FLIGHT = 64;
-/** With so much data and its envelope, an entry's body has about 0.8 KB. */
+/** With this much data and the fields around it, an entry's body has about 0.8 KB. */
 const DATA_BYTES = 500;
 const TIMEOUT_MS = 300_000;
 
-/** Measures a consumer that catches up with what waits for it, in turns with a bare loop of signed requests. */
+/** Measures a consumer that catches up with a backlog, alternating with a bare loop of signed requests. */
 export async function drain(installation: Installation, options: DrainOptions): Promise<Figure[]> {
   const { entries, runs } = options;
   await fill(installation.sql, {
@@ -107,7 +107,7 @@ export async function catchUp(
   };
 }
 
-/** A note with the runs of which a figure is the median. */
+/** A note with the single runs of which a figure is the median. */
 export function eachRun(values: readonly number[]): string {
   return `runs ${values.map((value) => Math.round(value).toLocaleString('en-US')).join(', ')}`;
 }

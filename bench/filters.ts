@@ -9,7 +9,7 @@ const SYNCS = 5_000;
 const SPARSE = 1_000;
 const TIMEOUT_MS = 60_000;
 
-/** Measures a filter of 5,000 syncs, in turns with a filter that lets everything through, over the same entries. */
+/** Measures a filter of 5,000 syncs, alternating with a filter that passes everything, over the same entries. */
 export async function filters(
   installation: Installation,
   { entries, runs }: { entries: number; runs: number },
@@ -23,7 +23,7 @@ export async function filters(
   const everything: number[] = [];
   const many: number[] = [];
   const syncs = Array.from({ length: SYNCS }, (_, index) => `sync-${index}`);
-  await measure({ syncs: ['*'] }); // warm
+  await measure({ syncs: ['*'] }); // warms up
   for (let run = 0; run <= runs; run += 1) {
     // One run more than asked for, because the two are close.
     everything.push(await measure({ syncs: ['*'] }));

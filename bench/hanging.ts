@@ -9,16 +9,16 @@ export interface Hanging {
   least: number;
 }
 
-/** Paths `/_hang/<count>/<name>`, of which each answers so many requests and none after them. */
+/** Paths `/_hang/<count>/<name>`: each answers the first `count` requests and none after them. */
 export interface HangingPaths {
   /** Handles a request. */
   take(request: IncomingMessage, response: ServerResponse): void;
-  /** Starts counting anew; open requests stay open. */
+  /** Starts counting again; open requests stay open. */
   reset(): void;
   read(): Hanging;
 }
 
-/** Creates the paths. What they do not answer stays open until the sender gives up. */
+/** Creates the paths. Requests that they do not answer stay open until the sender gives up. */
 export function createHangingPaths(): HangingPaths {
   const taken = new Map<string, number>();
   let open = 0;

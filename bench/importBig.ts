@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { startStack } from '../src/embedded/stack.ts';
 import { runImport, writeImportFile, type ImportRun } from '../test/support/importFile.ts';
 /**
- * `node bench/importBig.ts [lines]`: imports a file into a fresh stack, with a CLI that is killed half
- * way and resumed. Prints seconds and the peak memory of the CLI and of the API for both runs.
+ * `node bench/importBig.ts [lines]`: imports a file into a fresh stack, with a CLI that is killed halfway and
+ * resumed. Prints seconds and the peak memory of the CLI and of the API for both runs.
  */
 const lines = Number(process.argv[2] ?? 1_000_000);
 const dataDir = await mkdtemp(join(tmpdir(), 'millrace-import-'));

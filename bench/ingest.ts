@@ -11,9 +11,12 @@ import { rowOf } from './instruments/rows.ts';
 
 const ROWS_A_STATEMENT = 5_000;
 
-/** Measures NDJSON imports beside plain `insert … select from unnest` of the same rows into the same Postgres. */
+/**
+ * Measures NDJSON imports, and for comparison plain `insert … select from unnest` of the same rows into the
+ * same Postgres.
+ */
 export async function ingest(installation: Installation, rows: number): Promise<Figure[]> {
-  await plainInsert(installation.sql, Math.min(rows, 2 * ROWS_A_STATEMENT)); // warm
+  await plainInsert(installation.sql, Math.min(rows, 2 * ROWS_A_STATEMENT)); // warms up
   const plain = await plainInsert(installation.sql, rows);
   const events = await importRows(installation, 'events', rows);
   const records = await importRows(installation, 'records', rows);
@@ -43,7 +46,7 @@ async function importRows(
   return (await runChild<{ perSecond: number }>(file, settings)).perSecond;
 }
 
-/** The rows a second that Postgres takes by itself, one statement and commit at a time. */
+/** The rows a second that Postgres inserts by itself, one statement and commit at a time. */
 async function plainInsert(sql: Client, rows: number): Promise<number> {
   await sql.query(
     'create table bench_rows (like events including defaults, primary key (position))',

@@ -1,5 +1,5 @@
-// `node bench/lanesAlone.ts`: lanes of visits with a leader and Postgres, without Temporal and the API, so that
-// a change of their code is measured within three minutes.
+// `node bench/lanesAlone.ts`: measures lanes of visits with a leader and Postgres, but without Temporal and the
+// API, so that a change of their code can be measured within three minutes.
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -47,7 +47,7 @@ const IDLE_MS = 5_000;
 const SPREAD_S = 20;
 const STEP_MS = 5;
 const GIVE_UP_MS = 180_000;
-/** A step through all consumers, in no order that anything depends on. */
+/** The step by which all consumers are passed through, in an order that nothing depends on. */
 const STRIDE = 7_919;
 const PAD = 'x'.repeat(100);
 const ORIGIN = { allowCidrs: ['127.0.0.0/8', '::1/128'] };
@@ -182,7 +182,7 @@ async function latencies(): Promise<Figure[]> {
   ];
 }
 
-/** One entry for each consumer at once; throws when one is missing or comes twice. */
+/** One entry for each consumer at the same time; throws when an entry is missing or arrives twice. */
 async function storm(name: string): Promise<void> {
   await endpoint.reset({ latency: true, ids: true });
   const send = async (): Promise<void> => {
@@ -195,7 +195,7 @@ async function storm(name: string): Promise<void> {
   await measured(`${name} (${MANY} entries)`, MANY / 1_000, send, latencies);
 }
 
-/** Entries at a steady rate, over all consumers in turn. */
+/** Entries at a steady rate, for one consumer after another. */
 async function spread(rate: number): Promise<void> {
   await endpoint.reset({ latency: true });
   const total = rate * SPREAD_S;
@@ -216,7 +216,7 @@ async function spread(rate: number): Promise<void> {
   await measured(`spread, ${rate} a second`, total / 1_000, send, latencies);
 }
 
-/** More entries for each consumer at once than a quiet sender takes, so that each gets the engine of a drain. */
+/** More entries at once for each consumer than a quiet sender sends, so that each gets the engine of a drain. */
 async function backlog(each: number): Promise<void> {
   await endpoint.reset({ ids: true });
   const total = MANY * each;

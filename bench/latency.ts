@@ -9,7 +9,10 @@ const GOALS = [
 const SETTLE_MS = 30_000;
 const LOAD = { connections: 64, prefix: 'latency', syncs: 100, records: 10_000, dataBytes: 500 };
 
-/** Measures single-entry appends on a fixed schedule that waits for nothing, to a consumer that is awake. */
+/**
+ * Measures the time from a single append to its receipt by an active consumer. Appends follow a fixed schedule
+ * and do not wait for answers.
+ */
 export async function latency(installation: Installation, seconds: number): Promise<Figure[]> {
   const consumer = await installation.consumer({ start: 'end' });
   const figures: Figure[] = [];

@@ -12,8 +12,9 @@ const SECONDS = 20;
 const ARRIVE_MS = 60_000;
 
 /**
- * Measures what the least program takes that stores each entry, notifies, reads, signs and posts it: no auth, no
- * filter, no order, no retries, one consumer. It is what a steady trickle costs on this machine in any case.
+ * Measures what the smallest program takes that stores each entry, notifies, reads, signs and posts it: no
+ * auth, no filter, no order, no retries, one consumer. This is what a steady trickle costs on this machine in
+ * any case.
  */
 export async function least(installation: Installation, rates: number[]): Promise<Figure[]> {
   const { sql } = installation;

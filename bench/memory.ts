@@ -9,7 +9,7 @@ import { peakRss } from './instruments/rss.ts';
 import { produce } from './push.ts';
 
 const HEAP_MB = 512;
-/** A small heap, and consumers that stay awake between two entries. */
+/** A small heap, and a long time until consumers become idle, so that they stay active between two entries. */
 export const MEMORY_VARIABLES = {
   NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
   MILLRACE_IDLE_AFTER: '1h',
@@ -17,12 +17,12 @@ export const MEMORY_VARIABLES = {
 /** How many consumers there are of each kind. */
 const HEALTHY = 250;
 const HANGING = 250;
-/** How many entries wait for each of those that hang. */
+/** How many entries wait for each consumer whose endpoint hangs. */
 const WAITING = 400;
 const ENTRY_BYTES = 100_000;
-/** Every other of those that hang has taken so many entries before; the rest take none at all. */
+/** Every other endpoint answers so many requests before it hangs; the rest answer none at all. */
 const ANSWERED = 10;
-/** All of them hang for the first time for 15 s, the default timeout; waking them takes some of it. */
+/** The endpoints hang for the first time for 15 s, the default timeout; starting all drains takes some of it. */
 const FIRST_SECONDS = 12;
 const SECONDS = 20;
 const SETTLE_MS = 300_000;
@@ -37,8 +37,8 @@ const LOAD = {
 };
 
 /**
- * Measures 250 healthy consumers of large entries beside 250 idle ones, then beside these when their
- * endpoints take requests and never answer, with a small heap of the worker.
+ * Measures 250 healthy consumers of large entries beside 250 idle ones, then while the endpoints of those 250
+ * accept requests and never answer, with a small heap of the worker.
  */
 export async function memory(installation: Installation): Promise<Figure[]> {
   const worker = installation.pids()['worker'];
@@ -84,7 +84,7 @@ function rssFigure(value: number, alone: number | null): Figure {
   return { name: 'memory of the worker at its peak', value, unit: 'MB', goal: { most: 900 }, note };
 }
 
-/** Creates all consumers, a few at a time, and waits until each is sent or, idle, watched. */
+/** Creates all consumers, a few at a time, and waits until each is sending or, if it is idle, watched. */
 async function create(installation: Installation): Promise<void> {
   const all = HEALTHY + HANGING;
   for (let from = 0; from < all; from += TOGETHER) {
@@ -114,7 +114,7 @@ function hanging(installation: Installation, number: number): Promise<void> {
   return createHanging(installation, { number, answered, sync: 'hanging', start: 'end' });
 }
 
-/** Has every healthy consumer get an entry, so that it is awake and its connection is open. */
+/** Sends an entry to every healthy consumer, so that it is active and its connection is open. */
 async function warm(installation: Installation): Promise<void> {
   await installation.endpoint.reset();
   const seconds = Math.ceil((2 * HEALTHY) / LOAD.rate);
@@ -124,7 +124,7 @@ async function warm(installation: Installation): Promise<void> {
 
 interface Measured {
   latency: Percentiles;
-  /** The time from append to answer, ms, which a stall of Postgres or of the machine affects as well. */
+  /** The time from append to answer, ms, which shows a stall of Postgres or of the machine as well. */
   answer: Percentiles;
   perSecond: number;
   hanging: Hanging;

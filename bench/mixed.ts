@@ -9,7 +9,7 @@ import type { Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { produce } from './push.ts';
 
-/** How much is mixed, and for how long. */
+/** How many consumers there are, and how long the bench takes. */
 export interface MixedOptions {
   /** How many quiet consumers there are, each with a target of its own. */
   consumers: number;
@@ -31,12 +31,12 @@ const BACK_MS = 120_000;
 const STARTED_MS = 900_000;
 const ARRIVE_MS = 300_000;
 const EXTRA_MS = 5_000;
-/** A step through all consumers, in no order that anything depends on. */
+/** The step by which all consumers are passed through, in an order that nothing depends on. */
 const STRIDE = 7_919;
 
 /**
- * Quiet, busy and failing consumers together, while they are edited, paused and resumed, and while each worker is
- * replaced every ten minutes: nothing may be missing or out of order.
+ * Quiet, busy and failing consumers together, while they are edited, paused and resumed, and while each worker
+ * is replaced every ten minutes: no entry may be missing or out of order.
  */
 export async function mixed(installation: Installation, options: MixedOptions): Promise<Figure[]> {
   const quiet = await createAll(installation, options.consumers);
@@ -106,7 +106,7 @@ async function createAll(installation: Installation, count: number): Promise<Con
   return quiet;
 }
 
-/** Appends for all kinds of consumers; returns how many entries have to arrive. */
+/** Appends for consumers of all kinds; returns how many entries have to arrive. */
 async function feed(
   installation: Installation,
   { consumers, minutes }: MixedOptions,
@@ -133,7 +133,7 @@ async function feed(
 }
 
 interface Work {
-  /** When to end, monotonic ms. */
+  /** When to end, in ms of the monotonic clock. */
   over: number;
   counts: { edits: number; unavailable: number; pauses: number; deploys: number };
 }
@@ -143,7 +143,7 @@ async function edit(
   installation: Installation,
   { quiet, over, counts }: Work & { quiet: Consumer[] },
 ): Promise<void> {
-  /** Repeats a command for which Temporal or the workers had no time, as its answer says that one may. */
+  /** Repeats a command that was answered 503, because its answer says that it may be repeated. */
   async function again(method: string, path: string, body?: unknown): Promise<void> {
     for (;;) {
       try {
@@ -175,7 +175,7 @@ async function edit(
   }
 }
 
-/** Ends each worker as a deploy does, one after another; something starts another one in its place. */
+/** Ends each worker as a deployment does, one after another; the installation starts another one in its place. */
 async function deploy(installation: Installation, { over, counts }: Work): Promise<void> {
   for (let pause = FIRST_DEPLOY_MS; ; pause = DEPLOY_EACH_MS) {
     await wait(Math.max(0, Math.min(pause, over - performance.now())));

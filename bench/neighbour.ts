@@ -14,9 +14,9 @@ const IN_FLIGHT = 64;
 /** How many entries wait for each of them. */
 const WAITING = 3_000;
 const TIMEOUT_MS = 15_000;
-/** Enough answers for a sender's slow start to reach its maximum of requests in flight before they hang. */
+/** Enough answers for a sender to reach its maximum of requests in flight before the endpoint hangs. */
 const ANSWERED = 100;
-/** How long all of them hang for the first time: the timeout without the time that starting them takes. */
+/** How long all of them hang for the first time: the timeout, less the time that starting them takes. */
 const FIRST_SECONDS = 12;
 const SECONDS = 15;
 const SETTLE_MS = 30_000;
@@ -30,7 +30,7 @@ const LOAD = {
   dataBytes: 500,
 };
 
-/** Measures a healthy consumer alone, then beside 20 whose endpoints take requests and never answer. */
+/** Measures a healthy consumer alone, then beside 20 whose endpoints accept requests and never answer. */
 export async function neighbour(installation: Installation): Promise<Figure[]> {
   await fill(installation.sql, {
     count: HANGING * WAITING,
@@ -78,9 +78,9 @@ function hang(installation: Installation, number: number): Promise<void> {
 
 interface Measured {
   latency: Percentiles;
-  /** The time from append to answer, ms, which a stall of Postgres or of the machine affects as well. */
+  /** The time from append to answer, ms, which shows a stall of Postgres or of the machine as well. */
   answer: Percentiles;
-  /** The longest fdatasync meanwhile, ms, as a disk that stalls holds up every append. */
+  /** The longest fdatasync during the measurement, ms, because a disk that stalls holds up every append. */
   diskMs: number;
   late: Percentiles;
   hanging: Hanging;

@@ -17,8 +17,8 @@ const RANGES = ['1h', '6h', '24h', '7d'] as const;
 const NOT_KEPT: KeptMs = { '1h': 0, '6h': 0, '24h': 0, '7d': 0, troubles: 0 };
 
 /**
- * Measures what the console's overview reads, with 10,000 consumers and a million attempts of the last
- * six hours, each answer made anew; the API uses one again for some seconds.
+ * Measures what the console's overview reads, with 10,000 consumers and a million attempts of the last six
+ * hours. No answer is reused here, while the API reuses each for some seconds.
  */
 export async function overview(installation: Installation): Promise<Figure[]> {
   const { id } = await installation.consumer({ name: 'The busy one' });

@@ -11,12 +11,12 @@ const EVERY = 30;
 const POISONED = (RECORDS - 1_000) / EVERY;
 const TIMEOUT_MS = 60_000;
 
-/** Measures a backlog of which the endpoint refuses 300 entries for ever, in turns with one without such entries. */
+/** Measures a backlog of which the endpoint always refuses 300 entries, alternating with one without such entries. */
 export async function poison(
   installation: Installation,
   { runs }: { runs: number },
 ): Promise<Figure[]> {
-  // Both backlogs are in the same stream, in which their entries take turns: odd n, even n.
+  // Both backlogs are in the same stream, in which their entries alternate: odd n, even n.
   await fill(installation.sql, {
     count: 2 * RECORDS,
     dataBytes: 500,
@@ -27,7 +27,7 @@ export async function poison(
   });
   const clean: Delivered[] = [];
   const poisoned: Delivered[] = [];
-  await deliver(installation, 'clean', 0); // warm
+  await deliver(installation, 'clean', 0); // warms up
   for (let run = 0; run < runs; run += 1) {
     clean.push(await deliver(installation, 'clean', 0));
     poisoned.push(await deliver(installation, 'poison', POISONED));

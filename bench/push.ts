@@ -18,7 +18,10 @@ export function produce(
   return runChild<Produced>(PRODUCE, { url, apiKey, ...settings });
 }
 
-/** Measures single-entry appends from 64 connections, as fast as answers come, while a consumer delivers them. */
+/**
+ * Measures appends of single entries over 64 connections, each sent as soon as the one before is answered,
+ * while a consumer delivers them.
+ */
 export async function push(installation: Installation, seconds: number): Promise<Figure[]> {
   const load = { ...ENTRIES, rate: null, connections: 64, prefix: 'push' };
   const consumer = await installation.consumer({ start: 'end' });
@@ -50,7 +53,7 @@ export async function push(installation: Installation, seconds: number): Promise
   ];
 }
 
-/** Warms up without measuring: afterwards code is compiled, connections are open and the consumer is awake. */
+/** Warms up without measuring: afterwards code is compiled, connections are open and the consumer is active. */
 export async function warm(
   installation: Installation,
   load: Omit<ProduceSettings, 'url' | 'apiKey' | 'seconds'>,

@@ -30,21 +30,21 @@ const CREATE_AT_ONCE = 32;
 const WATCHED_MS = 600_000;
 /** Within this time the workflows of all consumers have to be started. */
 const STARTED_MS = 180_000;
-/** After this time a storm, or the wait for quiet, is given up. */
+/** After this time waiting for the entries, or for all consumers to be quiet, is given up. */
 const GIVE_UP_MS = 180_000;
 const LOOK_MS = 250;
-/** What creating leaves behind (checkpoints, vacuum) is over after this time. */
+/** The work that creating leaves behind (checkpoints, vacuum) is done after this time. */
 const SETTLED_MS = 30_000;
 const IDLE_MS = 30_000;
 const SPREAD_SECONDS = 20;
-/** An entry that was sent twice would follow within this time. */
+/** An entry that was sent twice would arrive again within this time. */
 const EXTRA_MS = 2_000;
 
-/** A consumer that wants nothing: the leader watches it, or a lane visits it. */
+/** A consumer that wants no entry: the leader watches it, or a lane visits it. */
 const QUIET =
   '(idle and indexed_epoch is not null and wanted is null and holder is null) or (visited and head is null)';
 
-/** The goals of a spread depend on how much there is of it. */
+/** The goals for entries at a steady rate depend on the rate and on the number of consumers. */
 const SPREAD_GOALS = [
   { rate: 200, consumers: 2_000, p50: 8, p99: 40 },
   { rate: 500, consumers: 10_000, p50: 10, p99: 60 },
@@ -57,9 +57,9 @@ const CREATED_PER_SECOND = 10_000 / 30;
 const IDLE_CORES = 0.05;
 
 /**
- * Measures many consumers of which each gets little: creating them, nothing at all, an entry for each
- * of them at once, and a steady rate over all of them. Consumers that do not get quiet again after a
- * storm end it early, as what follows would measure what is left of that storm.
+ * Measures many consumers of which each gets few entries: creating them, doing nothing, an entry for each of
+ * them at the same time (a storm), and a steady rate over all of them. If consumers do not become quiet again
+ * after a storm, the bench ends early, because the rest would measure the remains of that storm.
  */
 export async function quiet(installation: Installation, options: QuietOptions): Promise<Figure[]> {
   const figures = [await bareLoop(installation)];
@@ -152,7 +152,10 @@ async function idle(installation: Installation): Promise<Figure[]> {
   );
 }
 
-/** Appends one entry for each consumer at once, and waits until each consumer has its own and is quiet again. */
+/**
+ * Appends one entry for each consumer at once, and waits until all have arrived and all consumers are quiet
+ * again.
+ */
 async function storm(
   installation: Installation,
   options: QuietOptions,
@@ -210,7 +213,7 @@ async function storm(
   };
 }
 
-/** Appends on a schedule that waits for nothing, for one consumer after another. */
+/** Appends for one consumer after another, on a schedule that does not wait for answers. */
 async function spread(
   installation: Installation,
   { consumers, rate }: { consumers: number; rate: number },
@@ -251,7 +254,7 @@ async function spread(
   ]);
 }
 
-/** A figure when not all of it arrived within the time. */
+/** The figure that says so if not everything arrived in time. */
 function arrival({ total }: Received, appended: number): Figure[] {
   if (total >= appended) return [];
   return [
@@ -271,7 +274,10 @@ function faults({ total, distinct }: Received, appended: number): Figure[] {
   ];
 }
 
-/** Waits until no consumer wants anything and the worker and Temporal are calm, for as long as that may take. */
+/**
+ * Waits until no consumer wants an entry and the worker and Temporal have nothing left to do, however long that
+ * takes within the limit.
+ */
 async function becomeQuiet(
   installation: Installation,
   options: Pick<QuietOptions, 'consumers'>,

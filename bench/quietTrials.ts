@@ -11,14 +11,14 @@ import { named, tableOf, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { produce } from './push.ts';
 
-/** What there is already: consumers, each of one sync, and their syncs. */
+/** What exists already: the consumers, each of one sync, and their syncs. */
 export interface Quiet {
   syncs: string[];
   prefix: string;
 }
 
 const BUSY = 20;
-/** The sync of the consumer that gets thousands a second. */
+/** The sync of the consumer that gets thousands of entries a second. */
 const APART = 'apart';
 const REFUSED_MS = 20_000;
 const BACK_S = 60;
@@ -33,10 +33,10 @@ const DEAD_S = 600;
 const DEAD_URL = 'http://127.0.0.1:9';
 const STARTED_MS = 600_000;
 const AT_ONCE = 32;
-/** A worker is killed when it has sent this part of a storm. */
+/** A worker is killed once it has sent this share of a storm. */
 const KILLED_AFTER = 0.3;
 
-/** Measures what can go wrong around many quiet consumers, one trial after another, and says each as it ends. */
+/** Measures what can go wrong around many quiet consumers, one trial after another, and prints each as it ends. */
 export async function quietTrials(installation: Installation, quiet: Quiet): Promise<Figure[]> {
   await createBusy(installation);
   const all: Figure[] = [];
@@ -72,7 +72,7 @@ async function calm(installation: Installation): Promise<void> {
   await installation.until('Temporal is calm', () => isCalm(installation), STARTED_MS);
 }
 
-/** One consumer gets thousands a second while quiet ones get some. */
+/** One consumer gets thousands of entries a second while quiet ones get some. */
 async function beside(installation: Installation, { prefix, syncs }: Quiet): Promise<Figure[]> {
   await installation.endpoint.reset({ latency: true, ids: true });
   const load = { ...FEED, seconds: NEIGHBOUR_S };
@@ -104,7 +104,7 @@ async function beside(installation: Installation, { prefix, syncs }: Quiet): Pro
   ];
 }
 
-/** Appends in batches for one sync, at the rate, as fast as the API takes them. */
+/** Appends in batches for one sync, at a fixed rate, or more slowly if the API accepts no more. */
 async function flood(installation: Installation): Promise<{ apart: number; appended: number }> {
   const batch = NEIGHBOUR_RATE / 20;
   const from = performance.now();
@@ -126,7 +126,7 @@ async function flood(installation: Installation): Promise<{ apart: number; appen
   return { apart: (await installation.endpoint.received()).apart, appended };
 }
 
-/** Every endpoint refuses for a while, in which each consumer gets something to send. */
+/** Every endpoint refuses connections for a while, during which each consumer gets an entry. */
 async function blip(installation: Installation, { syncs }: Quiet): Promise<Figure[]> {
   await calm(installation);
   const before = await installation.historyEvents();
@@ -169,7 +169,10 @@ async function blip(installation: Installation, { syncs }: Quiet): Promise<Figur
   ];
 }
 
-/** kill -9 of the worker that has sent most, in the middle of a storm. Where there is one worker, nothing is measured. */
+/**
+ * Kills the worker that has sent most with kill -9, in the middle of a storm. Where there is one worker,
+ * nothing is measured.
+ */
 async function kill(installation: Installation, { syncs }: Quiet): Promise<Figure[]> {
   const workers = Object.entries(installation.pids()).filter(([name]) => name.startsWith('worker'));
   if (workers.length < 2) return [];
@@ -201,7 +204,7 @@ async function kill(installation: Installation, { syncs }: Quiet): Promise<Figur
   ];
 }
 
-/** Many consumers of one host that refuses connections. */
+/** Many consumers whose targets are on one host that refuses connections. */
 async function deadHost(installation: Installation): Promise<Figure[]> {
   const target = await installation.api<Target>('POST', '/v1/targets', {
     name: 'dead',

@@ -89,7 +89,7 @@ async function main(): Promise<number> {
   stop.signal.addEventListener('abort', () => interrupted.reject(stop.signal.reason as Error));
   onInterrupt({
     first: () => stop.abort(),
-    again: () => undefined, // it is stopping what it has started already
+    again: () => undefined, // it is stopping the parts that have started already
   });
   const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
   process.stderr.write(
@@ -98,7 +98,7 @@ async function main(): Promise<number> {
   const figures: Record<string, Figure[]> = {};
   let settings: Record<string, string> = {};
   for (const name of names) {
-    // Each measurement gets an installation of its own, so that none measures what another has left.
+    // Each measurement gets an installation of its own, so that it does not measure remains of another one.
     const variables = {
       MILLRACE_VISIT_LANES: lanes,
       ...(name === 'memory' ? MEMORY_VARIABLES : {}),
@@ -128,7 +128,10 @@ async function main(): Promise<number> {
   return 0;
 }
 
-/** Measures how much of the machine other programs use meanwhile; if it is much, the figures mean little. */
+/**
+ * Measures how much of the machine other programs use during a measurement; if it is much, the figures mean
+ * little.
+ */
 function startOthers(): () => Figure[] {
   const from = performance.now();
   const before = readOthers();

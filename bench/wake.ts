@@ -12,7 +12,7 @@ import type { Installation } from './instruments/installation.ts';
 import { produce } from './push.ts';
 
 const CONSUMERS = 1_000;
-/** The consumers that each part wakes; they stay awake for a minute afterwards. */
+/** The consumers that each part wakes; they stay active for a minute afterwards. */
 const ALONE = { from: 0, count: 20 };
 const TOGETHER = { from: 20, count: 100 };
 const MANY = { from: 120, count: 500 };
@@ -23,7 +23,7 @@ const TIMEOUT_MS = 120_000;
 /** A repeated signal would come within this time. */
 const SETTLE_MS = 2_000;
 
-/** Measures a thousand idle consumers: what they cost, and how soon what matches them arrives. */
+/** Measures a thousand idle consumers: what they cost, and how soon a matching entry arrives. */
 export async function wakes(installation: Installation): Promise<Figure[]> {
   const before = await transactionsASecond(installation);
   const ids = await createIdle(installation);
@@ -84,7 +84,7 @@ async function idleCost(
   ];
 }
 
-/** Appends an entry for one consumer and, when it has arrived, for the next one. */
+/** Appends an entry for one consumer and, once it has arrived, for the next one. */
 async function oneByOne(installation: Installation): Promise<Figure[]> {
   const times: number[] = [];
   for (let index = 0; index < ALONE.count; index += 1) {
@@ -148,7 +148,10 @@ async function burst(
   return { name, value: seconds, unit: 's', note: `${(size / seconds).toFixed(0)} wakes/s` };
 }
 
-/** Gives 500 consumers one match each per 5 s for a minute, idle at first; then for 20 s while they are awake. */
+/**
+ * Gives 500 consumers one matching entry each every 5 s, for a minute in which they are idle at first, then for
+ * 20 s while they are active.
+ */
 async function steady(installation: Installation): Promise<Figure[]> {
   const idle = await matchEach(installation, 60);
   const awake = await matchEach(installation, 20);
@@ -196,7 +199,7 @@ function syncOf(number: number): string {
   return own >= 0 && own < MANY.count ? `many-${own}` : `idle-${number}`;
 }
 
-/** The commits a second in all sessions of Postgres, while Millrace has nothing to do. */
+/** The number of commits a second in all sessions of Postgres while Millrace has nothing to do. */
 async function transactionsASecond(installation: Installation): Promise<number> {
   const read = async (): Promise<number> => {
     const { rows } = await installation.sql.query<{ commits: string }>(

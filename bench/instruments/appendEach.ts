@@ -1,7 +1,7 @@
 import { clockMs } from './clock.ts';
 import type { Installation } from './installation.ts';
 
-/** Far below the 10 MiB that a request may have. */
+/** Far below the limit of 10 MiB for a request. */
 const ENTRIES_A_REQUEST = 5_000;
 const PAD = 'x'.repeat(100);
 

@@ -1,4 +1,4 @@
-// A process that measures a loop without Millrace: sign and POST, with a number of requests in flight.
+// A process that measures a loop without Millrace: it signs and posts, with a number of requests in flight.
 import { randomUUID } from 'node:crypto';
 
 import { Pool } from 'undici';
@@ -21,7 +21,7 @@ export interface BareResult {
   cpuSeconds: number;
 }
 
-/** Requests before the clock starts, so that nothing is measured cold. */
+/** Requests before the measurement begins, which warm up the process. */
 const WARM_UP = 5_000;
 
 const { url, requests, inFlight, bodyBytes } = settingsOf() as BareSettings;

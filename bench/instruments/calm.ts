@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Installation } from './installation.ts';
 
-/** CPU seconds in a second, above which something is still being done. */
+/** Above this number of CPU seconds in a second, work is still being done. */
 const CALM_CORES = 0.3;
 
 /** Whether Temporal and the workers have nothing left to do, by the CPU time that they use in a second. */

@@ -26,7 +26,7 @@ export function startChild<Result>(file: URL, settings: unknown): Running<Result
       reject(new Error(`${file.pathname} ended with ${signal ?? code} before it had reported`));
     });
   });
-  reported.catch(() => undefined); // the caller that awaits it gets the error
+  reported.catch(() => undefined); // the caller that awaits the result gets the error
   return { pid, reported, [Symbol.asyncDispose]: () => end(child) };
 }
 
@@ -36,12 +36,12 @@ export async function runChild<Result>(file: URL, settings: unknown): Promise<Re
   return await child.reported;
 }
 
-/** In the child: the settings with which it was started. */
+/** To be called in the child: returns the settings with which it was started. */
 export function settingsOf(): unknown {
   return JSON.parse(process.argv[2] ?? 'null');
 }
 
-/** In the child: reports the result; resolves when the parent has it. */
+/** To be called in the child: reports the result; resolves when the parent has it. */
 export async function report(result: unknown): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   if (process.send === undefined) throw new Error('this is started by bench/run.ts');

@@ -1,4 +1,4 @@
-/** Milliseconds of the machine's monotonic clock, which all processes of the bench read alike. */
+/** Milliseconds of the machine's monotonic clock, which is the same for all processes of the bench. */
 export function clockMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1_000 + nanoseconds / 1_000_000;

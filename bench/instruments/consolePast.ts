@@ -22,9 +22,9 @@ const HALF = 2;
 const SPAN = `interval '6 hours'`;
 
 /**
- * Inserts what happened in the last six hours: events, records and a million attempts, half of them of one
- * consumer, which also gets most of the dead letters, parked entries, alerts and changes. It uses plain SQL and the
- * table `crowd` of `spreadOverTargets`.
+ * Inserts the last six hours: events, records and a million attempts, half of them of one consumer, which also
+ * gets most of the dead letters, parked entries, alerts and changes. It uses plain SQL and the table `crowd` of
+ * `spreadOverTargets`.
  */
 export async function insertPast(sql: Client, busyId: string): Promise<void> {
   await fill(sql, {
@@ -42,11 +42,11 @@ export async function insertPast(sql: Client, busyId: string): Promise<void> {
 }
 
 /**
- * Inserts a week that is counted already, but for the last six hours: minutes of all consumers, and of the target
- * of the busy one, and hours in which every tenth consumer sent something.
+ * Inserts counts of a week, except for the last six hours: minutes of all consumers, and of the target of the
+ * busy one, and hours in which every tenth consumer sent something.
  */
 export async function insertWeek(sql: Client, busyId: string): Promise<void> {
-  await sql.query('begin'); // or the server counts in between, and goes on from there
+  await sql.query('begin'); // otherwise the server counts in between, and continues from there
   await sql.query(
     'truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges, target_minutes',
   );
@@ -74,12 +74,12 @@ const minutesAgo = (n: string): string =>
 const STEPS = 'array(select generate_series(20, 45)::smallint)';
 const COUNTS = 'array(select 30::float8 from generate_series(20, 45))';
 
-/** An expression for the owner of the i-th row: the busy consumer's for every second one. */
+/** An SQL expression for the owner of the i-th row: the busy consumer for every second row. */
 const OWNER = (i: string): string =>
   `case when ${i} % ${HALF} = 0 then $1::uuid
         else (select id from crowd where n = 1 + ${i} % (select count(*) from crowd)) end`;
 
-/** When the i-th of so many happened, spread over the six hours. */
+/** An SQL expression for the time of the i-th of so many rows, which are spread over the six hours. */
 const timeOf = (i: string, count: number): string =>
   `now() - ${SPAN} * (1 - ${i}::float8 / ${count})`;
 
@@ -122,7 +122,7 @@ const BATCHES = `
    group by b, at
    order by b`;
 
-/** The owner of put-aside rows: the busy consumer, but for every fiftieth row. */
+/** The owner of a parked entry or dead letter: the busy consumer, except for every fiftieth row. */
 const MOSTLY_BUSY = `case when e.position % 50 = 0 then (select id from crowd where n = 1 + e.position % 300)
                           else $1::uuid end`;
 
@@ -157,7 +157,10 @@ const CHANGES = `
          now() - i * interval '1 s'
     from generate_series(1, ${PAST.changes}) as i`;
 
-/** Of the busy consumer each minute, of a thousand others in the last three; the server notes some meanwhile. */
+/**
+ * Of the busy consumer a row each minute, and of a thousand others in the last three minutes; the server notes
+ * some meanwhile.
+ */
 const LAG = `
   insert into lag_samples (consumer_id, at, entries)
   select $1::uuid, date_trunc('minute', now()) - m * interval '1 min', 2000 from generate_series(1, 360) m

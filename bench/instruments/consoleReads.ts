@@ -5,14 +5,14 @@ import type { Figure } from './figures.ts';
 import type { Installation } from './installation.ts';
 import type { Scene } from './scene.ts';
 
-/** How fast a page, and each read behind it, is to be answered, ms. */
+/** The goal for a page and for each request that it makes, ms. */
 export const ANSWER_MS = 300;
 const READS = 20;
 
-/** A read of the API: what it is called here, its path, and what it posts if it does not get. */
+/** A request to the API: its name here, its path, and the body if it is a POST. */
 type Read = [name: string, path: string, body?: object];
 
-/** The ranges of charts, as the console asks for them: since when, and in steps of how many seconds. */
+/** The ranges of charts as the console requests them: the name of the range, and the step in seconds. */
 const RANGES = { '1h': 60, '6h': 120, '24h': 300, '7d': 1_800 };
 
 const consumersOf = ({ shared }: Scene): Read[] => [
@@ -156,7 +156,7 @@ function streamsOf({ event }: Scene, cursor: Record<'events' | 'records', string
   ];
 }
 
-/** Makes each read of the API that pages of the console make, several times, one after another. */
+/** Makes each request to the API that pages of the console make, several times, one after another. */
 export async function timeReads(installation: Installation, scene: Scene): Promise<Figure[]> {
   const { cursor: events } = await installation.api<{ cursor: string }>(
     'GET',
@@ -200,7 +200,7 @@ function chartsOf(name: string, path: (range: string, step: number) => string): 
   return Object.entries(RANGES).map(([range, step]) => [`${name} ${range}`, path(range, step)]);
 }
 
-/** So many hours ago, RFC 3339. */
+/** The time so many hours ago, RFC 3339. */
 function ago(hours: number): string {
   return new Date(Date.now() - hours * 3_600_000).toISOString();
 }

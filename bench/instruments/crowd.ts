@@ -2,13 +2,16 @@ import type { Client } from 'pg';
 
 /** How many consumers `insertConsumers` inserts. */
 const CONSUMERS = 10_000;
-/** How many of the consumers share a target, with the busy one; each of the others has one of its own. */
+/** How many of the consumers share the target of the busy one; each of the others has a target of its own. */
 const SHARED = 1_000;
 
-/** How many consumers of which kind there are beside those that are well. */
+/** How many consumers there are in each kind of trouble. */
 const TROUBLED = { failing: 500, stopped: 100, cannotStart: 20, behind: 1_000 };
 
-/** Inserts copies of a consumer without starting workflows: caught up and idle, but one in ten is paused. */
+/**
+ * Inserts copies of a consumer without starting workflows: they are caught up and idle, except that one in ten
+ * is paused.
+ */
 export async function insertConsumers(sql: Client, like: string): Promise<void> {
   await sql.query(
     `with made as (
@@ -31,9 +34,9 @@ export async function insertConsumers(sql: Client, like: string): Promise<void> 
 }
 
 /**
- * Gives most of the consumers a target of their own, and leaves 1,000 on the target of the busy one. It makes a
- * table `crowd` for this session: the other consumers, numbered from 1. The secrets of the new targets can't be
- * read, which costs a list of targets as much as reading them.
+ * Gives most of the consumers a target of their own, and leaves 1,000 on the target of the busy one. It creates
+ * a table `crowd` for this session: the other consumers, numbered from 1. The secrets of the new targets can't
+ * be opened, which makes listing the targets no cheaper than if they could be.
  */
 export async function spreadOverTargets(sql: Client, busyId: string): Promise<void> {
   await sql.query(
@@ -57,13 +60,13 @@ export async function spreadOverTargets(sql: Client, busyId: string): Promise<vo
   await sql.query(
     `update consumers k set target_id = c.target_id from crowd c where c.id = k.id and n > ${SHARED}`,
   );
-  // Lists of a target's attempts go back to when the first of its consumers was created.
+  // Lists of a target's attempts go back to the time at which the first of its consumers was created.
   await sql.query(`update consumers set created_at = created_at - interval '30 days'`);
 }
 
 /**
- * Puts the consumers where they are in everyday life: most are idle and caught up, some are behind, some fail, and
- * some are stopped or can't be sent to. Entries and `crowd` have to be there.
+ * Gives the consumers an everyday mix of states: most are idle and caught up, some are behind, some fail, and
+ * some are stopped or can't send. The entries and `crowd` have to exist already.
  */
 export async function putInPlace(sql: Client, busyId: string): Promise<void> {
   await sql.query(

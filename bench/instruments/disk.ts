@@ -7,12 +7,12 @@ import { percentilesOf, type Percentiles } from '../../test/support/percentiles.
 const FILE_BYTES = 16 * 1024 * 1024;
 const WRITE_BYTES = 8 * 1024;
 const PROBE_MS = 1_000;
-/** Often enough to meet a stall of a tenth of a second, but too seldom to be a load, ms. */
+/** Often enough to notice a stall of a tenth of a second, but too seldom to put load on the disk, ms. */
 const WATCH_MS = 50;
 
 /**
- * Measures how long this disk takes, in ms, for what Postgres does at each commit: one write into an
- * existing file, and its fdatasync. Appends cannot be answered faster than that.
+ * Measures how long this disk takes, in ms, for what Postgres does at each commit: one write into an existing
+ * file, and its fdatasync. No append can be answered faster than that.
  */
 export async function probeDisk(): Promise<Percentiles> {
   await using probe = await openProbe();
@@ -22,7 +22,7 @@ export async function probeDisk(): Promise<Percentiles> {
   return percentilesOf(times);
 }
 
-/** Runs `work`; returns its result and the longest fdatasync meanwhile, ms. */
+/** Runs `work`; returns its result and the longest fdatasync during it, ms. */
 export async function watchDisk<Result>(
   work: () => Promise<Result>,
 ): Promise<{ result: Result; worstMs: number }> {

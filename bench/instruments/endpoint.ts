@@ -9,13 +9,13 @@ import type { Received } from './receiver.ts';
 export interface Endpoint extends AsyncDisposable {
   pid: number;
   url: string;
-  /** Sets all counts to zero; latencies are measured and message ids kept from now on if asked for. */
+  /** Sets all counts to zero. From now on latencies are measured and message ids kept if the options say so. */
   reset(options?: { latency?: boolean; ids?: boolean }): Promise<void>;
   /** Refuses connections from now on, for `ms`; resolves once that has begun. */
   refuses(ms: number): Promise<void>;
-  /** What has been received since the reset. */
+  /** What has been received since the last reset. */
   received(): Promise<Received>;
-  /** The times from append to receipt since the reset, ms; throws unless they are measured. */
+  /** The times from append to receipt since the last reset, ms; throws unless they are measured. */
   latency(): Promise<Percentiles>;
   /** Resolves with what has been received once `total` entries have arrived, or when the time is over. */
   arrived(total: number, timeoutMs: number): Promise<Received>;
@@ -24,7 +24,7 @@ export interface Endpoint extends AsyncDisposable {
 }
 
 const POLL_MS = 25;
-/** An entry that was sent twice would follow within this time. */
+/** An entry that was sent twice would arrive again within this time. */
 const EXTRA_MS = 200;
 
 /** Starts the receiver in a process of its own. */

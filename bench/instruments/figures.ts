@@ -3,7 +3,7 @@ export interface Figure {
   name: string;
   value: number;
   unit: string;
-  /** Goals are for a machine that does nothing else. */
+  /** Goals are for a machine that runs nothing else. */
   goal?: { most: number } | { least: number };
   note?: string;
 }
@@ -44,7 +44,7 @@ function show(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 
-/** The figures of a part of a bench, whose name goes before theirs. */
+/** The figures of one part of a bench, with the name of the part before theirs. */
 export function named(part: string, figures: readonly Figure[]): Figure[] {
   return figures.map((figure) => ({ ...figure, name: `${part}: ${figure.name}` }));
 }

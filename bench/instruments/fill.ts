@@ -7,7 +7,7 @@ export interface FillOptions {
   count: number;
   /** The approximate size of each event's `data`. */
   dataBytes: number;
-  /** An SQL expression over `n`, which counts from 1, as are the following ones. */
+  /** An SQL expression over `n`, which counts from 1; so are the following ones. */
   sync: string;
   collection?: string;
   upstream: string;
@@ -18,9 +18,9 @@ export interface FillOptions {
 const STEP = 50_000;
 
 /**
- * Appends events by plain SQL, much faster than through the API and with the same result: positions
- * without gaps, stored ids, and the stream's row moved on. Then it vacuums and checkpoints, as
- * Postgres would do by itself some minutes later.
+ * Appends events by plain SQL, much faster than through the API and with the same result: positions without
+ * gaps, stored ids, and the stream's row updated. Then it vacuums and checkpoints, as Postgres would do by
+ * itself some minutes later.
  */
 export async function fill(sql: Client, options: FillOptions): Promise<void> {
   const pad = 'x'.repeat(Math.max(0, options.dataBytes - 20));

@@ -4,12 +4,12 @@ import { concurrently } from '../../src/process/concurrently.ts';
 
 const DESCRIBED_AT_ONCE = 32;
 
-/** The number of events in the histories of all workflows of the namespace, ended ones included. */
+/** The number of events in the histories of all workflows of the namespace, including those that have ended. */
 export async function countHistory(temporal: Client): Promise<number> {
   const running: WorkflowExecutionInfo[] = [];
   let events = 0;
   for await (const one of temporal.workflow.list()) {
-    // A list has the length of ended histories alone.
+    // A list contains the length only of histories that have ended.
     if (one.status.name === 'RUNNING') running.push(one);
     else events += one.historyLength;
   }

@@ -14,7 +14,7 @@ import { startEndpoint, type Endpoint } from './endpoint.ts';
 import { countHistory } from './history.ts';
 import { holdsWithin } from './poll.ts';
 
-/** Millrace as `npm start` runs it, on a data folder of its own, and the endpoint it sends to. */
+/** Millrace as `npm start` runs it, on a data folder of its own, and the endpoint that it sends to. */
 export interface Installation extends AsyncDisposable {
   url: string;
   apiKey: string;
@@ -32,11 +32,11 @@ export interface Installation extends AsyncDisposable {
   historyLength(consumerId: string): Promise<number>;
   /** The number of activities that Temporal has open for the consumer. */
   pendingActivities(consumerId: string): Promise<number>;
-  /** Whether the worker of this process id asks Temporal for tasks of workflows. */
+  /** Whether the worker with this process id polls Temporal for workflow tasks. */
   polls(pid: number): Promise<boolean>;
-  /** The number of events in the histories of all workflows, ended ones included. */
+  /** The number of events in the histories of all workflows, including those that have ended. */
   historyEvents(): Promise<number>;
-  /** Runs `work`; returns its result and the CPU seconds that each process used meanwhile. */
+  /** Runs `work`; returns its result and the CPU seconds that each process used during it. */
   usage<Result>(work: () => Promise<Result>): Promise<{ result: Result; cpu: Cpu }>;
   /** The ids of the running processes, by name. */
   pids(): Record<string, number | null>;
@@ -50,7 +50,7 @@ export interface InstallationOptions {
   profileDir: string | null;
   /** Where the logs of a rehearsal's processes go at the end; null: nowhere. */
   logsDir: string | null;
-  /** Further variables of the environment. */
+  /** Further environment variables. */
   variables?: NodeJS.ProcessEnv;
   /** Aborts the start. */
   signal: AbortSignal;
@@ -78,10 +78,10 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   return await installationOn(stack, endpoint, started);
 }
 
-/** A Millrace that runs. */
+/** A running Millrace. */
 export type Running = Pick<Stack, 'url' | 'apiKey' | 'databaseUrl' | 'temporal' | 'processes'>;
 
-/** What a bench needs of a Millrace that runs. Disposing of it disposes of all that was started. */
+/** Makes an installation for benches out of a running Millrace. Disposing of it disposes of all that was started. */
 export async function installationOn(
   stack: Running,
   endpoint: Endpoint,
@@ -152,7 +152,7 @@ export async function installationOn(
   };
 }
 
-/** Makes requests to an API; they throw unless they are answered 2xx. */
+/** Returns a function that makes requests to an API; it throws unless they are answered 2xx. */
 export function callerOf({ url, apiKey }: Pick<Running, 'url' | 'apiKey'>): Installation['api'] {
   return async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
     const response = await fetch(`${url}${path}`, {
@@ -166,7 +166,10 @@ export function callerOf({ url, apiKey }: Pick<Running, 'url' | 'apiKey'>): Inst
   };
 }
 
-/** An environment with only what is needed to find programs, so that no setting of the user changes the figures. */
+/**
+ * An environment with only the variables that are needed to find programs, so that no setting of the user
+ * changes the figures.
+ */
 function environment(folder: string, options: InstallationOptions): NodeJS.ProcessEnv {
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   return {
@@ -181,7 +184,7 @@ function environment(folder: string, options: InstallationOptions): NodeJS.Proce
   };
 }
 
-/** The further variables, with those that make Node write profiles. */
+/** The further variables, and those that make Node write profiles. */
 export function variablesOf({
   profileDir,
   variables = {},

@@ -1,4 +1,4 @@
-// A leader and lanes of visits, without Temporal; started by `lanesAlone.ts`.
+// A leader and lanes of visits, without Temporal. `lanesAlone.ts` starts this process.
 import { randomUUID } from 'node:crypto';
 
 import pino from 'pino';
@@ -16,7 +16,7 @@ import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { startWake } from '../../src/wake/wake.ts';
 import { report, settingsOf } from './child.ts';
 
-/** What the process is started with. */
+/** The settings that the process is started with. */
 export interface LaneSettings {
   databaseUrl: string;
   /** The key of the vault, base64. */
@@ -27,14 +27,14 @@ export interface LaneSettings {
   memoryBytes: number;
 }
 
-/** What it reports whenever it is asked by any message. */
+/** What the process reports whenever it gets a message. */
 export interface LaneReport {
   /** How many idle consumers the leader watches. */
   watched: number;
   visiting: number;
   /** How many visits have begun. */
   visits: number;
-  /** How many consumers would have been handed over to their workflows, of which there are none here. */
+  /** How many consumers would have been handed over to their workflows, which do not exist here. */
   handedOver: number;
   rssMb: number;
 }
@@ -53,7 +53,7 @@ const shared = createSharedOutlets({ egress, ...CONNECTIONS });
 const holder = randomUUID();
 let handedOver = 0;
 
-/** What only drains need, of which there are none here. */
+/** A part that only drains need, which do not exist here. */
 function notHere(): never {
   throw new Error('only lanes of visits send here');
 }
@@ -96,7 +96,7 @@ const wake = startWake({
 const open = Array.from({ length: lanes }, (_, lane) => drains.deps.openLane(lane));
 
 process.on('message', () => void report(reading()));
-process.once('SIGTERM', () => process.exit(0)); // so that a profile is written
+process.once('SIGTERM', () => process.exit(0)); // so that Node writes a profile
 await report(reading());
 
 function reading(): LaneReport {

@@ -1,5 +1,5 @@
-// A process that does the least that an append needs: it stores what it is sent in a table of its own, one
-// statement for each request, and notifies.
+// A process that does the minimum for an append: it stores each request in a table of its own, with one
+// statement, and notifies.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { report, settingsOf } from './child.ts';
 import { LEAST_CHANNEL, LEAST_TABLE, type LeastSettings } from './leastTable.ts';
 
 const { databaseUrl } = settingsOf() as LeastSettings;
-/** One connection, so that what is read has no gaps. */
+/** A single connection, so that the rows are read without gaps. */
 const pool = new Pool({ connectionString: databaseUrl, max: 1 });
 const APPEND = {
   name: 'append',

@@ -1,5 +1,5 @@
-// A process that does the least that a delivery needs: it reads what was appended, signs and posts each entry
-// at once, and stores how far it is. One query reads and one stores whatever has come meanwhile.
+// A process that does the minimum for a delivery: it reads new entries, signs and posts each immediately, and
+// stores its progress. One query reads, and one stores, all that has come since the one before.
 import { randomUUID } from 'node:crypto';
 
 import { Client } from 'pg';

@@ -1,5 +1,5 @@
-// A process that appends single events over the API: either on a fixed schedule that waits for no
-// answer (open loop), or as fast as its connections get answers (closed loop).
+// A process that appends single events over the API: either on a fixed schedule that does not wait for answers
+// (open loop), or as fast as its connections get answers (closed loop).
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { Pool } from 'undici';
@@ -12,7 +12,7 @@ import { clockMs } from './clock.ts';
 export interface ProduceSettings {
   url: string;
   apiKey: string;
-  /** Appends a second; null: as fast as answers come. */
+  /** Appends a second; null means as fast as answers come. */
   rate: number | null;
   seconds: number;
   connections: number;
@@ -79,7 +79,7 @@ async function openLoop(perSecond: number): Promise<void> {
   const count = perSecond * seconds;
   for (let number = 0; number < count; number += 1) {
     const due = from + (number / perSecond) * 1_000;
-    // Timers have whole milliseconds; spinning for the rest would take a core from what is measured.
+    // Timers have whole milliseconds; a busy loop for the rest would take a core from what is measured.
     if (due > clockMs()) await wait(Math.max(1, Math.floor(due - clockMs())));
     lates.push(clockMs() - due);
     open.push(append(number));

@@ -1,6 +1,6 @@
-// A process that is the endpoint of all consumers. It reads each body and answers 204, except under
-// /_poison, where it refuses some bodies, and under /_hang, where it stops answering. Its counts are
-// read under /_bench.
+// A process that is the endpoint of all consumers. It reads each body and answers 204, except under /_poison,
+// where it refuses some bodies, and under /_hang, where it stops answering. Its counts can be read under
+// /_bench.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -14,10 +14,10 @@ export interface Received {
   /** How many requests were answered with 204, without those under /_hang. */
   total: number;
   bytes: number;
-  /** When the first and the last came, by the machine's monotonic clock (`clockMs`); 0 before the first. */
+  /** When the first and the last request came, by the machine's monotonic clock (`clockMs`); 0 before the first. */
   firstAt: number;
   lastAt: number;
-  /** The times from append to receipt, ms; null unless they are measured and asked for. */
+  /** The times from append to receipt, ms; null unless they are measured and requested. */
   latency: Percentiles | null;
   /** How many different message ids those answered with 204 had; 0 unless ids are kept. */
   distinct: number;
@@ -25,14 +25,14 @@ export interface Received {
   outOfOrder: number;
   /** How many requests /_poison has refused. */
   refused: number;
-  /** How many requests under /_apart were answered with 204; nothing else is counted of them. */
+  /** How many requests under /_apart were answered with 204, which are not counted anywhere else. */
   apart: number;
   /** The open requests under /_hang. */
   hanging: Hanging;
 }
 
 const SENT_AT = '"sent_at":';
-/** The record that a body is about; one of a bench has no quote in its id. */
+/** The record of a body; the ids of records in a bench contain no quotes. */
 const RECORD = /"upstream_id":"([^"]*)"/u;
 /** The text in a body for which /_poison refuses it. */
 const POISONED = '"poisoned":true';
@@ -58,7 +58,7 @@ const server = createServer((request, response) => {
     take(request, chunks);
   });
 });
-server.keepAliveTimeout = 60_000; // longer than any sender's, so that it never closes under one
+server.keepAliveTimeout = 60_000; // longer than any sender’s, so it closes no connection in use
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   void report({ url: `http://127.0.0.1:${port}` });
@@ -115,7 +115,7 @@ function takeApart(request: IncomingMessage, response: ServerResponse): void {
   answer(request, response, 204);
 }
 
-/** Answers 400 to every poisoned body, and takes the others. */
+/** Answers 400 to every poisoned body, and accepts the others. */
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -130,7 +130,7 @@ function refuse(request: IncomingMessage, response: ServerResponse): void {
   });
 }
 
-/** Takes no connection for so long, and ends those that are open. */
+/** Accepts no connections for so long, and ends those that are open. */
 function refuseAll(ms: number): void {
   const { port } = server.address() as AddressInfo;
   server.close();
@@ -138,7 +138,10 @@ function refuseAll(ms: number): void {
   setTimeout(() => server.listen(port, '127.0.0.1'), ms);
 }
 
-/** `/_bench/reset` starts anew, `/_bench/refuse` refuses connections for `?ms`, `/_bench/received` answers `Received`; both take `?latency=1`, the first `ids=1` as well. */
+/**
+ * `/_bench/reset` sets all counts to zero, `/_bench/refuse` refuses connections for `?ms`, `/_bench/received`
+ * answers `Received`; the first and the last take `?latency=1`, the first `ids=1` as well.
+ */
 function admin(request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://receiver');
   request.resume();
@@ -164,7 +167,7 @@ function reset(measure: boolean, keepIds: boolean): void {
   hanging.reset();
 }
 
-/** Computes percentiles only when they are asked for, as sorting would disturb what is measured. */
+/** Computes percentiles only on request, because sorting would disturb the measurement. */
 function received(withLatency: boolean): Received {
   const latency = withLatency && latencies !== null ? percentilesOf(latencies) : null;
   const distinct = ids?.size ?? 0;

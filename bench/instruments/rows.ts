@@ -9,7 +9,7 @@ export interface Row {
 
 const PAD = 'x'.repeat(450);
 
-/** The row with this number, which is always the same, so that both ways of inserting get equal rows. */
+/** The row with this number. It is always the same, so that both ways of inserting get equal rows. */
 export function rowOf(number: number): Row {
   return {
     syncId: `sync-${number % 100}`,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The most memory that a process had at any time so far, MB; null without /proc or without the process. */
+/** The most memory that a process has had so far, MB; null without /proc or without the process. */
 export function peakRss(pid: number | null): number | null {
   if (process.platform !== 'linux' || pid === null) return null;
   try {

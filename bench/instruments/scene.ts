@@ -2,11 +2,11 @@ import { insertPast, insertWeek } from './consolePast.ts';
 import { insertConsumers, putInPlace, spreadOverTargets } from './crowd.ts';
 import type { Installation } from './installation.ts';
 
-/** What the pages of the console are opened with. */
+/** The things that the console is opened with. */
 export interface Scene {
-  /** The consumer of half of all attempts. */
+  /** The consumer that made half of all attempts. */
   busy: string;
-  /** Its target, which it shares with 1,000 others. */
+  /** Its target, which 1,000 other consumers share. */
   shared: string;
   /** A consumer with a target of its own, and that target. */
   lone: string;
@@ -17,8 +17,8 @@ export interface Scene {
 }
 
 /**
- * Inserts 10,000 consumers beside the given one, of which 1,000 share its target and the others have one each, and a
- * past with a million attempts.
+ * Inserts 10,000 consumers beside the given one, of which 1,000 share its target and the others have one each,
+ * and the past with a million attempts.
  */
 export async function insertScene(installation: Installation, busy: string): Promise<Scene> {
   const { sql } = installation;

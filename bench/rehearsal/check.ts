@@ -13,8 +13,8 @@ export interface CheckSite {
 }
 
 /**
- * Takes a consumer through its whole life on a rehearsal, and says one line for each step; true if each
- * went well. It ends with the first that does not. Rejects when `signal` aborts.
+ * Takes a consumer through its whole life on a rehearsal, and prints one line for each step; true if all went
+ * well. It ends with the first step that does not. Rejects when `signal` aborts.
  */
 export async function check(
   rehearsal: Rehearsal,

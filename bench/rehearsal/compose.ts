@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-/** What a rehearsal runs of docker-compose.yml. */
+/** The parts of docker-compose.yml that a rehearsal runs. */
 export interface Compose {
   /** The version of Temporal's server. */
   temporalVersion: string;
@@ -9,7 +9,7 @@ export interface Compose {
   dynamicConfig: string;
   /** The variables of a service, as its container gets them. */
   environmentOf(service: string): Record<string, string>;
-  /** The shell script that a service does its work by and then ends. */
+  /** The shell script of a service that does its work once and then ends. */
   scriptOf(service: string): string;
 }
 

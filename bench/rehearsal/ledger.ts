@@ -3,36 +3,43 @@ import type { Webhook } from 'standardwebhooks';
 import type { Received, TestReceiver } from '../../test/support/receiver.ts';
 import type { Installation } from '../instruments/installation.ts';
 
-/** Which entries were appended, which of them have to arrive, and which have. */
+/**
+ * Keeps the books of one consumer: which entries were appended, which of them have to arrive, and which have
+ * arrived.
+ */
 export interface Ledger {
   readonly consumerId: string;
-  /** From now on it is about this consumer. */
+  /** From now on the books are about this consumer. */
   begin(consumerId: string, webhook: Webhook): void;
   append(
     call: Installation['api'],
     what: { count: number; collection: string; expected: boolean },
   ): Promise<void>;
   /**
-   * Resolves once all that has to arrive has. Throws when anything else has arrived, is not signed, is
-   * out of order, or has come twice, unless it is `unstored`: after a kill that may happen.
+   * Resolves once everything that has to arrive has arrived. Throws when anything else has arrived, is not
+   * signed, is out of order, or has come twice, unless it is `unstored`: after a kill such entries may come
+   * twice.
    */
   settle(unstored?: (position: number) => boolean): Promise<void>;
-  /** Resolves once the witness has every entry. */
+  /** Resolves once the witness has got every entry. */
   witnessed(): Promise<void>;
-  /** Throws when the consumer's endpoint was sent anything since it had got `count`. */
+  /** Throws when the consumer's endpoint has been sent anything after its first `count` entries. */
   nothingSince(count: number): void;
   /** How many entries came more than once. */
   repeated(): number;
   /** The pid of the process that holds the consumer's lease; null while none does. */
   sender(): Promise<number | null>;
-  /** Whether an entry was not stored as settled at this moment, by its position. */
+  /** Returns a function that says whether an entry, by its position, was not yet stored as settled at this moment. */
   stored(): Promise<(position: number) => boolean>;
 }
 
 const RECORDS = 10;
 const BATCH = 500;
 
-/** Creates the books of one consumer, whose endpoint is `receiver`; the installation's is the witness's. */
+/**
+ * Creates the books of one consumer, whose endpoint is `receiver`; the endpoint of the installation is the
+ * witness's.
+ */
 export function createLedger(receiver: TestReceiver, installation: Installation): Ledger {
   const expected = new Set<number>();
   let appended = 0;
@@ -43,7 +50,7 @@ export function createLedger(receiver: TestReceiver, installation: Installation)
     return consumer;
   }
 
-  /** What the endpoint has taken. */
+  /** What the endpoint has accepted. */
   const taken = (): Received[] => receiver.received.filter(({ status }) => status === 204);
 
   async function cursor(): Promise<{ position: string; ahead: string[]; holder: string | null }> {
@@ -124,7 +131,7 @@ function signatureOf({ headers }: Received): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, String(headers[name])]));
 }
 
-/** All but the first of each entry. */
+/** All deliveries of an entry after its first one. */
 function repeats(all: Received[]): Received[] {
   const seen = new Set<number>();
   return all.filter(({ position }) => seen.size === seen.add(position).size);

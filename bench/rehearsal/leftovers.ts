@@ -8,16 +8,16 @@ import { startPostgres } from '../../src/embedded/postgres.ts';
 import { identityOf, stopProcess } from '../../src/embedded/processes.ts';
 import { readState, writeState } from '../../src/embedded/state.ts';
 
-/** The folder of a rehearsal, in that for temporary files. */
+/** The prefix of a rehearsal's folder, which is in the one for temporary files. */
 export const PREFIX = 'millrace-rehearsal-';
-/** The data folders of the two Postgres servers in it. */
+/** The data folders of the two Postgres servers within it. */
 export const POSTGRES = { millrace: 'postgres', temporal: 'temporal-postgres' };
 
 const Process = z.object({ pid: z.int().positive(), identity: z.string() });
 const State = z.object({ rehearsal: Process, temporal: Process.nullable() });
 const FILE = 'running.json';
 
-/** Notes which processes use the folder, so that another run finds what a killed one has left. */
+/** Notes which processes use the folder, so that another run finds the remains of a killed one. */
 export async function noteRunning(folder: string, temporalPid: number | null): Promise<void> {
   await writeState(join(folder, FILE), {
     rehearsal: processOf(process.pid),
@@ -25,12 +25,12 @@ export async function noteRunning(folder: string, temporalPid: number | null): P
   });
 }
 
-/** Notes that nothing of the folder runs any more; it then stays for people to look at. */
+/** Notes that no process uses the folder any more; it then stays for people to look at. */
 export async function noteStopped(folder: string): Promise<void> {
   await rm(join(folder, FILE), { force: true });
 }
 
-/** Stops what rehearsals that were killed have left running, and removes their folders. */
+/** Stops what is left running of rehearsals that were killed, and removes their folders. */
 export async function sweep(say: (line: string) => void): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const folder = join(tmpdir(), name);
@@ -48,7 +48,7 @@ export async function sweep(say: (line: string) => void): Promise<void> {
     for (const data of Object.values(POSTGRES)) {
       const dataDir = join(folder, data);
       if (!(await exists(join(dataDir, 'postgres.json')))) continue;
-      await (await startPostgres({ dataDir, say })).stop(); // it finds the one that runs
+      await (await startPostgres({ dataDir, say })).stop(); // it takes over the server that runs
     }
     await rm(folder, { recursive: true, force: true });
   }

@@ -13,8 +13,8 @@ import { startRehearsal } from './rehearsal.ts';
 const WORKERS = 2;
 
 /**
- * Starts the production set-up and an endpoint, in the place of `openInstallation`: Temporal is a server
- * on Postgres, and there are two APIs, of which `url` is the first, and two workers.
+ * Starts the production set-up and an endpoint, instead of `openInstallation`: Temporal is a server on
+ * Postgres, and there are two workers and two APIs, of which `url` is the first.
  */
 export async function openRehearsal(options: InstallationOptions): Promise<Installation> {
   await using started = new AsyncDisposableStack();
@@ -32,7 +32,7 @@ export async function openRehearsal(options: InstallationOptions): Promise<Insta
   return await installationOn(rehearsal, endpoint, started);
 }
 
-/** Copies logs, which are removed with everything else. */
+/** Copies the logs, which would be removed with everything else. */
 async function keep(logs: Record<string, string>, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const [part, path] of Object.entries(logs)) {

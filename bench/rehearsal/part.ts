@@ -2,26 +2,26 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { keepChild } from '../../src/embedded/children.ts';
 
-/** A `server.ts` or `worker.ts` of the rehearsal, started again when it ends. */
+/** A `server.ts` or `worker.ts` of the rehearsal, which is restarted when it ends. */
 export interface Part {
   name: string;
   logFile: string;
   pid(): number | null;
-  /** Ends it as `kill -9` does, and leaves it dead. */
+  /** Ends it as `kill -9` does, and does not restart it. */
   killHard(): Promise<void>;
-  /** Starts one that is dead; resolves once it is healthy. */
+  /** Starts it again after `killHard`; resolves once it is healthy. */
   start(): Promise<void>;
-  /** Ends it by SIGTERM, and by SIGKILL after its grace period. */
+  /** Ends it with SIGTERM, and with SIGKILL after its grace period. */
   stop(): Promise<void>;
 }
 
-/** What to run, and when it is healthy. */
+/** What to run, and how to tell that it is healthy. */
 export interface PartOptions {
   name: string;
   file: URL;
   env: () => NodeJS.ProcessEnv;
   logFile: string;
-  /** Answers 200 while it is healthy, as in docker-compose.yml. */
+  /** A path that answers 200 while it is healthy, as in docker-compose.yml. */
   probe: string;
   /** How long it may take to end, ms. */
   graceMs: number;
@@ -34,7 +34,7 @@ const START_MS = 90_000;
 const PROBE_MS = 2_000;
 const POLL_MS = 50;
 const KILLED_MS = 5_000;
-/** One that has ended this often before it was healthy will not come up. */
+/** A process that has ended so often before it was healthy will not come up. */
 const HOPELESS = 3;
 
 /** Starts a process; resolves once it is healthy, and rejects when it does not become so. */

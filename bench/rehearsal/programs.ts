@@ -8,9 +8,9 @@ import { userCacheDir } from '../../src/embedded/cache.ts';
 
 /** Temporal's programs that are not in the release that `npm start` uses. */
 export interface Programs {
-  /** Holds `temporal-server` and `temporal-sql-tool`. */
+  /** The folder of `temporal-server` and `temporal-sql-tool`. */
   bin: string;
-  /** What an image has in /etc/temporal/schema. */
+  /** The folder of the schema, which an image has in /etc/temporal/schema. */
   schema: string;
 }
 
@@ -18,7 +18,7 @@ export interface Programs {
 export interface ProgramsOptions {
   version: string;
   say: (line: string) => void;
-  /** Of Go, with PATH and, as you like, GOFLAGS. */
+  /** The environment for Go: PATH and, if you like, GOFLAGS. */
   env: NodeJS.ProcessEnv;
   cacheDir?: string;
   signal?: AbortSignal;
@@ -31,13 +31,13 @@ export class CannotBuild extends Error {
 
 const MODULE = 'go.temporal.io/server';
 const SCHEMA = 'postgresql/v12';
-/** The official releases are built with both. */
+/** The official releases are built with these tags and variables. */
 const OFFICIAL = { tags: 'disable_grpc_modules', variables: { CGO_ENABLED: '0' } };
 const run = promisify(execFile);
 
 /**
- * Finds Temporal's server, its SQL tool and its schema in the user's cache, or builds them there of
- * their Go module, once for each version. Rejects with `CannotBuild`.
+ * Finds Temporal's server, its SQL tool and its schema in the user's cache, or builds them there from their Go
+ * module, once for each version. Rejects with `CannotBuild`.
  */
 export async function findPrograms(options: ProgramsOptions): Promise<Programs> {
   const cacheDir = options.cacheDir ?? userCacheDir(options.env);
@@ -80,7 +80,7 @@ async function needGo({ version, env }: ProgramsOptions): Promise<void> {
   }
 }
 
-/** Fills the draft with bin/ and schema/. The modules stay, as what Go has compiled of them does. */
+/** Fills the draft with bin/ and schema/. The modules stay, and so does what Go has compiled of them. */
 async function build(
   options: ProgramsOptions,
   { draft, log, modules }: { draft: string; log: string; modules: string },

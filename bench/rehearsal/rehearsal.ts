@@ -26,9 +26,9 @@ import {
 import { startTemporalServer, type TemporalServer } from './temporalServer.ts';
 import { createTimer, type Timer } from './timer.ts';
 
-/** The set-up of docker-compose.yml without containers, with several processes of ours. */
+/** The set-up of docker-compose.yml without containers, with several of Millrace's processes. */
 export interface Rehearsal extends Running {
-  /** Of each API; `url` is the first. */
+  /** The addresses of the APIs; `url` is the first. */
   urls: string[];
   apis: Part[];
   workers: Part[];
@@ -38,7 +38,7 @@ export interface Rehearsal extends Running {
   logs: Record<string, string>;
   /** How long each part took to start. */
   seconds: Record<string, number>;
-  /** Leaves the folder for people to look at, when everything is stopped. */
+  /** Keeps the folder for people to look at, after everything is stopped. */
   keepFolder(): void;
   /** Stops everything that was started, and removes the folder. */
   stop(): Promise<void>;
@@ -46,10 +46,10 @@ export interface Rehearsal extends Running {
 
 /** How to start a rehearsal. */
 export interface RehearsalOptions {
-  /** Says where programs are; of its other variables LOG_LEVEL and those of Go count. */
+  /** Says where programs are; apart from PATH only LOG_LEVEL and the variables of Go are used. */
   env: NodeJS.ProcessEnv;
   workers: number;
-  /** Further variables of the APIs and workers. */
+  /** Further environment variables of the APIs and workers. */
   variables?: NodeJS.ProcessEnv;
   say: (line: string) => void;
   /** Aborts the start. */
@@ -63,9 +63,9 @@ const OF_TEMPORAL = "Temporal's Postgres";
 const GRACE_MS = { api: 15_000, worker: 45_000, server: 60_000 };
 
 /**
- * Starts two Postgres servers, Temporal on one of them, two APIs and the workers, with the settings,
- * scripts and probes of docker-compose.yml. Rejects with an error that names the part that failed and
- * its log, after it has stopped what it had started; the logs stay then.
+ * Starts two Postgres servers, Temporal on one of them, two APIs and the workers, with the settings, scripts
+ * and probes of docker-compose.yml. Rejects with an error that names the part that failed and its log, after
+ * stopping what had started; the logs are then kept.
  */
 export async function startRehearsal(options: RehearsalOptions): Promise<Rehearsal> {
   const { env, say, signal } = options;
@@ -181,13 +181,16 @@ async function startPostgresServers(
   return { own, ofTemporal };
 }
 
-/** As `Promise.all`, but nothing is still being started when it rejects. */
+/** Like `Promise.all`, but nothing is still being started when it rejects. */
 async function together<T>(starts: Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(starts);
   return Promise.all(starts);
 }
 
-/** Makes Temporal's databases, starts its server, and makes the namespace: each as its service of compose. */
+/**
+ * Creates Temporal's databases, starts its server, and creates the namespace: each as its service in the
+ * Compose file.
+ */
 async function startTemporal(
   { folder, timer, started, logs, env, say, signal }: Site,
   { compose, places, bin }: { compose: Compose; places: Places; bin: string },
@@ -223,7 +226,7 @@ async function startTemporal(
       start,
       say,
       stopping: signal,
-      moved: () => undefined, // it keeps its ports
+      moved: () => undefined, // the server keeps its ports
       patience: () => GRACE_MS.server,
     }),
   );
@@ -232,7 +235,7 @@ async function startTemporal(
   return server;
 }
 
-/** Starts processes of ours; each is healthy when this resolves. */
+/** Starts processes of Millrace; each is healthy when this resolves. */
 async function startAll(
   { site, compose, places }: { site: Site; compose: Compose; places: Places },
   kind: 'API' | 'worker',
@@ -270,7 +273,7 @@ async function startAll(
   return together(starts);
 }
 
-/** What an operator writes into .env; see docs/operating.md. */
+/** The values that an operator writes into .env; see docs/operating.md. */
 function answersFor(
   { databaseUrl, temporalDatabaseUrl }: Places,
   given: { apiKey: string; publicUrl: string; env: NodeJS.ProcessEnv },

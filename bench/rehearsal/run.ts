@@ -77,7 +77,7 @@ async function rehearse(asked: Asked, signal: AbortSignal): Promise<number> {
   }
 }
 
-/** Stops everything; false, with a line, if a process is left. */
+/** Stops everything; returns false, and prints a line, if a process is left. */
 async function stopped(rehearsal: Rehearsal): Promise<boolean> {
   const processes = Object.entries(rehearsal.processes());
   const begun = performance.now();
@@ -99,7 +99,7 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await promise;
 }
 
-/** What another program needs to use the rehearsal. */
+/** The facts that another program needs to use the rehearsal. */
 function describe(rehearsal: Rehearsal): object {
   return {
     url: rehearsal.url,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 
-/** Runs a script of docker-compose.yml as its container does; throws unless it ends with 0. */
+/** Runs a script of docker-compose.yml as its container does; throws unless it exits with 0. */
 export async function runScript(
   script: string,
   options: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },

@@ -1,21 +1,21 @@
 import type { Compose } from './compose.ts';
 
-/** Where the parts of a rehearsal are, on this machine. */
+/** Where the parts of a rehearsal are on this machine. */
 export interface Places {
   databaseUrl: string;
-  /** Any database of the Postgres server that Temporal has. */
+  /** The address of any database on the Postgres server of Temporal. */
   temporalDatabaseUrl: string;
-  /** By the variable that names it to the server. */
+  /** The ports of Temporal, by the variable that sets each of them for the server. */
   temporalPorts: Record<(typeof TEMPORAL_PORTS)[number], number>;
   dynamicConfigFile: string;
   /** The folder of Temporal's schema, which an image has in /etc/temporal/schema. */
   schema: string;
-  /** Does not exist, so that the user's own configuration of Temporal's tools is not read. */
+  /** A file that does not exist, so that the user's own configuration of Temporal's tools is not read. */
   temporalConfigFile: string;
   dataDir: string;
 }
 
-/** In containers each service has an address of its own and keeps the usual ports. */
+/** The ports of Temporal. In containers each service has an address of its own and keeps the usual ports. */
 export const TEMPORAL_PORTS = [
   'FRONTEND_GRPC_PORT',
   'FRONTEND_HTTP_PORT',
@@ -37,7 +37,7 @@ export function addressOf({ temporalPorts }: Pick<Places, 'temporalPorts'>): str
   return `${HOST}:${temporalPorts.FRONTEND_GRPC_PORT}`;
 }
 
-/** The environment of Temporal's server: that of compose, at the addresses here. */
+/** The environment of Temporal's server: that of the Compose file, with the addresses here. */
 export function temporalVariables(compose: Compose, places: Places): Variables {
   const { username, password, port } = new URL(places.temporalDatabaseUrl);
   return {
@@ -54,7 +54,7 @@ export function temporalVariables(compose: Compose, places: Places): Variables {
   };
 }
 
-/** The script that makes Temporal's two databases, and its environment. */
+/** The script that creates Temporal's two databases, and its environment. */
 export function schemaScript(
   compose: Compose,
   places: Places,
@@ -74,7 +74,7 @@ export function schemaScript(
   };
 }
 
-/** The script that makes the namespace and the search attributes, and its environment. */
+/** The script that creates the namespace and the search attributes, and its environment. */
 export function namespaceScript(
   compose: Compose,
   places: Places,
@@ -89,7 +89,7 @@ export function namespaceScript(
   };
 }
 
-/** The environment of a `server.ts` or `worker.ts`: that of compose, at the addresses here. */
+/** The environment of a `server.ts` or `worker.ts`: that of the Compose file, with the addresses here. */
 export function millraceVariables(
   compose: Compose,
   places: Places,

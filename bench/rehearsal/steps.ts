@@ -10,7 +10,7 @@ import type { CheckSite } from './check.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
-/** One step of a consumer's life. Its result says what was seen; it throws when that is wrong. */
+/** One step in the life of a consumer. Its result says what was observed; it throws when that is wrong. */
 export interface Step {
   what: string;
   run(): Promise<string>;
@@ -20,13 +20,13 @@ const COLLECTION = 'shop:order';
 const ADDED = 'shop:invoice';
 const FEW = 20;
 const MANY = 3_000;
-/** How long the receiver takes for each of the many, so that a worker is killed in the midst of them, ms. */
+/** How long the receiver takes for each of many entries, so that a worker is killed in the middle of them, ms. */
 const SLOW_MS = 20;
 const MAX_IN_FLIGHT = 64;
 
 /**
- * The life of one consumer, each command by the other API than the one before. Beside it a second
- * consumer, the witness, gets every entry: once it has them, the first one would have them as well.
+ * The life of one consumer, in which each command goes to the other API than the one before. A second consumer,
+ * the witness, gets every entry: once it has one, the first consumer would have got it as well.
  */
 export function stepsOf(site: CheckSite): Step[] {
   const { rehearsal, installation, receiver } = site;
@@ -150,7 +150,7 @@ function callersOf({ urls, apiKey }: Rehearsal): [Caller, Caller] {
   return [first, second];
 }
 
-/** Kills the worker that sends, in the midst of many entries; the other one has to send the rest. */
+/** Kills the worker that sends, in the middle of many entries; the other one has to send the rest. */
 async function killAndTakeOver(
   { rehearsal, installation, receiver }: CheckSite,
   ledger: Ledger,

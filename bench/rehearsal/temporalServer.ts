@@ -10,7 +10,7 @@ import {
 } from '../../src/embedded/processes.ts';
 import { channelArgsFor } from '../../src/process/proxies.ts';
 
-/** A Temporal server on Postgres that runs. */
+/** A running Temporal server on Postgres. */
 export interface TemporalServer extends EmbeddedServer {
   address: string;
 }
@@ -55,7 +55,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     stop: (patienceMs = 10_000) =>
       stopProcess(pid, ours, [
         ['SIGTERM', patienceMs],
-        ['SIGKILL', 2_000], // safe: all it knows is in Postgres
+        ['SIGKILL', 2_000], // safe, because all its data is in Postgres
       ]),
   };
 }

@@ -3,13 +3,13 @@ export class PartFailed extends Error {
   override name = 'PartFailed';
 }
 
-/** Times what is started, and names it when it fails. */
+/** Times the start of parts, and names the part in the error when one fails. */
 export interface Timer {
   /** Seconds, by part. */
   seconds: Record<string, number>;
-  /** Says how long `work` took, or throws `PartFailed`; `logFile` is null where the error itself names it. */
+  /** Prints how long `work` took, or throws `PartFailed`; `logFile` is null where the error itself names it. */
   time<T>(what: string, logFile: string | null, work: () => Promise<T>): Promise<T>;
-  /** The same without a word about the time. */
+  /** The same without printing the time. */
   named<T>(what: string, logFile: string | null, work: () => Promise<T>): Promise<T>;
 }
 

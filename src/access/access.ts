@@ -22,7 +22,7 @@ export interface Access extends AsyncDisposable {
   limitOf(caller: string): RateLimit | null;
   /** Whether `X-Forwarded-Proto` is trusted to say if the caller used https. */
   trustProxy: boolean;
-  /** The origin with which sign-in links begin; null: that of the request which asks for one. */
+  /** The origin with which sign-in links begin; null: the origin of the request that asks for one. */
   publicUrl: string | null;
   /** Remove sessions and idempotency keys that have expired. */
   chores: Chore[];

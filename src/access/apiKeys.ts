@@ -26,7 +26,7 @@ export interface KeyStanding {
 
 /** Stores API keys as hashes only. Revoked keys stay in the list. */
 export interface ApiKeys {
-  /** Returns the key itself, which no later answer does. The same seed yields the same key. */
+  /** Creates a key and returns it; no later answer shows it. The same seed yields the same key. */
   create(input: ApiKeyInput, createdBy: string, seed?: Seed): Promise<NewApiKey>;
   get(id: string): Promise<ApiKey | null>;
   /** Newest first. */

@@ -41,15 +41,15 @@ export interface Idempotency {
   /** Stores the answer; has no effect when another run has taken the key over. */
   finish(request: Repeatable, run: string, answer: StoredAnswer): Promise<void>;
   /**
-   * Gives the key up without an answer: the next request runs again. A repetition of the same request
-   * gets the same seed, as this run may already have created something from it.
+   * Gives up the key without an answer: the next request runs again. A repetition of the same request gets the
+   * same seed, because this run may already have created something from it.
    */
   release(request: Repeatable, run: string): Promise<void>;
   /** Removes answers older than 24 hours. */
   clean(): Promise<void>;
 }
 
-/** A run that takes longer is presumed to have died with its process. */
+/** A run that takes longer is assumed to have died with its process. */
 const TAKEN_OVER = `interval '60 seconds'`;
 
 interface Row {
@@ -92,7 +92,10 @@ export function createIdempotency({ sql, vault }: { sql: Sql; vault: Vault }): I
     return { id, bytes: Buffer.from(opened(seed, request, 'seed'), 'base64') };
   }
 
-  /** Unseals; refuses (409) what no configured key opens: the request must not be done a second time. */
+  /**
+   * Unseals a text; refuses (409) one that no configured key opens, because the request must not be carried out
+   * a second time.
+   */
   function opened(sealed: string, request: Repeatable, column: 'answer' | 'seed'): string {
     try {
       return vault.open(sealed, aad(request, column));
@@ -142,7 +145,7 @@ interface SealedSeed {
   seed: string;
 }
 
-/** Whether the stored row, which has not expired, is of the request that claims it. */
+/** Whether the stored row, which has not expired, belongs to the request that claims it. */
 const SAME =
   'kept.expires_at > now() and kept.method = excluded.method and kept.request = excluded.request';
 

@@ -11,13 +11,13 @@ import type { Caller } from './caller.ts';
 /** The caller that an API key authenticates, or why the key is refused. */
 export type KeyVerdict = { caller: Caller } | { refused: 'unknown' | 'expired' | 'revoked' };
 
-/** Authenticates API keys, as a rule without a query. */
+/** Authenticates API keys, usually without a query. */
 export interface Keyring extends AsyncDisposable {
   /** Throws when Postgres is away, unless the key is the configured one or was looked up seconds ago. */
   authenticate(key: string): Promise<KeyVerdict>;
-  /** Records that a caller's key is in use, without delaying the request. */
+  /** Records that a caller's key is used, without delaying the request. */
   touch(caller: Caller): void;
-  /** Forgets every key that was looked up, as one has been revoked. */
+  /** Forgets every key that was looked up, because one has been revoked. */
   forget(): void;
   /** Waits for open queries. */
   close(): Promise<void>;
@@ -40,7 +40,7 @@ const FRESH_MS = 2_000;
 const TOUCH_MS = 60_000;
 /** Keys remembered; any others are looked up on each request. */
 const MOST = 10_000;
-/** The form of the keys we create; nothing else is worth a query. */
+/** The form of the keys that Millrace creates; no other text is worth a query. */
 const FORM = /^mk_[\w-]{43}$/u;
 
 interface Known {

@@ -9,7 +9,7 @@ import type { Caller } from './caller.ts';
 import { BOOTSTRAP } from './keyring.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Who holds an answer open, and what for. */
+/** Who holds an answer open, and with which right. */
 export interface Holder {
   caller: Pick<Caller, 'id'>;
   /** The hash of the session's token; null for a caller that sent its key. */
@@ -19,8 +19,8 @@ export interface Holder {
 }
 
 /**
- * Why a permit has ended. `unjudged`: Postgres has not answered for seconds, so that it is not known
- * whether the caller is still allowed.
+ * Why a permit has ended. `unjudged`: Postgres has not answered for seconds, so that it is unknown whether the
+ * caller is still allowed.
  */
 export type PermitEnd = 'revoked' | 'expired' | 'signed-out' | 'forbidden' | 'unjudged';
 
@@ -34,9 +34,9 @@ export interface Permit extends Disposable {
   readonly scope: Scope | null;
 }
 
-/** Judges again, while an answer is open, what the gate judged when its request came. */
+/** Checks again, while an answer is open, what was checked when its request came. */
 export interface Permits extends AsyncDisposable {
-  /** Begins to watch a caller whom the gate has just let pass; dispose the permit with the answer. */
+  /** Begins to watch a caller who has just been allowed in; dispose the permit with the answer. */
   open(holder: Holder): Permit;
   /** How many answers are watched now. */
   readonly size: number;
@@ -51,7 +51,7 @@ export interface PermitsOptions {
 }
 
 const LOOK_MS = 1_000;
-/** A permit that could not be judged for so long ends. */
+/** A permit that could not be checked for so long ends. */
 const UNJUDGED_MS = 4_000;
 
 interface Watched {
@@ -63,8 +63,9 @@ interface Watched {
 }
 
 /**
- * Looks once a second, and at once when a key is revoked: one query for all keys and one for all sessions,
- * however many answers are open, and none while no answer is. A look does not prolong a session.
+ * Checks once a second, and immediately when a key is revoked: with one query for all keys and one for all
+ * sessions, however many answers are open, and with none while no answer is. A check does not prolong a
+ * session.
  */
 export function createPermits(options: PermitsOptions): Permits {
   const { apiKeys, sessions, listener, log } = options;
@@ -84,7 +85,7 @@ export function createPermits(options: PermitsOptions): Permits {
 
   function look(): void {
     if (open.size === 0) return;
-    isStale = looking !== null; // what is being read may be older than what has just changed
+    isStale = looking !== null; // the rows being read may be older than the latest change
     looking ??= judge().finally(() => {
       looking = null;
       if (isStale) look();
@@ -155,7 +156,7 @@ export function createPermits(options: PermitsOptions): Permits {
   };
 }
 
-/** Asks once for each name that occurs, and not at all when there is none. */
+/** Asks once for each name that occurs, and not at all if there is none. */
 async function standings(
   watched: Watched[],
   nameOf: (holder: Holder) => string,
@@ -165,12 +166,12 @@ async function standings(
   return names.size === 0 ? new Map() : ask([...names]);
 }
 
-/** Whether the holder sent the key of the configuration, which does not change while the process runs. */
+/** Whether the holder sent the configured key, which does not change while the process runs. */
 function isConfigured({ caller, session }: Holder): boolean {
   return session === null && caller.id === BOOTSTRAP.id;
 }
 
-/** Why the holder may not go on; null when it may. A key or session that is no longer found has ended. */
+/** Why the holder may not continue; null when it may. A key or session that is no longer found has ended. */
 export function endOf(holder: Holder, standing: KeyStanding | undefined): PermitEnd | null {
   if (standing === undefined) return holder.session === null ? 'revoked' : 'signed-out';
   if (standing.state !== 'good') return standing.state;

@@ -7,7 +7,7 @@ export interface Turn {
   waitMs: number;
 }
 
-/** Holds each caller to a rate, with bursts of twice that number; counts in this process alone. */
+/** Limits each caller to a rate, with bursts of twice that number; counts in this process alone. */
 export interface RateLimit {
   /** Requests that may come at the same moment. */
   burst: number;
@@ -20,8 +20,8 @@ export interface RateLimit {
 const MOST = 1_000;
 
 /**
- * Uses the generic cell rate algorithm: each request moves the caller's theoretical arrival time on by
- * 1/rate, and that time may be ahead of the clock by no more than the burst. `now` is monotonic ms.
+ * Uses the generic cell rate algorithm: each request moves the caller's theoretical arrival time by 1/rate, and
+ * that time may be ahead of the clock by no more than the burst. `now` is monotonic ms.
  */
 export function createRateLimit(
   perSecond: number,

@@ -6,7 +6,7 @@ import { startFaultOf } from '../delivery/startFault.ts';
 import type { Lease } from '../progress/lease.ts';
 import type { CannotStartNow, DrainInput } from './contract.ts';
 
-/** What an activity needs to note a fault that keeps a consumer from being sent to. */
+/** What an activity needs to note a fault that keeps a consumer from sending. */
 export interface CannotSendDeps {
   faults: StartFaults;
   log: Pick<Logger, 'error' | 'warn' | 'info'>;
@@ -14,7 +14,7 @@ export interface CannotSendDeps {
   mailWaits: () => void;
 }
 
-/** What became of a sender that failed with an error. */
+/** A sender that failed with an error. */
 export interface Failed {
   error: unknown;
   /** The cursor as it was when it was taken; null: it was not. */
@@ -24,9 +24,9 @@ export interface Failed {
 }
 
 /**
- * Notes a lasting fault that is not the endpoint's, and returns what the workflow has to know of it; null
- * when the consumer is not to be sent to any more. Rethrows an error that will pass by itself. For an older
- * workflow it throws a failure with the delay that Temporal is to wait.
+ * Notes a lasting fault that is not the endpoint's, and returns what the workflow has to know about it; null
+ * when the consumer is not to send any more. Rethrows an error that will pass by itself. For an older workflow
+ * it throws a failure with the delay that Temporal is to wait.
  */
 export async function cannotSend(
   deps: CannotSendDeps,
@@ -51,12 +51,12 @@ export async function cannotSend(
   throw ApplicationFailure.create({
     type: 'CANNOT_START',
     message: fault.detail,
-    category: 'BENIGN', // it is noted and logged already
+    category: 'BENIGN', // it has been noted and logged already
     nextRetryDelay: noted.againInMs,
   });
 }
 
-/** Notes that a consumer is sent to again, if a fault was noted before; false when that could not be noted. */
+/** Notes that a consumer sends again, if a fault was noted before; false when that could not be noted. */
 export async function sendsAgain(
   { faults, log, mailWaits }: CannotSendDeps,
   consumerId: string,

@@ -7,9 +7,9 @@ interface Scheduled {
 }
 
 /**
- * A clock of unix ms for plans that Temporal carries out. It is that of Postgres (`now`), unless Temporal
- * is ahead of it, as where its server skips time: then it goes on from when Temporal scheduled this
- * attempt. An attempt that began long after that, in a process that was frozen, counts from its begin.
+ * A clock of unix ms for plans that Temporal carries out. It is that of Postgres (`now`), unless Temporal is
+ * ahead of it, for example because its server skips time: then it continues from when Temporal scheduled this
+ * attempt. An attempt that began long after that, in a process that was frozen, counts from its beginning.
  */
 export function temporalClock(
   scheduled: Pick<Scheduled, 'currentAttemptScheduledTimestampMs'>,
@@ -20,8 +20,8 @@ export function temporalClock(
 }
 
 /**
- * The clock of an attempt that begins now, and what it leaves of the retry window. The window is
- * `windowMs` long unless the activity has a time-out of its own.
+ * The clock of an attempt that begins now, and the rest of the retry window. The window is `windowMs` long
+ * unless the activity has a time-out of its own.
  */
 export function attemptClock(
   scheduled: Scheduled,

@@ -21,7 +21,7 @@ export interface ControlActivities {
   hold(input: Of): Promise<void>;
   /** Turns the consumer from active to blocked. */
   block(input: Of & { reason: string; at: string }): Promise<ConsumerSnapshot>;
-  /** Turns it back to active; `success`: the endpoint has taken an entry, otherwise nothing was left to try. */
+  /** Turns it back to active; `success`: the endpoint has accepted an entry; otherwise nothing was left to try. */
   unblock(input: Of & { at: string; success: boolean }): Promise<ConsumerSnapshot>;
   /** Sends a warning that the endpoint has failed for a while; once for each time the consumer is blocked. */
   warn(input: Of & { at: string }): Promise<ConsumerSnapshot>;
@@ -31,7 +31,7 @@ export interface ControlActivities {
   hasHead(input: Of): Promise<boolean>;
 }
 
-/** What a workflow begins with. */
+/** The data that a workflow begins with. */
 export interface Loaded {
   standing: ConsumerSnapshot;
   filter: Filter;
@@ -75,13 +75,13 @@ export interface Of {
 /** The input of `drain`. */
 export interface DrainInput extends Of {
   /**
-   * Whether the workflow itself waits when the consumer can't be sent to; older ones leave that to Temporal's
+   * Whether the workflow itself waits when the consumer can't send; older workflows leave that to Temporal's
    * retries.
    */
   waits?: boolean;
 }
 
-/** What an activity adds to its result when a lasting fault that is not the endpoint's kept it from sending. */
+/** Added to the result of an activity that a lasting fault, which is not the endpoint's, has kept from sending. */
 export interface CannotStartNow {
   /** A sentence for people. */
   cannotStart?: string;
@@ -91,9 +91,9 @@ export interface CannotStartNow {
 
 /** The input of `deliver`. */
 export interface DeliverInput extends DrainInput {
-  /** Whether no retry follows, whatever comes of it. */
+  /** Whether no retry follows, whatever the outcome. */
   last: boolean;
-  /** The retry window with which the workflow planned, ms; older histories lack it. */
+  /** The retry window for which the workflow planned, ms; older histories lack it. */
   windowMs?: number;
 }
 
@@ -110,10 +110,10 @@ export interface Drained extends CannotStartNow {
 /** How `deliver` ended, unless the endpoint failed. */
 export interface Delivered extends CannotStartNow {
   /**
-   * `delivered`: the endpoint took an entry. `clear`: nothing is left to try. `parked`: the endpoint
-   * takes other entries, so the head was parked. `changed`: the consumer is no longer blocked, or the
-   * retry window has another length. `gone`: the endpoint answered 410. `unstartable`: a lasting fault
-   * that is not the endpoint's kept it from being tried.
+   * `delivered`: the endpoint accepted an entry. `clear`: nothing is left to try. `parked`: the endpoint
+   * accepts other entries, so the head was parked. `changed`: the consumer is no longer blocked, or the retry
+   * window has another length. `gone`: the endpoint answered 410. `unstartable`: a lasting fault that is not
+   * the endpoint's kept it from being tried.
    */
   outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone' | 'unstartable';
   position: number;
@@ -125,7 +125,7 @@ export interface DeliverFailure {
   final: boolean;
 }
 
-/** What is known of a failing head after an attempt; a signal carries it to the workflow. */
+/** The facts about a failing head after an attempt; a signal carries them to the workflow. */
 export interface HeadReport {
   attempt: number;
   nextAttemptAt: string | null;

@@ -28,8 +28,8 @@ export interface ControlDeps {
 }
 
 /**
- * After so many attempts a faulty command fails for good, so that it does not hold up those behind it. One
- * that Postgres refuses for what it holds fails immediately.
+ * After so many attempts a faulty command fails for good, so that it does not hold up those behind it. A
+ * command that Postgres refuses because of its values fails immediately.
  */
 const TRIES = 5;
 
@@ -40,7 +40,7 @@ function giveUp(error: unknown): never {
   throw ApplicationFailure.nonRetryable(message);
 }
 
-/** Creates the control activities. Each is without further effect when it is repeated. */
+/** Creates the control activities. Repeating one of them has no further effect. */
 export function createControlActivities(deps: ControlDeps): ControlActivities {
   const { db, applier, lifecycle, retryWindowMs } = deps;
   const parked = createParkedStore(db);

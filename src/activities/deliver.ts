@@ -42,7 +42,7 @@ export async function deliver(deps: DeliverDeps, input: DeliverInput): Promise<D
   }
 }
 
-/** Makes an attempt. A lasting fault that is not the endpoint's is noted, and is a result. */
+/** Makes an attempt. A lasting fault that is not the endpoint's is noted, and returned as the result. */
 async function attemptNoted(
   deps: DeliverDeps,
   input: DeliverInput,
@@ -107,7 +107,7 @@ function endpointFailure(head: FailedHead): ApplicationFailure {
   });
 }
 
-/** The failure for faults of our own, which must not lengthen the endpoint's backoff. */
+/** The failure for faults of Millrace itself, which must not lengthen the endpoint's backoff. */
 function ownTrouble(error: unknown): ApplicationFailure {
   return ApplicationFailure.create({
     type: mayBeRepeated(error) ? 'DATABASE_UNAVAILABLE' : 'INTERNAL',

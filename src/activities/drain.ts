@@ -12,7 +12,10 @@ export interface DrainDeps extends Omit<CannotSendDeps, 'log'> {
   leaseMs: number;
   /** Names this process in the cursor. */
   holder: string;
-  /** Has the drain tick, and end as idle when slots run short; returns the function that unregisters it. */
+  /**
+   * Registers a drain to be ticked, and to be ended as idle when slots run short; returns the function that
+   * unregisters it.
+   */
   register: (delivery: Drain) => () => void;
 }
 
@@ -21,13 +24,13 @@ export interface DrainDeps extends Omit<CannotSendDeps, 'log'> {
  * short. Two beats fit into the heartbeat timeout of 15 s, so that one may be lost.
  */
 const BEAT_MS = 6_000;
-/** After so long without an end, a drain whose predecessor has crashed counts as working. */
+/** After so long without ending, a drain counts as working even if the one before it has crashed. */
 const WORKS_AFTER_MS = 60_000;
 
 /**
- * Delivers a consumer's entries until the drain ends. It is the consumer's only sender while it runs:
- * it takes the next epoch, and first waits out a lease that was not released. A lasting fault that is not
- * the endpoint's is noted, and is a result; it rejects only for what will pass by itself.
+ * Delivers a consumer's entries until the drain ends. It is the consumer's only sender while it runs: it takes
+ * the next epoch, and first waits out a lease that was not released. A lasting fault that is not the endpoint's
+ * is noted, and returned as the result; this rejects only for errors that will pass by themselves.
  */
 export async function drain(deps: DrainDeps, input: DrainInput): Promise<Drained> {
   const { context, holder, leaseMs } = deps;
@@ -100,8 +103,8 @@ async function untilEnded(
 }
 
 /**
- * Notes that a consumer works again: once the drain runs, if its predecessor could not start; if that
- * crashed, only when the drain has ended without a fault or has run for a while.
+ * Notes that a consumer works again: once the drain runs, if the one before it could not start; if that one
+ * crashed, only when this drain has ended without a fault or has run for a while.
  */
 function workingAgain(
   deps: DrainDeps,

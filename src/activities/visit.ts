@@ -13,20 +13,21 @@ export interface VisitDeps {
 
 const BEAT_MS = 6_000;
 /**
- * A lane ends after this long, so that new code gets its turn; another takes its place. Lanes that began together
- * do not end together: what they let go of, the others claim.
+ * A lane ends after this long, so that new code gets its turn, and another one takes its place. Lanes that
+ * began together do not end together, so that the others can claim the consumers that one of them releases.
  */
 const TIME_BUDGET_MS = { least: 2_700_000, most: 3_600_000 };
 
 /**
- * A process that has a lane leaves another one to other workers so often, with a pause: after a deploy of one worker
- * after another, all lanes would else run on the one that was replaced first. Then it takes the lane all the same.
+ * How often, and with which pause, a process that has a lane leaves another one to other workers: otherwise,
+ * after a deployment of one worker after another, all lanes would run on the one that was replaced first. After
+ * that it takes the lane all the same.
  */
 const LEFT_TO_OTHERS = { tries: 3, pause: '3s' } as const;
 
 /**
- * Delivers for many quiet consumers until the activity is cancelled, its process ends, or about an hour is over.
- * What the lane has done goes into its heartbeats, which the Temporal UI shows.
+ * Delivers for many quiet consumers until the activity is cancelled, its process ends, or about an hour has
+ * passed. The figures of the lane are in its heartbeats, which the Temporal UI shows.
  */
 export async function visit({ openLane, lanes }: VisitDeps, input: VisitInput): Promise<Visited> {
   const activity = Context.current();

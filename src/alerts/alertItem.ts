@@ -1,4 +1,4 @@
-/** The events that were dropped although a consumer had still to pass them. */
+/** The events that were dropped although a consumer had not passed them yet. */
 export interface Lost {
   count: number;
   /** The lowest and the highest of their positions are `first` and `last`. */
@@ -16,7 +16,7 @@ export interface AlertOptions {
   retryWindowMs: number;
 }
 
-/** What a mail or webhook says about one consumer, and which events retention has taken from it, if any. */
+/** The facts of a mail or webhook about one consumer, and which events retention has taken from it, if any. */
 export interface AlertItem extends Partial<Lost> {
   consumer_id: string;
   name: string;
@@ -34,15 +34,15 @@ export interface AlertItem extends Partial<Lost> {
   waiting: number;
   /** Missing in items that an older version has written. */
   waiting_exact?: boolean;
-  /** The consumer's page in the console, open at what the alert is about. */
+  /** The consumer's page in the console, opened at the subject of the alert. */
   url: string;
   /** In a warning of a failing endpoint: when the retry window ends, RFC 3339. */
   retries_until?: string;
-  /** Set when a lasting fault that is not the endpoint's keeps the consumer from being sent to. */
+  /** Set when a lasting fault that is not the endpoint's keeps the consumer from sending. */
   cannot_start?: CannotStartNote;
 }
 
-/** The fault that keeps a consumer from being sent to, by its code, and since when (RFC 3339). */
+/** The fault that keeps a consumer from sending, by its code, and since when (RFC 3339). */
 export interface CannotStartNote {
   code: string;
   since: string;

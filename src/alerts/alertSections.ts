@@ -3,7 +3,7 @@ import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import { moment, sayingOf, untilApart, type Saying } from './alertWords.ts';
 
-/** A part of what an alert says, in the order in which it is read. */
+/** A part of the text of an alert, in reading order. */
 export interface Section {
   /** What happened. */
   lead: string | null;
@@ -15,7 +15,10 @@ export interface Section {
   link: string | null;
 }
 
-/** The sections of an alert: one, or for several consumers one for what they share and one for each. */
+/**
+ * The sections of an alert: one, or for several consumers one for what they have in common and one for each of
+ * them.
+ */
 export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
   const saying = sayingOf(kind, items[0]);
   const [first] = items;
@@ -56,7 +59,7 @@ export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Sectio
   return [headOf(saying, items, isOneEndpoint ? first.endpoint : null), ...each];
 }
 
-/** What several consumers share. */
+/** The section for what several consumers have in common. */
 function headOf(saying: Saying, items: readonly AlertItem[], endpoint: string | null): Section {
   const [first] = items as [AlertItem];
   const isOneReason = !saying.apart && items.every(({ reason }) => reason === first.reason);
@@ -77,7 +80,7 @@ export function targetsOf(items: readonly AlertItem[]): number {
   return new Set(items.map(({ target_id: id, target }) => id ?? target)).size;
 }
 
-/** The page of the target, which lists its consumers; of items of older versions, the list of all consumers. */
+/** The page of the target, which lists its consumers; for items of older versions, the list of all consumers. */
 function targetPage(item: AlertItem): string {
   const { url, target_id: id } = item;
   return id === undefined ? allConsumers(item) : `${new URL(url).origin}/targets/${id}`;

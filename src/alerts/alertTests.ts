@@ -2,7 +2,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Sql } from '../db/db.ts';
 import type { AlertTest } from '../schema/alertTest.ts';
 
-/** A test alert that someone has asked for. */
+/** A test alert that someone has requested. */
 export interface AskedTest {
   id: string;
   /** Null: the default addresses of the worker that sends it. */
@@ -10,10 +10,13 @@ export interface AskedTest {
   actor: string;
 }
 
-/** No test is sent later than this after it was asked for: nobody waits for it any more. */
+/** No test is sent later than this after it was requested, because nobody waits for it any more. */
 const FRESH = '30 seconds';
 
-/** Asks the workers for a test. One of this id that nothing has come of is asked for anew; those of yesterday are forgotten. */
+/**
+ * Requests a test from the workers. A test with this id that has no result yet is requested again; those of
+ * yesterday are deleted.
+ */
 export async function askForTest(sql: Sql, { id, recipient, actor }: AskedTest): Promise<void> {
   await sql.query("delete from alert_tests where asked_at < clock_timestamp() - interval '1 day'");
   await sql.query({
@@ -29,7 +32,7 @@ export async function askForTest(sql: Sql, { id, recipient, actor }: AskedTest):
   });
 }
 
-/** How a test stands; null when there is none of this id. */
+/** The state of a test; null when there is none with this id. */
 export async function readTest(
   sql: Sql,
   id: string,
@@ -55,7 +58,7 @@ export async function claimTest(sql: Sql): Promise<(AskedTest & { askedAt: strin
   return rows[0] ?? null;
 }
 
-/** Notes what came of a test. */
+/** Stores the result of a test. */
 export async function noteTested(sql: Sql, id: string, result: AlertTest): Promise<void> {
   await sql.query({
     text: 'update alert_tests set result = $2 where id = $1',

@@ -12,7 +12,7 @@ export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): strin
   return `${sayingOf(kind, first).subject}: ${who} → ${where}`.replaceAll(/\p{Cc}/gu, ' ');
 }
 
-/** The plain text of a mail: a section for each consumer, after what several have in common. */
+/** The plain text of a mail: a section for each consumer, after one for what several have in common. */
 export function mailText(kind: AlertKind, items: readonly AlertItem[]): string {
   return textOf(sectionsOf(kind, items));
 }
@@ -73,7 +73,7 @@ export function htmlOf(sections: readonly Section[]): string {
   ].join('\n');
 }
 
-/** Sections as Slack's mrkdwn. What might be taken for a link of its own is written as code. */
+/** Sections as Slack's mrkdwn. Text that might be mistaken for a link is written as code. */
 export function slackOf(sections: readonly Section[]): string {
   const parts = sections.map(({ lead, facts, next, command, link }) => {
     const lines: string[] = [];

@@ -9,7 +9,7 @@ import { slackOf, slackText } from './alertText.ts';
 import type { Mail, Send, Taken } from './mail.ts';
 
 const TIMEOUT_MS = 15_000;
-/** How many alerts a text for Slack tells of at most, which stays far below what Slack takes. */
+/** The largest number of alerts in a text for Slack, which stays far below what Slack accepts. */
 const IN_A_TEXT = 20;
 
 /** The body of alert webhooks: the alert as JSON, or a text as Slack's incoming webhooks take it. */
@@ -26,10 +26,10 @@ class AlertRefused extends Error {
 }
 
 /**
- * POSTs alerts to the operators' own endpoint as Standard Webhooks: `webhook-id` is the alert's id,
- * the same on each attempt. Rejects unless the headers of a 2xx come within 15 s, with the status where
- * there was one. What follows the headers has no effect. As a text for Slack, alerts of one target that are due
- * together are one message.
+ * POSTs alerts to the operators' own endpoint as Standard Webhooks: `webhook-id` is the alert's id, the same on
+ * each attempt. Rejects unless the headers of a 2xx come within 15 s, with the status if there was one.
+ * Everything after the headers is ignored. As a text for Slack, alerts of one target that are due together are
+ * one message.
  */
 export function alertWebhook(options: {
   egress: Egress;
@@ -67,7 +67,7 @@ export function alertWebhook(options: {
   }
 }
 
-/** The message as Slack takes it, in the words of the mail. */
+/** The message in the form that Slack accepts, in the words of the mail. */
 function slackBody({ kind, items, sections, body }: Mail): string {
   if (sections !== undefined) return JSON.stringify({ text: slackOf(sections) });
   if (kind === null) throw new Error('an alert without a kind says nothing');

@@ -6,11 +6,11 @@ export interface Saying {
   subject: string;
   lead: (item: AlertItem) => string;
   leadAll: string;
-  /** Whether each of several consumers has a reason of its own. */
+  /** Set if each of several consumers has a reason of its own. */
   apart?: true;
   /** The sentence after the number of waiting entries; null: the number is not given. */
   waits: string | null;
-  /** What the time is called from which the endpoint failed; "Failing since" unless given. */
+  /** The name of the time since which the endpoint has failed; "Failing since" unless given. */
   since?: string;
   /** What happens next, and until when. */
   next: (items: readonly AlertItem[]) => string;
@@ -30,7 +30,7 @@ const STAYS =
 const ALL_STAY =
   'Nothing more is sent until someone resumes them. They then continue exactly where they stopped. A mail warns you before waiting events become too old to be kept.';
 
-/** What an alert is about: its kind, or what tells alerts of one kind apart. */
+/** The subject of an alert: its kind, or a distinction between alerts of one kind. */
 export type Matter = Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart';
 
 const SAYS: Record<Matter, Saying> = {
@@ -134,7 +134,7 @@ export function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying 
   return SAYS[matterOf(kind, first)];
 }
 
-/** What an alert of this kind about these consumers is about. */
+/** The subject of an alert of this kind about these consumers. */
 export function matterOf(kind: AlertKind, first: AlertItem | undefined): Matter {
   if (kind === 'retention') return first?.first === undefined ? 'aging' : 'lost';
   return kind === 'warning' && first?.cannot_start !== undefined ? 'cannotStart' : kind;

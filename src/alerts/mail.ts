@@ -13,7 +13,7 @@ export interface Mail {
   channel: 'mail' | 'webhook';
   /** The kind of its alerts; null in rows of early versions. */
   kind: AlertKind | null;
-  /** What the mail tells, one item for each consumer; empty for a webhook of an early version. */
+  /** The facts of the mail, one item for each consumer; empty for a webhook of an early version. */
   items: AlertItem[];
   message_id: string;
   recipients: string[];
@@ -23,26 +23,26 @@ export interface Mail {
   headers: Record<string, string>;
   /** The attempts to send it, including the current one. */
   attempts: number;
-  /** What a test says; what alerts say follows from `kind` and `items`. */
+  /** The text of a test; that of alerts follows from `kind` and `items`. */
   sections?: Section[];
-  /** The ids of all rows that it stands for, where there are several. */
+  /** The ids of all rows that it stands for, if there are several. */
   told?: string[];
 }
 
-/** What the other side has said when it took a message. */
+/** The other side's answer when it accepted a message. */
 export interface Taken {
   /** The status of HTTP. */
   status?: number;
   /** The recipients that the mail server refused while it accepted others. */
   refused?: string[];
-  /** Whether a mail was written to a file, as there is no mail server. */
+  /** Set if a mail was written to a file, because there is no mail server. */
   isFile?: true;
 }
 
 /** Hands a mail over; resolves once the other side has accepted it. `signal` cuts it off. */
 export interface Send {
   (mail: Mail, signal: AbortSignal): Promise<Taken | void>;
-  /** How many alerts of one target that are due it takes in one message; one unless given. */
+  /** How many due alerts of one target fit into one message; one unless given. */
   readonly gathers?: number;
 }
 

@@ -9,7 +9,7 @@ export interface OutboxOptions {
   send: Send;
   /** Sends to the alert webhook; null: there is none. */
   sendWebhook: Send | null;
-  /** The pause between two looks without a hint, ms. */
+  /** The pause between two checks without a hint, ms. */
   pollMs: number;
   log: Logger;
   /** How long one attempt to hand an alert over may take, ms; a minute unless given, and less than a claim lasts. */
@@ -18,7 +18,7 @@ export interface OutboxOptions {
 
 /** Sends what is in the outbox until it is disposed of. */
 export interface Outbox extends AsyncDisposable {
-  /** Makes the outbox look immediately, as there may be something to send. */
+  /** Makes the outbox check immediately, because there may be something to send. */
   hint(): void;
 }
 

@@ -20,15 +20,15 @@ import { leaveOutOfMail } from './writeAlert.ts';
 
 /** How many alerts of one channel a process hands over at once. */
 const SLOTS = 4;
-/** How long what is under way may go on once the outbox is to end, ms. */
+/** How long messages in progress may take once the outbox is to end, ms. */
 const CLOSE_MS = 5_000;
 
-/** What a channel works with. */
+/** What a channel needs. */
 export interface ChannelOptions {
   db: Db;
   channel: Mail['channel'];
   send: Send;
-  /** The pause between two looks without a hint, ms. */
+  /** The pause between two checks without a hint, ms. */
   pollMs: number;
   /** How long one attempt may take, ms. */
   attemptMs: number;
@@ -53,7 +53,7 @@ export function startChannel(options: ChannelOptions): Channel {
   const loop = createLoop({ turn: fill, failed });
   const timer = setInterval(loop.ask, options.pollMs);
 
-  /** Claims what is due until nothing is, or as many are under way as may be. */
+  /** Claims due messages until there are none, or as many are in progress as may be. */
   async function fill(): Promise<void> {
     clearTimeout(soon);
     while (!closing.signal.aborted && underWay.size < pace.slots(performance.now())) {
@@ -71,12 +71,12 @@ export function startChannel(options: ChannelOptions): Channel {
         });
       underWay.add(one);
     }
-    askIn(pace.waitMs(performance.now()) || Infinity); // else one that is under way asks when it ends
+    askIn(pace.waitMs(performance.now()) || Infinity); // otherwise one in progress asks when it ends
   }
 
   /**
-   * Claims what is due first, and decides in the same transaction what of it is told: whether a recovery
-   * is told of depends on what became of its warning. Null when nothing is due.
+   * Claims the message that is due first, and decides in the same transaction what it reports: whether a
+   * recovery is reported depends on what became of its warning. Null when nothing is due.
    */
   async function claim(): Promise<{ toSend: Mail | null } | null> {
     try {
@@ -92,7 +92,7 @@ export function startChannel(options: ChannelOptions): Channel {
     }
   }
 
-  /** The message with what else is due that it can tell of, each consumer once, by its newest alert. */
+  /** The message together with other due ones that it can report, each consumer once, by its newest alert. */
   async function gathered(sql: Sql, mail: Mail): Promise<Mail> {
     const { gathers = 1 } = options.send;
     const others = gathers > 1 ? await claimAlike(sql, mail, gathers - 1) : [];
@@ -102,7 +102,7 @@ export function startChannel(options: ChannelOptions): Channel {
     return { ...mail, items: [...newest.values()], told: [mail, ...others].map(({ id }) => id) };
   }
 
-  /** Plans an earlier look than the next regular one. */
+  /** Plans a check before the next regular one. */
   function askIn(ms: number): void {
     if (ms < options.pollMs) soon = setTimeout(loop.ask, Math.max(1, ms));
   }
@@ -122,7 +122,10 @@ export function startChannel(options: ChannelOptions): Channel {
     log.info({ ...what, alerts: ids.length }, 'alert sent');
   }
 
-  /** The mail with what is still true of it; null when nothing is. Webhooks report what happened, and stay. */
+  /**
+   * The mail without what is no longer true; null when nothing is left. Webhooks report what happened, and are
+   * not changed.
+   */
   async function asItStands(sql: Sql, mail: Mail): Promise<Mail | null> {
     if (channel === 'webhook') return mail;
     const items = await stillTrue(sql, mail);
@@ -130,7 +133,7 @@ export function startChannel(options: ChannelOptions): Channel {
     if (items.length > 0) {
       const stay = new Set(items.map((item) => item.consumer_id));
       const left = mail.items.map((item) => item.consumer_id).filter((id) => !stay.has(id));
-      // After an attempt it may have told of them.
+      // After an attempt it may have reported them.
       if (mail.attempts === 1) await leaveOutOfMail(sql, mail.message_id, left);
       return rewriteMail(sql, mail, items);
     }

@@ -23,7 +23,7 @@ export interface NewMail {
   waitMs: number;
 }
 
-/** Puts mails into the outbox. Their times are the wall clock's, which a workflow's time may be ahead of. */
+/** Puts mails into the outbox. Their times are those of the real clock, which a workflow's time may be ahead of. */
 export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
   const rows = mails.map((mail) => {
     const [items, subject, body, html, headers] = written(mail.kind, mail.items);
@@ -55,14 +55,15 @@ export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
   });
 }
 
-/** How many consumers one mail tells of at most. */
+/** The largest number of consumers in one mail. */
 export const CONSUMERS_IN_A_MAIL = 100;
 
 /**
- * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been
- * tried yet; to one of any target if it spans targets. They have the same reason as well, unless they are
- * warnings of a failing endpoint, of which each gives its own. A consumer that the mail tells of already is told
- * of once, by its new item. Returns the Message-ID of that mail; null when there is none, or it is full.
+ * Adds the items of `mail` to a waiting mail of the same kind, target and recipients that has not been tried
+ * yet, or to one of any target if the mail spans targets. Both must have the same reason, unless they are
+ * warnings of a failing endpoint, which give a reason for each consumer. A consumer that the waiting mail has
+ * already is reported once, by its new item. Returns the Message-ID of that mail; null when there is none, or
+ * it is full.
  */
 export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> {
   const [first] = mail.items;
@@ -92,7 +93,7 @@ export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> 
   return found.message_id;
 }
 
-/** Writes a claimed mail anew, with these of its items, and returns it as it is sent. */
+/** Replaces the items of a claimed mail by these, and returns it as it is sent. */
 export async function rewriteMail(sql: Sql, mail: Mail, items: AlertItem[]): Promise<Mail> {
   if (mail.kind === null) throw new Error('a mail without a kind has no items');
   const columns = written(mail.kind, items);
@@ -136,7 +137,7 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
   });
 }
 
-/** The item without what only texts for people need: receivers know the fields of the webhook. */
+/** The item without what is only for texts for people, because receivers know the fields of the webhook. */
 function shownIn(item: AlertItem): object {
   return { ...item, target_id: undefined, retries_until: undefined }; // JSON leaves them out
 }
@@ -146,8 +147,8 @@ const CLAIM = '2 minutes';
 const GIVE_UP_AFTER = '24 hours';
 
 /**
- * Claims the mail or webhook of a channel that is due first, so that no other process sends it; null
- * when none is due.
+ * Claims the mail or webhook of a channel that is due first, so that no other process sends it; null when none
+ * is due.
  */
 export async function claimMail(sql: Sql, channel: Mail['channel']): Promise<Mail | null> {
   const { rows } = await sql.query<Mail>({
@@ -212,7 +213,7 @@ export async function nextMailInMs(sql: Sql, channel: Mail['channel']): Promise<
   return rows[0]?.ms ?? Infinity;
 }
 
-/** Notes that a mail is not sent, as nothing was left to tell. */
+/** Notes that a mail is not sent, because nothing was left to report. */
 export async function dropMail(sql: Sql, id: string): Promise<void> {
   await sql.query({
     text: 'update outbox set dropped_at = clock_timestamp(), given_up_at = clock_timestamp() where id = $1',

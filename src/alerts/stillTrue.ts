@@ -3,7 +3,7 @@ import type { AlertItem } from './alertItem.ts';
 import { matterOf, type Matter } from './alertWords.ts';
 import type { Mail } from './mail.ts';
 
-/** The newest alert about consumer k of which this holds is told by the mail $2. */
+/** An SQL condition: the newest alert about consumer k for which this holds is in the mail $2. */
 const newestIsHere = (which: string): string => `
   $2 = (select a.message_id from alerts a
          where a.consumer_id = k.id and ${which}
@@ -22,7 +22,7 @@ const WARNING_NEVER_WENT = `
              where a.consumer_id = k.id and a.kind = 'warning'
              order by a.at desc, a.id desc limit 1), false)`;
 
-/** When it still has to be told of consumer k. What was lost stays lost. */
+/** The condition under which consumer k still has to be reported. Lost events stay lost. */
 const HOLDS: Record<Matter, string> = {
   stopped: STOPPED,
   gone: STOPPED,
@@ -39,9 +39,9 @@ const HOLDS: Record<Matter, string> = {
 };
 
 /**
- * What a mail has to tell as things stand now: each consumer once, by its newest alert, without those
- * that were deleted, and without those for which nothing is left to do, because they were resumed,
- * have recovered, or will be told of by a later mail.
+ * The items that a mail has to report as things stand now: each consumer once, by its newest alert, without
+ * those that were deleted, and without those for which nothing is left to do, because they were resumed, have
+ * recovered, or will be reported by a later mail.
  */
 export async function stillTrue(
   sql: Sql,

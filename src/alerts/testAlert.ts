@@ -4,17 +4,17 @@ import type { Sql } from '../db/db.ts';
 import type { AlertTest } from '../schema/alertTest.ts';
 import { askForTest, readTest, type AskedTest } from './alertTests.ts';
 
-/** Has a worker send a test alert, and waits for what comes of it. */
+/** Lets a worker send a test alert, and waits for its result. */
 export type TestAlert = (asked: AskedTest) => Promise<AlertTest | 'not taken' | 'no result'>;
 
 const LOOK_MS = 150;
-/** How long a worker may take to begin, and then to say what came of it: its own limit is 15 s. */
+/** How long a worker may take to begin, and then to store the result: its own limit is 15 s. */
 const TAKEN_WITHIN_MS = 12_000;
 const KNOWN_WITHIN_MS = 20_000;
 
 /**
- * Creates what asks for test alerts. It settles within 32 s: with what came of the test, with `not taken`
- * when no worker began with it, or with `no result` when the one that did has not said what came of it.
+ * Creates the function that requests test alerts. It settles within 32 s: with the result of the test, with
+ * `not taken` when no worker began it, or with `no result` when the worker that began it has not stored one.
  */
 export function createTestAlert({
   sql,

@@ -24,19 +24,19 @@ export interface TestSenderOptions {
   publicUrl: string;
   /** The name of this process, which the result shows. */
   holder: string;
-  /** The pause between two looks without a hint, ms. */
+  /** The pause between two checks without a hint, ms. */
   pollMs: number;
   log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** How long each way may take, ms. */
+/** How long each channel may take, ms. */
 const TIMEOUT_MS = 15_000;
-/** What servers answer may be long. */
+/** The largest length of a server's answer that is kept; answers may be long. */
 const DETAIL = 500;
 
 /**
- * Starts to send the test alerts that people ask for, by the same ways as alerts, once each and at
- * once. Ends when it is disposed of; what is under way then has failed.
+ * Starts to send the test alerts that people request, over the same channels as alerts, once each and
+ * immediately. Ends when it is disposed of; a test in progress then counts as failed.
  */
 export function startTestSender(options: TestSenderOptions): AsyncDisposable {
   const { db, listener, log } = options;

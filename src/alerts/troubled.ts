@@ -16,12 +16,12 @@ export interface Troubled {
   target_url: string;
   path: string;
   position: number;
-  /** As it reads its stream, to count what waits. */
+  /** The consumer as it reads its stream, to count the entries that wait. */
   reader: Reader;
   last_failure: AlertItem['last_failure'];
 }
 
-/** The columns of `Troubled` but for `failing_since`, of rows k (consumers), c (cursors), t (targets), s (streams). */
+/** The columns of `Troubled` except `failing_since`, of rows k (consumers), c (cursors), t (targets), s (streams). */
 export const TROUBLED = `
   k.name, k.alert_emails, k.version, t.id as target_id, t.name as target_name,
   t.base_url as target_url, k.path, c.position,
@@ -36,7 +36,7 @@ export interface Alert {
   troubled: Troubled;
   /** Makes the Message-ID unique; the consumer's version unless given. */
   key?: string;
-  /** Set for a fault that keeps the consumer from being sent to; such mails are shared as those of stops are. */
+  /** Set for a fault that keeps the consumer from sending; such mails are shared like those of stops. */
   cannotStart?: CannotStartNote;
   /** Whether its mail is shared by consumers of all targets, because the cause is of none of them. */
   spansTargets?: boolean;
@@ -80,7 +80,7 @@ function itemOf(
   };
 }
 
-/** Origin and path of its URL, as the rest often carries keys; one that can't be read must not stop alerts. */
+/** Origin and path of its URL, because the rest often contains keys; one that can't be read must not stop alerts. */
 function endpointOf({ target_url, path }: Troubled): string {
   const url = URL.parse(requestUrl(target_url, path) ?? target_url);
   return url === null ? "a URL that can't be read" : `${url.origin}${url.pathname}`;

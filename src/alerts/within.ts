@@ -1,6 +1,6 @@
 import type { Mail, Send, Taken } from './mail.ts';
 
-/** Sends, and rejects at once when a signal is aborted, whatever the sending does then. */
+/** Calls a function that sends, and rejects as soon as a signal is aborted, whatever that function does then. */
 export async function within(
   send: Send,
   mail: Mail,

@@ -14,10 +14,10 @@ export function mailGraceMs(retryWindowMs: number): number {
 }
 
 /**
- * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the
- * caller's transaction. Warnings of one target within a minute share a mail if they have the same
- * recipients, and so do stops and recoveries, and consumers that the same fault keeps from being sent to. If it
- * is of none of the targets, those of all targets share a mail.
+ * Writes an alert and puts its mail, and its webhook if there is one, into the outbox, in the caller's
+ * transaction. Warnings of one target within a minute share a mail if they have the same recipients, and so do
+ * stops, recoveries, and alerts about consumers that the same fault keeps from sending. If the fault belongs to
+ * none of the targets, consumers of all targets share a mail.
  */
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
@@ -34,7 +34,7 @@ export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert):
     alerts: [{ id: newId(), consumerId, at, item }],
   };
   await insertAlerts(sql, [told]);
-  // What befalls one consumer of a target often befalls them all.
+  // A failure of one consumer of a target often concerns them all.
   const isShared = kind !== 'dead-letters';
   const mail = toMail(told, isShared ? mailGraceMs(options.retryWindowMs) : 0);
   const joined = isShared ? await joinMail(sql, mail) : null;
@@ -127,7 +127,7 @@ async function setMessageId(sql: Sql, alertId: string, messageId: string): Promi
   });
 }
 
-/** Notes that the alerts about these consumers are not told by this mail, nor by any other. */
+/** Notes that the alerts about these consumers are not reported by this mail, nor by any other. */
 export async function leaveOutOfMail(
   sql: Sql,
   messageId: string,

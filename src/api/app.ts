@@ -59,11 +59,11 @@ export interface AppDeps {
   appender: Appender;
   access: Access;
   commands: Commands;
-  /** What `/readyz` waits for, by name. */
+  /** The parts that `/readyz` waits for, by name. */
   checks: Record<string, Check>;
-  /** What needs an operator although it is ready, in sentences. */
+  /** Sentences about what needs an operator although the API is ready. */
   notes: () => Promise<string[]>;
-  /** What `/v1/status` looks at, by name. */
+  /** The parts that `/v1/status` checks, by name. */
   parts: StatusRouteDeps['parts'];
   figures: StatusRouteDeps['figures'];
   overviews: Overviews;
@@ -72,10 +72,10 @@ export interface AppDeps {
   log: ErrorLog;
 }
 
-/** A request to sign in comes from a caller that is not known yet, so it may send little. */
+/** A request to sign in comes from an unknown caller, so its body has to be small. */
 const SIGN_IN_BYTES = 4 * 1024;
 
-/** The whole HTTP interface. Needs no port: `app.request(…)` answers too. */
+/** The whole HTTP interface. It needs no port: `app.request(…)` answers as well. */
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const { db, stores, access } = deps;
   const { consumers } = stores;

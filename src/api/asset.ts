@@ -14,13 +14,16 @@ export interface Asset {
   etag: string;
 }
 
-/** Prepares a file to be served: zipped once, and with a tag of its content. */
+/** Prepares a file to be served: compressed once, and with an ETag of its content. */
 export async function toAsset(type: string, body: Buffer): Promise<Asset> {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   return { type, body, zipped: await promisify(gzip)(body), etag };
 }
 
-/** Answers with a file: 304 to who has it, zipped to who takes that, and never as another type. */
+/**
+ * Answers with a file: 304 if the client has it, compressed if the client accepts that, and never with another
+ * type.
+ */
 export function sendAsset(
   c: Context<AppEnv>,
   { type, body, zipped, etag }: Asset,
@@ -40,7 +43,7 @@ export function sendAsset(
     : c.body(new Uint8Array(body), 200, headers);
 }
 
-/** A proxy that zips anew makes a weak tag of ours. */
+/** A proxy that compresses again makes a weak ETag of ours. */
 function isThere(tags: string | undefined, etag: string): boolean {
   return tags?.split(',').some((tag) => tag.trim().replace(/^W\//u, '') === etag) === true;
 }

@@ -80,7 +80,7 @@ function toQuery(query: Query) {
   return { ...toAttemptQuery(query), sinceEnd: query.wait_for > 0 };
 }
 
-/** The filters of a list of attempts, and its page, as the store takes them. */
+/** The filters and the page of a list of attempts, in the form that the store accepts. */
 export function toAttemptQuery(query: z.infer<typeof AttemptsQuery>): AttemptQuery {
   const { outcome, status, since, until, event_id, upstream_id, limit, cursor } = query;
   const found = { outcome, status, since, until, eventId: event_id, upstreamId: upstream_id };
@@ -124,7 +124,7 @@ const EventQuery = z.strictObject({ ...fields, ...waiting, event_id: EventId });
 type Query = z.infer<typeof ConsumerQuery>;
 
 const about = { tags: ['Attempts'], security: needs('read'), method: 'get' as const };
-/** How a list of attempts is paged. */
+/** How a list of attempts is read page by page. */
 export const PAGES =
   'Newest first. One request reads at most 10,000 attempts, so a filtered page may be short or empty and still have a `next_cursor`. ';
 const FOLLOWING =

@@ -59,9 +59,9 @@ export function whyMalformed(cause: unknown): string {
 }
 
 /**
- * Yields the body as it comes. If the consumer stops early, the rest is read and dropped until the
- * server cuts the connection, half a second after the answer. Closing it immediately would reset it, and
- * a client that sends everything before it reads would lose the answer (RFC 9112, 9.6).
+ * Yields the body as it arrives. If the consumer stops early, the rest is read and dropped until the server
+ * cuts the connection, half a second after the answer. Closing it immediately would reset it, and a client that
+ * sends everything before it reads would lose the answer (RFC 9112, 9.6).
  */
 export async function* chunksOf(c: Context): AsyncGenerator<Uint8Array> {
   const { body } = c.req.raw;

@@ -96,7 +96,7 @@ export interface ClientOptions {
 /** The client of the API. */
 export type Client = ReturnType<typeof createClient>;
 
-/** Makes requests of the API; rejects as `createClient` says. */
+/** Makes requests to the API; rejects as `createClient` says. */
 function createRequests(options: ClientOptions) {
   const base = options.url.replace(/\/+$/u, '');
   const send = options.fetch ?? fetch;
@@ -137,8 +137,8 @@ function createRequests(options: ClientOptions) {
 }
 
 /**
- * Creates a typed client of the API for the CLI and the console; it imports nothing from Node. Each
- * method rejects with a `ClientError`, or with the reason of an aborted signal.
+ * Creates a typed client of the API for the CLI and the console; it imports nothing from Node. Each method
+ * rejects with a `ClientError`, or with the reason of an aborted signal.
  */
 export function createClient(options: ClientOptions) {
   const { base, open, request } = createRequests(options);
@@ -270,7 +270,7 @@ async function problemOf(response: Response): Promise<Partial<Problem> & Record<
       return problem as Partial<Problem> & Record<string, unknown>;
     }
   } catch {
-    // not an answer of ours: a proxy's page, for example
+    // an answer that is not the API's: a proxy's page, for example
   }
   return { detail: `status ${response.status} ${response.statusText}`.trim(), code: 'unknown' };
 }

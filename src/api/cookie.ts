@@ -10,7 +10,10 @@ export function readSession(c: Context): string | undefined {
   return getCookie(c, NAME);
 }
 
-/** Sets the cookie so that no script reads it, no other site sends it, and https is never left. */
+/**
+ * Sets the cookie so that scripts cannot read it and other sites cannot send it; once set over https, it is
+ * sent over https only.
+ */
 export function sendSession(c: Context, token: string, trustProxy: boolean): void {
   setCookie(c, NAME, token, { ...options(c, trustProxy), maxAge: SECONDS });
 }
@@ -20,7 +23,7 @@ export function dropSession(c: Context, trustProxy: boolean): void {
   deleteCookie(c, NAME, options(c, trustProxy));
 }
 
-/** Our origin as the caller's browser sees it; `X-Forwarded-Proto` counts only with a trusted proxy. */
+/** The API's origin as the caller's browser sees it; `X-Forwarded-Proto` counts only with a trusted proxy. */
 export function originOf(c: Context, trustProxy: boolean): string {
   const url = new URL(c.req.url);
   const forwarded = trustProxy ? c.req.header('x-forwarded-proto') : undefined;

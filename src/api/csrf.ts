@@ -4,13 +4,16 @@ import { ApiError } from './errors.ts';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Throws a 403 for a change with a session cookie, unless a header proves that our own page sent it. */
+/** Throws a 403 for a change with a session cookie, unless a header proves that a page of the console sent it. */
 export function refuseCrossSite(c: Context): void {
   if (SAFE.has(c.req.method) || comesFromUs(c) === true) return;
   throw refused();
 }
 
-/** Throws a 403 if a header shows that another site sent the request; programs, without it, may send it. */
+/**
+ * Throws a 403 if a header shows that another site sent the request; programs, which send no such header, may
+ * make it.
+ */
 export function refuseForeignPage(c: Context): void {
   if (comesFromUs(c) === false) throw refused();
 }

@@ -4,7 +4,10 @@ import { readSite, type Site } from '../docs/site.ts';
 import { sendAsset, toAsset, type Asset } from './asset.ts';
 import type { AppEnv } from './env.ts';
 
-/** Pages run our script and use our style, both as files; nothing comes from elsewhere. */
+/**
+ * Pages run only the script and use only the style sheet that are served here, both as files; nothing comes
+ * from elsewhere.
+ */
 export const DOCS_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -20,7 +23,7 @@ export const DOCS_POLICY = [
 const IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 const HEADERS = {
-  // Asked for anew each time, so that a page and its script are of one version.
+  // Requested again each time, so that a page and its script have the same version.
   'cache-control': 'no-cache',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
@@ -33,7 +36,7 @@ interface Prepared {
 
 /**
  * Serves the documentation at `/docs`, its Markdown, and `/llms.txt`, without a key. All of it is read and
- * rendered at the first request and kept; an address that is not one of it is not looked for anywhere.
+ * rendered at the first request and kept; an address that is not part of it is not looked for anywhere else.
  */
 export function createDocs(): Hono<AppEnv> {
   const app = new Hono<AppEnv>();

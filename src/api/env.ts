@@ -13,7 +13,10 @@ export interface AppEnv {
     caller: Caller;
     /** Set for each change except ingest; a repetition gets the same one. */
     seed: Seed;
-    /** Opens a permit for an answer that takes long, so that it ends when its caller may no longer have it. */
+    /**
+     * Opens a permit for an answer that takes long, so that the answer ends when its caller loses the right to
+     * it.
+     */
     permit: () => Permit;
     /** Set when the caller was authenticated by a session cookie. */
     sessionEndsAt: string | undefined;

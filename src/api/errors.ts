@@ -11,7 +11,7 @@ import { docsOf, type ProblemCode } from '../schema/problem.ts';
 import { Overloaded } from '../streams/append.ts';
 import type { AppEnv } from './env.ts';
 
-/** What is wrong with one field. */
+/** The fault of one field. */
 export interface FieldError {
   /** An RFC 6901 pointer into the body, or `/name` for a parameter. */
   pointer: string;
@@ -21,7 +21,7 @@ export interface FieldError {
 /** The parts of a problem. */
 export interface ApiErrorOptions {
   status: ContentfulStatusCode;
-  /** Stable, as callers switch on it. */
+  /** Stable, because callers depend on it. */
   code: ProblemCode;
   /** One sentence that names the thing and what is allowed; never a secret. */
   detail: string;
@@ -94,7 +94,7 @@ export function unknownId(kind: string, id: string): ApiError {
   return new ApiError({ status: 404, code: 'not_found', detail: `There is no ${kind} ${id}` });
 }
 
-/** The API's answer to a foreseen error; null for any other, which is a bug of ours and a 500. */
+/** The API's answer to an expected error; null for any other, which is a bug in Millrace and a 500. */
 export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof Refusal) return fromRefusal(error);
@@ -145,7 +145,7 @@ function withoutPointer({ pointer = '', detail }: RefusalOptions): string {
   return detail.startsWith(`${pointer} `) ? detail.slice(pointer.length + 1) : detail;
 }
 
-/** Turns Hono's own refusals into ours: a body that does not parse, an unsupported media type. */
+/** Turns Hono's own errors into those of the API: a body that does not parse, an unsupported media type. */
 function fromHttpException(error: HTTPException): ApiError {
   if (error.status === 400) {
     return new ApiError({ status: 400, code: 'malformed_json', detail: 'The body is not JSON' });

@@ -14,14 +14,14 @@ import { fieldErrors, invalid } from './validation.ts';
 const CHANGES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 /** Headers that are kept with the body of an answer. */
 const KEPT = ['content-type', 'location', 'cache-control', 'retry-after'];
-/** A larger answer is not kept; a repeated request is then done again. */
+/** A larger answer is not kept; a repeated request is then carried out again. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**
- * Does a change (POST, PUT, PATCH, DELETE) with an `Idempotency-Key` once for its caller: a repetition
- * within 24 hours gets the stored answer, with `idempotency-replayed: true`; 409 while the first one runs,
- * 422 when the key was used for another request. A failure on our side (5xx) is not stored. Runs after the gate and the body.
- * What a handler creates from `c.var.seed` exists once, even when no answer was stored.
+ * Carries out a change (POST, PUT, PATCH, DELETE) with an `Idempotency-Key` once for its caller: a repetition
+ * within 24 hours gets the stored answer, with `idempotency-replayed: true`; 409 while the first one runs, 422
+ * when the key was used for another request. A failure of the server (5xx) is not stored. Runs after the gate
+ * and the body. What a handler creates from `c.var.seed` exists once, even when no answer was stored.
  */
 export function createIdempotent(
   idempotency: Idempotency,

@@ -36,9 +36,9 @@ const CHUNK_CHARACTERS = 64 * 1024;
 const EVERYTHING = ['*'];
 
 /**
- * `GET /v1/listen`: a stream as server-sent events (WHATWG HTML, 9.2), one frame per entry. The next
- * page is read when the socket has taken the last one; at the end of the stream a listener waits without
- * queries. When the process shuts down, the answer ends between two frames.
+ * `GET /v1/listen`: a stream as server-sent events (WHATWG HTML, 9.2), one frame per entry. The next page is
+ * read when the socket has accepted the last one; at the end of the stream a listener waits without queries.
+ * When the process shuts down, the answer ends between two frames.
  */
 export function createListenRoutes(deps: ListenDeps): OpenAPIHono<AppEnv> {
   const { pages, ends, heartbeatMs = HEARTBEAT_MS } = deps;
@@ -155,14 +155,14 @@ function absent(error: unknown): null {
   throw error;
 }
 
-/** Cuts the connection of a listener that does not read, and so never comes to the end of its answer. */
+/** Cuts the connection of a listener that does not read, and so never reaches the end of its answer. */
 function cut(c: Context<AppEnv>): void {
   // There is no outgoing message when the app is called without a server.
   const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
   if (outgoing !== undefined && 'destroy' in outgoing) outgoing.destroy();
 }
 
-/** Says why the answer ends where connecting again would not help, and otherwise when to do so. */
+/** The last frame says why the answer ends if connecting again would not help, and otherwise when to do so. */
 function lastFrame(refusal: ApiError | null, requestId: string): string {
   if (refusal === null || refusal.options.status === 503) return `retry: ${RETRY_MS}\n\n`;
   return `event: end\ndata: ${problemText(refusal.options, requestId)}\n\n`;

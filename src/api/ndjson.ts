@@ -126,7 +126,8 @@ function invalidLine(line: number, committed: number, errors: FieldError[]): Api
 }
 
 function withCommitted(error: unknown, committed: number): unknown {
-  // What this module refused itself is known by its class: its words are the sender's own.
+  // An error that this module has thrown itself is recognised by its class, because its words are the sender's
+  // own.
   if (!(error instanceof ApiError) && mayBeRepeated(error)) {
     return new ApiError({
       status: 503,

@@ -88,7 +88,7 @@ const IDEMPOTENCY_PROBLEMS = [
   ['422', '`idempotency_mismatch`'],
 ] as const;
 
-/** The headers of Standard Webhooks, and ours. */
+/** The headers of Standard Webhooks, and Millrace's own. */
 const headers = z.object({
   'webhook-id': z.string().meta({ description: 'The same for each attempt' }),
   'webhook-timestamp': z.string().meta({ description: 'Unix seconds of this attempt' }),

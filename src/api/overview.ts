@@ -7,7 +7,7 @@ import type { AppEnv } from './env.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** `/v1/overview` and `/v1/troubles`: all consumers together, whatever their number. */
+/** `/v1/overview` and `/v1/troubles`: all consumers together, however many they are. */
 export function createOverviewRoutes({ overviews }: { overviews: Overviews }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
   app.openapi(OVERVIEW, async (c) => c.json(await overviews.read(c.req.valid('query').range), 200));

@@ -2,7 +2,7 @@ import type { Permit } from '../access/permits.ts';
 import { forbidden, REFUSED, unauthorized } from './auth.ts';
 import { databaseAway, type ApiError } from './errors.ts';
 
-/** The problem that ends an open answer, as the gate would now answer the request; null while the permit holds. */
+/** The problem that ends an open answer, which a new request would get now; null while the permit holds. */
 export function refusalOf({ end, scope }: Pick<Permit, 'end' | 'scope'>): ApiError | null {
   switch (end) {
     case null:
@@ -24,7 +24,7 @@ export function checkPermit(permit: Pick<Permit, 'end' | 'scope'>): void {
   if (refusal !== null) throw refusal;
 }
 
-/** Yields what comes until the permit ends, then throws its problem, also while nothing comes. */
+/** Yields what comes until the permit ends, and then throws its problem, even while nothing comes. */
 export async function* whilePermitted<T>(
   source: AsyncIterable<T>,
   permit: Permit,

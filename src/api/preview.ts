@@ -8,7 +8,7 @@ import { createRoutes, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';
 import { bare } from './streams.ts';
 
-/** `POST /v1/consumers/preview`: what a filter would let through. */
+/** `POST /v1/consumers/preview`: the entries that a filter would let through. */
 export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 

@@ -5,16 +5,16 @@ import type { AppEnv } from './env.ts';
 import { ApiError } from './errors.ts';
 import { createRoutes, json } from './route.ts';
 
-/** Tells whether something that the API needs is available. Throwing or taking too long counts as no. */
+/** Whether something that the API needs is available. Throwing or taking too long counts as no. */
 export type Check = () => Promise<boolean>;
 
 /** Less than the two seconds that the supervisor waits for a probe. */
 const CHECK_MS = 1_500;
 
-/** `/healthz`: the process is up. `/readyz`: what it needs answers as well. Neither takes a key. */
+/** `/healthz`: the process is up. `/readyz`: everything that it needs answers as well. Neither requires a key. */
 export function createProbeRoutes(deps: {
   checks: Record<string, Check>;
-  /** What does not keep the API from serving but needs an operator, in sentences. */
+  /** Sentences about what does not keep the API from serving but needs an operator. */
   notes: () => Promise<string[]>;
 }): OpenAPIHono<AppEnv> {
   const app = createRoutes();

@@ -7,7 +7,7 @@ import type { AppEnv } from './env.ts';
 
 type Security = { bearer: string[] } | { session: string[] };
 
-/** The `security` of a route that needs a key, or a session of one, with this scope; by default any key. */
+/** The `security` of a route that requires a key, or a session of one, with this scope; without a scope any key. */
 export function needs(scope?: Scope): Security[] {
   const scopes = scope === undefined ? [] : [scope];
   return [{ bearer: scopes }, { session: scopes }];

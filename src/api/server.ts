@@ -6,8 +6,8 @@ import { createAdaptorServer } from '@hono/node-server';
 import { answerClientErrors, MAX_HEADER_BYTES } from './clientErrors.ts';
 
 /**
- * NDJSON of any length takes its time (other bodies are timed where they are read); a balancer in
- * front may keep connections for a minute. Headers have ten seconds and 16 KiB.
+ * NDJSON of any length takes its time (other bodies are timed where they are read); a load balancer in front
+ * may keep connections for a minute. Headers have ten seconds and 16 KiB.
  */
 const OPTIONS = {
   requestTimeout: 0,
@@ -17,9 +17,9 @@ const OPTIONS = {
   maxHeaderSize: MAX_HEADER_BYTES,
 } satisfies ServerOptions;
 
-/** Requests that take longer than this when the server is to end are cut off, ms. */
+/** Requests that take longer than this when the server has to end are cut off, ms. */
 const END_MS = 8_000;
-/** Longer than a long poll, which says nothing for 30 s. */
+/** Longer than a long poll, which sends nothing for 30 s. */
 const SILENT_MS = 120_000;
 
 /** The HTTP server of the API: a connection on which nothing moves, or too slowly, is cut. */
@@ -34,7 +34,7 @@ export function createApiServer(
   return server;
 }
 
-/** Takes no more connections, lets requests end, and cuts off those that take too long. */
+/** Accepts no more connections, lets requests end, and cuts off those that take too long. */
 export async function closeApiServer(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();

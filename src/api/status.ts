@@ -8,7 +8,7 @@ import { holds, type Check } from './probes.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 
-/** What is counted of all consumers, and of those in the most trouble one by one. */
+/** The figures of all consumers, and singly of those in the most trouble. */
 export interface Figures {
   consumers: { id: string; status: ConsumerStatus; parked: number; dead: number }[];
   all: Record<ConsumerStatus | 'parked' | 'dead' | 'entries' | 'seconds', number> & {

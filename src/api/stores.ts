@@ -15,7 +15,7 @@ import { createPages, type Pages } from '../streams/pages.ts';
 import { createStreamEnds, type StreamEnds } from '../streams/streamEnds.ts';
 import { createSyncs, type Syncs } from '../streams/syncs.ts';
 
-/** What the API shows and changes without sending anything, a store for each kind of thing. */
+/** The data that the API shows and changes without sending anything, with a store for each kind of thing. */
 export interface Stores {
   pages: Pages;
   ends: StreamEnds;
@@ -29,7 +29,7 @@ export interface Stores {
   targetAttempts: TargetAttempts;
   search: Search;
   alerts: AlertsList;
-  /** Lets long polls answer with what there is, so that the server can end. */
+  /** Lets long polls answer with what they have, so that the server can end. */
   close(): void;
 }
 
@@ -37,13 +37,13 @@ export interface StoresOptions {
   db: Db;
   listener: Listener;
   region: string;
-  /** Whether a consumer that names no address still has someone who gets its alerts. */
+  /** Whether somebody gets the alerts of a consumer without `alert_emails`. */
   alertsByDefault: boolean;
   eventRetentionMs: number;
   log: Logger;
 }
 
-/** Opens the stores on one database; nothing is read before it is asked for. */
+/** Opens the stores on one database; nothing is read until it is requested. */
 export function createStores(options: StoresOptions): Stores {
   const { db, listener, log } = options;
   const ends = createStreamEnds({ sql: db, listener, log });

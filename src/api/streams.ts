@@ -22,7 +22,7 @@ export interface StreamDeps {
 
 const PAGE = { maxBytes: 8 * 1024 * 1024, scanRows: 20_000 };
 
-/** `GET /v1/records`, `GET /v1/events` and one event: bodies are the stored text, not printed anew. */
+/** `GET /v1/records`, `GET /v1/events` and one event: bodies are the stored text, not serialized again. */
 export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<AppEnv> {
   const app = createRoutes();
 

@@ -27,7 +27,7 @@ export function createTargetRoutes({
 }: {
   targets: Targets;
   testTarget: TestTarget;
-  /** Waits until no request goes by an older version of the target. */
+  /** Waits until no request uses an older version of the target. */
   untilInForce: (targetId: string) => Promise<void>;
 }): OpenAPIHono<AppEnv> {
   const app = createRoutes();

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt } from '../schema/attempt.ts';
 
-/** What only the stream knows of an attempt. */
+/** The facts about an attempt that only the stream has. */
 export type OfEntry = 'event' | 'sync_id' | 'collection_id' | 'upstream_id';
 
-/** An attempt as it was stored. What only the stream knows is looked up when it is on a page. */
+/** An attempt as it was stored. What only the stream has is looked up when the attempt is on a page. */
 export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'started_at' | OfEntry> {
   /** Null for an attempt of a batch; `idOf` derives it. */
   id: string | null;
@@ -34,7 +34,7 @@ const HIGHEST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** The place before which all attempts are. */
 export const LAST: PositionInTime = { at: 8.64e15, id: HIGHEST_ID };
 const LOWEST_ID = '00000000-0000-0000-0000-000000000000';
-/** Attempts that one request looks at, at most. */
+/** The largest number of attempts that one request examines. */
 const LOOKED_AT = 10_000;
 const MOST_AT_ONCE = 4_000;
 
@@ -79,8 +79,8 @@ export function idOf(made: PastAttempt): string {
 }
 
 /**
- * Reads a page of the attempts that `keep` lets through. It stops looking after 10,000 attempts, so a
- * page may be short or even empty and still have a `next`.
+ * Reads a page of the attempts that pass `keep`. It stops after examining 10,000 attempts, so a page may be
+ * short or even empty and still have a `next`.
  */
 export async function cutPage(
   from: PositionInTime,

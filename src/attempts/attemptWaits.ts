@@ -16,7 +16,7 @@ export interface AttemptWaits {
 }
 
 const POLL_MS = 1_000;
-/** Polls overlap, as a commit becomes visible later than its own time says; so a wait may end early. */
+/** Polls overlap, because a commit becomes visible later than its own time; so a wait may end early. */
 const OVERLAP_MS = 2_000;
 
 /**

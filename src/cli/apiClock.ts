@@ -4,8 +4,8 @@ import { CliError, EXIT } from './exit.ts';
 import type { Place } from './values.ts';
 
 /**
- * The time by the API's clock, from which it counts times such as `2h` before now itself; unix ms, up to a second
- * before. Rejects with a `CliError` where a proxy hides it.
+ * The time on the API's clock, from which the API itself counts times such as `2h` before now; unix ms, up to a
+ * second early. Rejects with a `CliError` if a proxy hides it.
  */
 export async function apiNow(client: Pick<Client, 'open'>): Promise<number> {
   const response = await client.open('GET', '/v1/info');
@@ -19,7 +19,7 @@ export async function apiNow(client: Pick<Client, 'open'>): Promise<number> {
   );
 }
 
-/** A place in the form in which the API takes it. */
+/** A starting point in the form that the API accepts. */
 export async function startOf(client: Pick<Client, 'open'>, place: Place): Promise<Start> {
   if (typeof place === 'string' || !('agoMs' in place)) return place;
   return { time: new Date((await apiNow(client)) - place.agoMs).toISOString() };

@@ -7,12 +7,12 @@ import { verbatim } from './output.ts';
 import { printable } from './table.ts';
 import { waterfall } from './waterfall.ts';
 
-/** How much of the body of an answer is kept, bytes. */
+/** How much of the body of an answer is kept, in bytes. */
 const KEPT_BYTES = 2_048;
 
 /**
- * Prints an attempt: how long its steps took, what was sent after `>`, and what came back after `<`, as the
- * API gives them; or why none of that is kept. An empty line ends it.
+ * Prints an attempt: how long its steps took, what was sent after `>`, and what came back after `<`, as the API
+ * returns them; or why none of that is kept. An empty line ends it.
  */
 export async function showTrace(
   { client, out }: Pick<Context, 'client' | 'out'>,
@@ -44,14 +44,14 @@ function entryOf(one: Attempt): string {
   return `attempt ${one.attempt} at position ${one.position}${next}: ${entry}`;
 }
 
-/** Why an attempt has no trace, in a sentence. */
+/** Why an attempt has no trace, as a sentence. */
 function whyNone({ outcome, attempt }: Attempt): string {
   return outcome === 'delivered' && attempt === 1
     ? 'It has no trace: of first attempts that succeed only a sample has one, at most one a minute for each consumer.'
     : 'It has no trace: it was made before Millrace kept any.';
 }
 
-/** The request; without its body where the stream no longer has what was sent. */
+/** The request; without its body if the stream no longer has what was sent. */
 function sentLines(trace: AttemptTrace, body: string | null): string[] {
   if (trace.request_headers.length === 0) return ['No request was made.'];
   const head = [`POST ${trace.url}`, ...headersOf(trace.request_headers), ''];
@@ -90,11 +90,11 @@ function linesOf(text: string): string[] {
   return text.split(/\r?\n/u).map(verbatim);
 }
 
-/** The body that was sent, byte for byte, as the stream has it; null where it no longer does. */
+/** The body that was sent, byte for byte, as the stream has it; null if the stream no longer has it. */
 async function bodyOf(client: Client, one: Attempt, trace: AttemptTrace): Promise<string | null> {
   const read = one.event_id === null ? recordOf(client, one) : eventOf(client, one.event_id);
   const body = await read.catch((error: unknown) => {
-    if (error instanceof ClientError && [404, 410].includes(error.status)) return null; // it has gone
+    if (error instanceof ClientError && [404, 410].includes(error.status)) return null; // it is gone
     throw error;
   });
   return body !== null && Buffer.byteLength(body) === trace.request_bytes ? body : null;
@@ -105,7 +105,7 @@ async function eventOf(client: Client, id: string): Promise<string> {
   return `{"event":${await response.text()}}`;
 }
 
-/** The version of a record that was sent, if it is still the newest one; an event that has gone has no names. */
+/** The version of a record that was sent, if it is still the newest one; an event that is gone has no names. */
 async function recordOf(client: Client, one: Attempt): Promise<string | null> {
   const { sync_id, collection_id, position, message_id } = one;
   if (sync_id === null || collection_id === null) return null;

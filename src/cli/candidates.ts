@@ -1,13 +1,13 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** A word that may stand at a place of the command line. */
+/** A word that may be completed at a position of the command line. */
 export interface Word {
   value: string;
   /** What it does, in a few words. */
   about: string;
 }
 
-/** What may stand at a place: words, names that the API knows, or files, which the shell completes itself. */
+/** The candidates at a position: words, names that the API knows, or files, which the shell completes itself. */
 export type Candidates =
   | { kind: 'words'; words: Word[] }
   | { kind: 'names'; of: 'consumers' | 'targets' | 'keys'; words?: Word[] }
@@ -19,7 +19,7 @@ const NAMES: Record<string, 'consumers' | 'targets' | 'keys'> = {
   key: 'keys',
 };
 
-/** What may stand at the last of `words`, of which those before it are complete. It begins with that word. */
+/** The candidates for the last of `words`; the words before it are complete. Each begins with that word. */
 export function candidates(program: Command, words: readonly string[]): Candidates {
   const before = words.slice(0, -1);
   const last = words.at(-1) ?? '';

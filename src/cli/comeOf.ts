@@ -2,13 +2,13 @@ import type { Attempt } from '../schema/attempt.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import { waitingOf } from './consumerView.ts';
 
-/** What came of `retry` or `resume`, in one sentence. */
+/** The outcome of `retry` or `resume`, in one sentence. */
 export interface Verdict {
   ok: boolean;
   text: string;
 }
 
-/** What is known of a consumer after it was given `retry` or `resume`. */
+/** What is known about a consumer after it was given `retry` or `resume`. */
 export interface Seen {
   /** The consumer before the command, and as the command answered it. */
   before: Consumer;
@@ -16,11 +16,11 @@ export interface Seen {
   now: Consumer;
   /** The attempts since the command, newest first. */
   attempts: readonly Attempt[];
-  /** Whether attempts may still be under way: some have ended since the last look. */
+  /** Whether attempts may still be in progress: some have ended since the last check. */
   isBusy: boolean;
 }
 
-/** Judges what came of `retry` or `resume`; null while that is not known yet. */
+/** Judges the outcome of `retry` or `resume`; null while it is not known yet. */
 export function comeOf(seen: Seen): Verdict | null {
   const { before, answered, now, attempts } = seen;
   if (now.status === 'stopped') return { ok: false, text: `It has stopped: ${reasonOf(now)}` };

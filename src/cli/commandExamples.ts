@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { examples } from './values.ts';
 
-/** An example of each command that does not bring its own, by its words. */
+/** An example for each command that does not have its own, by its words. */
 const EXAMPLES: Record<string, [command: string, does: string]> = {
   dev: ['millrace dev --port 8080', 'run everything here, with the API on another port'],
   demo: ['millrace demo --once', 'deliver a real data set and check every webhook'],
@@ -56,7 +56,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   ],
 };
 
-/** Puts an example before the help of each command in the table. Throws for one that there is not. */
+/** Puts an example before the help of each command in the table. Throws for a command that does not exist. */
 export function addExamples(program: Command): void {
   for (const [words, example] of Object.entries(EXAMPLES)) {
     let command: Command | undefined = program;

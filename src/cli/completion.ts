@@ -6,7 +6,7 @@ import { openContext, type GlobalOptions } from './context.ts';
 import { printable } from './table.ts';
 import { examples } from './values.ts';
 
-/** Nobody waits longer for a completion. */
+/** Nobody waits longer than this for a completion. */
 const ANSWER_MS = 5_000;
 const NAMES = 1_000;
 

@@ -18,8 +18,8 @@ export function withYes(command: Command): Command {
 }
 
 /**
- * Asks on a terminal whether to go on, and rejects with a `CliError` unless the answer is yes. Scripts, whose
- * stdin is no terminal, are not asked.
+ * Asks on a terminal whether to proceed, and rejects with a `CliError` unless the answer is yes. Scripts, whose
+ * stdin is not a terminal, are not asked.
  */
 export async function confirm(
   question: string,

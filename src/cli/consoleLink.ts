@@ -46,7 +46,7 @@ export function browserOf(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): st
   return env['DISPLAY'] || env['WAYLAND_DISPLAY'] ? 'xdg-open' : null;
 }
 
-/** Starts a browser that outlives us; resolves with whether it started. */
+/** Starts a browser that outlives this process; resolves with whether it started. */
 async function opens(browser: string, url: string): Promise<boolean> {
   const child = spawn(browser, [url], { stdio: 'ignore', detached: true });
   child.unref();

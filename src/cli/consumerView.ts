@@ -4,7 +4,7 @@ import { nameOfTarget, type NameOf } from './names.ts';
 import type { Column } from './table.ts';
 
 const SHOWN = 10;
-/** A field that the API's sentences name, and that a flag sets here. */
+/** A field that sentences of the API name, and that a flag sets here. */
 const FIELD = /\balert_emails\b/u;
 
 /** The columns of a list of consumers; `nameOf` names their targets. */
@@ -20,7 +20,7 @@ export const consumerColumns = (nameOf: NameOf): Column<Consumer>[] => [
   { title: 'REASON', of: (one: Consumer) => one.cannot_start?.detail ?? one.status_reason ?? '' },
 ];
 
-/** Prints a consumer with the name of its target and, if it is in trouble, the command that gets it going again. */
+/** Prints a consumer with the name of its target and, if it is in trouble, the command that makes it work again. */
 export async function showConsumer(
   { client, out }: Pick<Context, 'client' | 'out'>,
   one: Consumer,
@@ -34,7 +34,7 @@ export async function showConsumer(
   if (next !== null) out.note(next);
 }
 
-/** The command that gets a consumer going again, and when to give it; null when nothing has to be done. */
+/** The command that makes a consumer work again, and when to give it; null when nothing has to be done. */
 export function nextStep(one: Consumer): string | null {
   if (one.cannot_start !== null) return `Once it is fixed: millrace retry ${one.id}`;
   if (one.status !== 'stopped' && one.status !== 'blocked') return null;
@@ -42,7 +42,10 @@ export function nextStep(one: Consumer): string | null {
   return `Once the endpoint works again: millrace ${command}`;
 }
 
-/** All fields of a consumer, with what people want to know at the beginning. `target` is the name of its target. */
+/**
+ * All fields of a consumer, with the most important ones for people at the beginning. `target` is the name of
+ * its target.
+ */
 export function consumerFields(
   one: Consumer,
   target: string | null = null,
@@ -84,12 +87,12 @@ export function consumerFields(
   ];
 }
 
-/** The newest failure, and since when it is this one. */
+/** The newest failure, and since when it has been this one. */
 function failureOf({ code, detail, since }: NonNullable<Consumer['last_failure']>): string {
   return `${code}: ${detail}${since === null ? '' : `, since ${since}`}`;
 }
 
-/** `31`, or `up to 806` where not all that follow were looked at. */
+/** `31`, or `up to 806` if not all entries that follow were examined. */
 export function waitingOf({ entries, exact }: Consumer['lag']): string {
   return `${exact ? '' : 'up to '}${entries}`;
 }

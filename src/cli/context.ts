@@ -87,7 +87,7 @@ function localUrl(env: NodeJS.ProcessEnv): string {
 
 /**
  * The API key from a flag, else the environment, else this folder; null when there is none. Throws a `CliError`
- * that names where it is from, and doesn't repeat it, when it can't be one.
+ * that says where the key comes from, without repeating it, when it is malformed.
  */
 export function keyOf(
   options: { apiKey?: string | undefined },

@@ -48,7 +48,7 @@ export async function examine(patient: Patient): Promise<Finding[]> {
   return [ok('Configuration', 'all variables are valid'), ...parts.flat(), ...api.findings];
 }
 
-/** The port of what `millrace dev` runs on this data folder; null when nothing does. */
+/** The port of what `millrace dev` runs on this data folder; null when nothing runs. */
 async function runningPort({ dataDir }: Config): Promise<number | null> {
   const running = await findRunning(dataDir).catch(() => null); // not readable: like a folder without one
   if (running?.isAlive !== true) return null;

@@ -3,13 +3,13 @@ import type { Consumer } from '../schema/consumer.ts';
 import type { Target } from '../schema/target.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
-/** The most pages of consumers that are looked at. */
+/** The most pages of consumers that are examined. */
 const PAGES = 20;
 const A_PAGE = 1_000;
-/** How a signing secret is shown that can't be read: its last characters are not known. */
+/** How a signing secret is shown that can't be read, so that its last characters are unknown. */
 const HIDDEN = '••••';
 
-/** Names the consumers that can't be sent to because of a lasting fault that is not the endpoint's. */
+/** Names the consumers that can't send because of a lasting fault that is not the endpoint's. */
 export async function examineConsumers(client: Pick<Client, 'consumers'>): Promise<Finding> {
   const name = 'Senders';
   const faulty: Consumer[] = [];
@@ -35,7 +35,7 @@ export async function examineConsumers(client: Pick<Client, 'consumers'>): Promi
   );
 }
 
-/** Names the targets of which something can't be read. */
+/** Names the targets of which a part can't be read. */
 export function examineTargets(targets: readonly Target[]): Finding[] {
   return targets
     .filter((one) => one.credentials.type === 'unreadable' || one.signing_secret === HIDDEN)

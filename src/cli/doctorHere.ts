@@ -102,7 +102,7 @@ async function resolves(host: string): Promise<Finding> {
   }
 }
 
-/** Whether the proxy of webhooks answers, be it with a refusal. */
+/** Whether the proxy for webhooks answers, even if it refuses. */
 async function egress(url: string): Promise<Finding> {
   const { origin } = new URL(url); // without a password
   const through = `webhooks go out through ${origin}`;

@@ -65,9 +65,9 @@ export function exitCodeOf(error: unknown): ExitCode {
 }
 
 /**
- * Describes an error for people in a few lines, with a stack only for a bug of ours. What the API says of
- * fields is said of the flags and arguments of the command. `url`: of the API, to name its page about
- * the error.
+ * Describes an error for people in a few lines, with a stack trace only for a bug in Millrace. What the API
+ * says about fields is said about the flags and arguments of the command. `url`: that of the API, to name its
+ * page about the error.
  */
 export function describe(
   error: unknown,
@@ -95,7 +95,7 @@ export function describe(
   return error.message || code || error.name;
 }
 
-/** Where the API's documentation says what the code of the error means. */
+/** The address at which the API's documentation says what the code of the error means. */
 function pageOf({ problem: { docs } }: ClientError, url: string | undefined): string | null {
   const isPage = docs !== undefined && /^\/docs\/[\w/#-]+$/u.test(docs);
   return isPage && url !== undefined ? `  See ${url}${docs}` : null;

@@ -137,7 +137,7 @@ function judgeTime(timestamp: string, nowS: number, toleranceS: number | null): 
   return { ok: true, code: 'valid', finding: 'The signature is right', fix: null };
 }
 
-/** The bodies that may have been signed, if this one was printed again or its line breaks were changed. */
+/** The bodies that may have been signed, if this one was serialized again or its line breaks were changed. */
 function bodyVariants(body: Buffer): [what: string, body: Buffer][] {
   const text = body.toString('utf8');
   const variants: [string, string][] = [
@@ -181,7 +181,7 @@ function keyVariants(secret: string): [what: string, key: Buffer][] {
   return variants.filter(([, key]) => key.length > 0);
 }
 
-/** Prints JSON as Python's `json.dumps` does, with a blank after each comma and colon. */
+/** Prints JSON as Python's `json.dumps` does, with a space after each comma and colon. */
 function spaced(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(spaced).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

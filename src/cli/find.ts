@@ -3,7 +3,7 @@ import { CliError, EXIT, usage } from './exit.ts';
 import { printable } from './table.ts';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
-/** The beginning of an id; a shorter text is taken as a name. */
+/** The beginning of an id; a shorter text is read as a name. */
 const PREFIX = /^[\da-f-]{4,35}$/iu;
 const LISTED = 10;
 
@@ -12,7 +12,7 @@ interface Named {
   name: string;
 }
 
-/** What is looked for: a word for one of them, and the command that lists them. */
+/** A kind of thing to find: a word for one of them, and the command that lists them. */
 interface Kind {
   one: string;
   list: string;
@@ -65,10 +65,10 @@ export async function findDeadLetter(client: Client, id: string, text: string): 
   return (await findIn(kind, text, list)).id;
 }
 
-/** Reads a page of what there is. */
+/** Reads a page of the things of a kind. */
 type Lister = (cursor: string | undefined) => Promise<Page<Named>>;
 
-/** An exact name comes before beginnings of names and ids, and those before names with the text in them. */
+/** An exact name comes before beginnings of names and ids, and those before names that contain the text. */
 async function findIn(kind: Kind, text: string, list: Lister): Promise<Named> {
   const exact: Named[] = [];
   const beginning: Named[] = [];

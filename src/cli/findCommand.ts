@@ -53,7 +53,7 @@ function nameOf(hit: SearchHit): string | null {
   return 'upstream_id' in hit ? hit.upstream_id : hit.name;
 }
 
-/** The id by which other commands take it; of a record, that of its version. */
+/** The id that other commands accept; for a record, that of its version. */
 function idOf(hit: SearchHit): string {
   if (hit.kind === 'sync') return hit.sync_id;
   if (hit.kind === 'event') return hit.event_id;

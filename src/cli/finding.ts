@@ -29,7 +29,10 @@ export const fail = (name: string, detail: string, fix: string): Finding => ({
   fix,
 });
 
-/** Compares a clock to ours, given our times (unix ms) when its time was requested and answered. */
+/**
+ * Compares a clock with this machine's, given this machine's times (unix ms) when its time was requested and
+ * answered.
+ */
 export function skew(name: string, theirMs: number, sentMs: number, answeredMs: number): Finding {
   const outside = Math.max(sentMs - theirMs, theirMs - answeredMs, 0);
   const title = `Clock of ${name}`;

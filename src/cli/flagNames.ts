@@ -4,7 +4,7 @@ export interface Flags {
   args: readonly string[];
 }
 
-/** The flags and arguments that set a field of the API, by its name; the first that a command has is meant. */
+/** The flags and arguments that set a field of the API, by its name; the first one that a command has is meant. */
 const SET_BY: Record<string, readonly string[]> = {
   syncs: ['--sync'],
   sync_id: ['--sync'],
@@ -27,8 +27,8 @@ const SET_BY: Record<string, readonly string[]> = {
 };
 
 /**
- * Names what a fault of a request speaks of as the user gave it: the flag or argument that sets the field,
- * else the field of the JSON of `--input`.
+ * Names the subject of a fault in a request as the user gave it: the flag or argument that sets the field, else
+ * the field in the JSON of `--input`.
  */
 export function nameOf(pointer: string, { flags, args }: Flags): string {
   const path = pointer

@@ -40,10 +40,10 @@ const MOST_MS = 10_000;
 const SILENT_MS = 45_000;
 
 /**
- * Hands over every entry once and in order until the signal aborts. After each lost connection it
- * continues after the last entry that was handed over. Resolves with the cursor of the last entry, null
- * when there was none. Rejects when the first connection fails, or when the API refuses the
- * request or no longer lets its key read, once what `onEntry` began is over.
+ * Hands over every entry once and in order until the signal aborts. After each lost connection it continues
+ * after the last entry that was handed over. Resolves with the cursor of the last entry, null when there was
+ * none. Rejects when the first connection fails, or when the API refuses the request or its key loses the right
+ * to read; it then first waits for everything that `onEntry` has begun.
  */
 export async function followStream(options: FollowOptions): Promise<string | null> {
   const { client, query, signal, onEntry, onState } = options;
@@ -97,7 +97,7 @@ function isPassing(error: unknown): boolean {
   return error.status === 0 || error.status >= 500 || error.status === 429;
 }
 
-/** The problem with which the API ends an answer whose caller may no longer have it. */
+/** The problem with which the API ends an answer whose caller has lost the right to it. */
 function refusalOf(text: string): ClientError {
   const problem = JSON.parse(text) as Partial<Problem>;
   return new ClientError(problem.status ?? 401, { ...problem });
@@ -107,7 +107,7 @@ class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 }
 
-/** Ends a connection on which nothing comes, not even a heartbeat; a slow `onEntry` does not count. */
+/** Ends a connection on which nothing comes, not even a heartbeat; time spent in a slow `onEntry` does not count. */
 function silenceOf(signal: AbortSignal): {
   signal: AbortSignal;
   watch: (body: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array>;

@@ -24,8 +24,8 @@ const AGAIN_MS = 1_000;
 const MOST = 1_000;
 
 /**
- * Hands over attempts as they end, oldest first, until Ctrl-C; it goes by the time at which they ended, so that
- * slow ones come as well. Rejects when the API does not answer at first; later it waits for it.
+ * Hands over attempts as they end, oldest first, until Ctrl-C. It follows the times at which they ended, so
+ * that slow ones come as well. Rejects when the API does not answer at first; later it waits for the API.
  */
 export async function followAttempts(
   { client, out, signal }: Context,
@@ -73,7 +73,7 @@ function isPassing(error: unknown): error is ClientError {
   );
 }
 
-/** A time as RFC 3339; it stays the same however often it is asked with. */
+/** A time as RFC 3339; it stays the same however often it is used in a request. */
 async function timeOf(client: Context['client'], since: string | undefined): Promise<string> {
   const agoMs = durationOf(since ?? '0s');
   return agoMs === null ? since! : new Date((await apiNow(client)) - agoMs).toISOString();

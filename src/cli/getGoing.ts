@@ -31,8 +31,8 @@ export function withWait(command: Command): Command {
 }
 
 /**
- * Gives a consumer `retry` or `resume`, waits until something was tried, and says what came of it. Returns
- * exit code 0 when what was tried was delivered or nothing waits, 1 when it failed or nothing was tried in time.
+ * Gives a consumer `retry` or `resume`, waits until an attempt was made, and prints the outcome. Returns exit
+ * code 0 when the attempt delivered or nothing waits, 1 when it failed or none was made in time.
  */
 export async function getGoing(
   context: Context,
@@ -67,7 +67,7 @@ async function follow(
   const query = { since: before.health.time, limit: MOST_ATTEMPTS };
   let attempts: readonly Attempt[] = [];
   for (;;) {
-    // In this order: the attempts of what is settled by now are among those that are read after it.
+    // In this order: the attempts at entries that are settled by now are among those that are read afterwards.
     const now = await client.consumers.get(answered.id);
     const { data } = await client.consumers.attempts(answered.id, query);
     const seen = { before, answered, now, attempts: data, isBusy: data.length > attempts.length };

@@ -14,7 +14,7 @@ import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
 import { formatTable } from './table.ts';
 import { collect, examples, given, limit, moment, wholeNumber } from './values.ts';
 
-/** How many attempts `--trace` shows unless it is said. */
+/** How many attempts `--trace` shows by default. */
 const TRACED = 10;
 
 interface AttemptFlags {
@@ -284,7 +284,7 @@ const ALERTS = [
   { title: 'REASON', of: whyOf },
 ];
 
-/** What became of the mail of an alert. */
+/** The state of an alert's mail. */
 function mailState(mail: Alert['mail']): string {
   if (mail === null) return 'none';
   if (mail.recipients === 0) return 'no recipient';
@@ -295,7 +295,7 @@ function mailState(mail: Alert['mail']): string {
   return mail.last_error === null ? 'waiting' : 'retrying';
 }
 
-/** What an alert is about; one of lost events has counts instead of a reason where it has no mail. */
+/** The subject of an alert; one about lost events without a mail has counts instead of a reason. */
 function whyOf({ kind, detail }: Alert): string {
   const { count, first, last } = detail;
   const lost = `${String(count)} entries, positions ${String(first)} to ${String(last)}, were dropped by the retention before they were sent`;
@@ -311,7 +311,7 @@ function textIn(detail: Record<string, unknown>, name: string): string | undefin
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Their ids come first, by which other commands take them: a narrow terminal cuts what is last. */
+/** The ids come first, because other commands take them: a narrow terminal cuts the last columns. */
 const LETTERS = [
   { title: 'ID', of: (one: DeadLetter) => one.id },
   { title: 'FAILED AT', of: (one: DeadLetter) => one.died_at },

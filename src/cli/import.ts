@@ -131,7 +131,7 @@ function checkedHeader(header: Header, rules: ImportRules): Header {
   );
 }
 
-/** The flags without which no row of CSV says of which record it is. */
+/** The flags without which no row of CSV names its record. */
 function missingFlags(columns: string[], { key, sync, collection }: ImportRules): string[] {
   const has = (name: string): boolean => columns.includes(name) && !isData;
   const isData = !columns.includes('upstream_id'); // a row is then the data of a record

@@ -3,7 +3,7 @@ import { createElementFinder, type Element } from './importElements.ts';
 import { createStrictDecoder, whyUndecodable, type TextEncoding } from './importEncoding.ts';
 import { LINE_BYTES, tooLong, type SourceLine } from './importLines.ts';
 
-/** How much is shown of what can't be read on. */
+/** How much of the text is shown at which reading can't continue. */
 const SHOWN_BYTES = 100;
 const UTF_8 = createStrictDecoder({ name: 'utf-8' });
 
@@ -35,8 +35,8 @@ export async function* transcoded(
 }
 
 /**
- * Reads the elements of one array as text, so that numbers are not rounded; whether each is JSON is not looked at.
- * Rejects with a `CliError` where the array can't be read on, which says after which element.
+ * Reads the elements of one array as text, so that numbers are not rounded; whether each is JSON is not
+ * checked. Rejects with a `CliError` if the array can't be read any further, which says after which element.
  */
 export async function* readArray(source: {
   chunks: AsyncIterable<Uint8Array>;

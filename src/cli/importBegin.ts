@@ -116,7 +116,7 @@ function rulesOf(flags: ImportFlags): ImportRules {
   return rules;
 }
 
-/** How a source is read, where that is not what one expects. */
+/** How a source is read, if that is not obvious. */
 function describe({ encoding, format, delimiter }: Reading): string {
   const parts: string[] = [];
   if (encoding.name !== 'utf-8') parts.push(encoding.name);

@@ -4,7 +4,7 @@ import type { TextEncoding } from './importEncoding.ts';
 import { readTextLines } from './importLines.ts';
 
 const CANDIDATES = [',', ';', '\t', '|'];
-/** How many rows after the header are looked at. */
+/** How many rows after the header are examined. */
 const ROWS = 50;
 
 /** Parses `--delimiter`: one character, or `tab`. Throws a `CliError` for anything else. */
@@ -22,10 +22,10 @@ export function delimiterName(delimiter: string): string {
 }
 
 /**
- * Finds what separates the columns of a CSV file: of comma, semicolon, tab and `|`, that by which most of
- * the first rows have as many values as the header; of two such, that with more columns. A file in which
- * none separates anything has one column. Rejects with a `CliError` that names the flag when two are
- * equally likely.
+ * Finds the character that separates the columns of a CSV file: of comma, semicolon, tab and `|`, the one by
+ * which most of the first rows have as many values as the header; of two such, the one with more columns. A
+ * file without any of them has one column. Rejects with a `CliError` that names the flag when two are equally
+ * likely.
  */
 export async function findDelimiter(
   path: string,

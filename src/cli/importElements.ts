@@ -15,9 +15,9 @@ export interface ElementFinder {
   end(): Element[];
   /** Where the element begins that has not ended yet; null between two elements. */
   readonly began: number | null;
-  /** Where the next byte is; once there is a fault, where that is. */
+  /** The offset of the next byte; once there is a fault, the place of the fault. */
   readonly offset: number;
-  /** Why the array can't be read on; null while it can. */
+  /** Why the array can't be read any further; null while it can. */
   readonly fault: string | null;
 }
 
@@ -28,24 +28,24 @@ const TORN = 'has a quote that is not closed in its line';
 const OPEN = 'opens a bracket that is not closed, so that it reaches to the end of the array';
 
 /**
- * Looks at quotes, brackets and commas alone, so that an element that is no JSON ends where its brackets do, and
- * the next one is found. Where brackets don't match, the nearest one that fits is closed; one that is
- * never closed makes its element reach to the end. Where a quote is
- * still open at the end of its line, the element ends before the next line that begins like the one on which
- * it began itself. `from` is 0, or where reading continues after an element.
+ * Examines only quotes, brackets and commas, so that an element that is not JSON ends where its brackets do,
+ * and the next one is found. Where brackets don't match, the nearest one that fits is closed; one that is never
+ * closed makes its element reach to the end. If a quote is still open at the end of its line, the element ends
+ * before the next line that begins like the line on which it began. `from` is 0, or where reading continues
+ * after an element.
  */
 export function createElementFinder(from: number): ElementFinder {
   const brackets = createBrackets(from > 0);
   let offset = from;
   let lineFrom = from;
-  let isIndent = false; // only blanks so far in this line
+  let isIndent = false; // only whitespace so far in this line
   let isQuoted = false;
   let isEscaped = false;
   let isTorn = false; // a quote of the element was open at the end of its line
   let began: number | null = null;
-  /** How the line begins on which the element begins; null if the element does not begin it. */
+  /** How the line begins in which the element begins; null if other text is before the element in that line. */
   let margin: { indent: number; byte: number } | null = null;
-  /** A bracket within the element that closes the array if nothing follows it. */
+  /** A bracket within the element that ends the array if nothing follows it. */
   let last: number | null = null;
   let isOver = false;
   let fault: string | null = null;
@@ -82,7 +82,10 @@ export function createElementFinder(from: number): ElementFinder {
     else if (byte === QUOTE) isQuoted = false;
   }
 
-  /** Ends a torn element before the line that begins with this byte, if that is the next element, or ends the array. */
+  /**
+   * Ends a broken element before the line that begins with this byte, if that is the next element, or ends the
+   * array.
+   */
   function mends(byte: number, indent: number | null): boolean {
     if (indent === null || margin === null || began === null) return false;
     const isNext = byte === margin.byte && indent === margin.indent;
@@ -103,7 +106,7 @@ export function createElementFinder(from: number): ElementFinder {
   }
 
   function endElement(byte: number): void {
-    // Reading continues at the bracket, not after it: it is what ends the array then, too.
+    // Reading continues at the bracket, not after it, because it then ends the array as well.
     const next = byte === COMMA ? offset + 1 : offset;
     if (began !== null) found.push({ start: began, end: offset, next, fault: null });
     began = null;
@@ -157,7 +160,7 @@ export function createElementFinder(from: number): ElementFinder {
 
 /** The brackets that are open. */
 interface Brackets {
-  /** How many they are. */
+  /** How many brackets are open. */
   readonly depth: number;
   open(byte: number): void;
   /** Closes the nearest one within the array that fits, and those within it; returns whether there is one. */

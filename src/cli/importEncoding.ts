@@ -50,7 +50,7 @@ export function encodingOf(head: Uint8Array, flag: string | undefined): TextEnco
   return { name: named ?? 'utf-8', mark: new Uint8Array() };
 }
 
-/** Creates a decoder that throws a `TypeError` for bytes that are no text, instead of replacing them by U+FFFD. */
+/** Creates a decoder that throws a `TypeError` for bytes that are not text, instead of replacing them by U+FFFD. */
 export function createStrictDecoder({ name }: Pick<TextEncoding, 'name'>): StrictDecoder {
   return new TextDecoder(name, { fatal: true, ignoreBOM: true });
 }

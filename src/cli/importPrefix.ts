@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 
-/** What was read of a source so far, as a SHA-256. */
+/** The part of a source that has been read so far, as a SHA-256. */
 export interface Prefix {
   /** The chunks of the source, from the verified offset on. */
   chunks: AsyncIterable<Uint8Array>;
@@ -10,12 +10,12 @@ export interface Prefix {
   digest(): string;
 }
 
-/** Bytes kept beyond what was passed: more only come of a line that is too long. */
+/** Bytes kept beyond the passed offset: more than that come only from a line that is too long. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Follows the reading of a source, so that a later reading can tell whether its beginning is still the
- * same. Reads up to `from.offset` first; resolves with null when what stands there has not this digest.
+ * Follows the reading of a source, so that a later reading can tell whether its beginning is still the same.
+ * Reads up to `from.offset` first; resolves with null when that part does not have this digest.
  */
 export async function followPrefix(
   source: AsyncIterable<Uint8Array>,

@@ -27,9 +27,9 @@ export interface Rejects {
   listPath: string;
   /** Lists lines, shows the first ones, and writes them as they were; resolves with the new sizes. */
   add(rejected: Rejected[], header: Header | null): Promise<RejectSizes>;
-  /** Says how many were not shown; resolves when the list is that of this import. */
+  /** Says how many lines were not shown; resolves when the list is that of this import. */
   end(): Promise<void>;
-  /** Says which flags give what rejected lines do not name. */
+  /** The flags that would add the fields which rejected lines lack. */
   hints(): string[];
 }
 

@@ -46,7 +46,7 @@ export function formatOf(path: string, head: Uint8Array, { mark }: TextEncoding)
   return first === BRACE || name.endsWith('.json') ? 'ndjson' : 'csv';
 }
 
-/** What is read, and by which offsets count: the source as it is, but arrays always as UTF-8. */
+/** The chunks that are read, and to which offsets refer: the source as it is, but arrays always as UTF-8. */
 export function chunksToRead(
   chunks: AsyncIterable<Uint8Array>,
   { format, encoding }: Reading,
@@ -110,7 +110,7 @@ function toLine({ lines, values, fault }: CsvRow, columns: string[]): SourceLine
   };
 }
 
-/** The most lines that a header is taken to have; one with more has a quote that is not closed. */
+/** The most lines that a header may have; with more it has a quote that is not closed. */
 const HEADER_LINES = 20;
 
 function headerOf({ lines, values, fault }: CsvRow): string[] {

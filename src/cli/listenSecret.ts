@@ -17,8 +17,8 @@ export function isSecret(text: string): boolean {
 }
 
 /**
- * Returns the signing secret of `millrace listen`, created once and kept for its owner only (0600). Rejects with
- * a `CliError` that names the file when it can't be kept or is none.
+ * Returns the signing secret of `millrace listen`, created once and kept readable by its owner only (0600).
+ * Rejects with a `CliError` that names the file when it can't be stored or is malformed.
  */
 export async function keepListenSecret(env: NodeJS.ProcessEnv): Promise<string> {
   const folder = configFolder(env);

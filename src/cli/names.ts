@@ -1,6 +1,6 @@
 import { ClientError, type Client, type Page } from '../api/client.ts';
 
-/** Returns the name of an id, or the id itself when it has none any more. */
+/** Returns the name for an id, or the id itself when it has no name any more. */
 export type NameOf = (id: string) => string;
 
 const A_PAGE = 1_000;

@@ -7,8 +7,8 @@ import { isMillrace, notOurs } from './ours.ts';
 const ANSWER_MS = 3_000;
 
 /**
- * The reason of an error that may come of an API that is another one than this command expects: another program, or
- * a Millrace of another version. Resolves with the error itself where it is neither.
+ * The reason for an error that may come from an API other than this command expects: another program, or a
+ * Millrace of another version. Resolves with the error itself if it is neither.
  */
 export async function reasonOf(
   error: unknown,
@@ -27,7 +27,7 @@ export async function reasonOf(
   );
 }
 
-/** Whether the API has not heard of what was asked for, be it the route or a part of the request. */
+/** Whether the API does not know what was requested, be it the route or a part of the request. */
 function isUnknownThere(error: unknown): error is ClientError {
   if (!(error instanceof ClientError)) return false;
   const { status, detail, problem } = error;
@@ -43,6 +43,6 @@ async function versionOf(client: Client): Promise<string | null> {
     const { version } = await client.request<Partial<Info>>('GET', '/v1/info', { signal });
     return typeof version === 'string' ? version : null;
   } catch {
-    return null; // it does not say, or not to this key
+    return null; // it does not say so, or not to this key
   }
 }

@@ -6,7 +6,7 @@ const PROXY = new Set([408, 413, 429, 500, 502, 503, 504]);
 
 /**
  * `fetch` for an API that may be something else: rejects with a `ClientError` (status 0) for an answer that
- * Millrace cannot have given, so that nobody reads the page of another program as data.
+ * Millrace cannot have given, so that the page of another program is not read as data.
  */
 export const fetchOurs: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
@@ -22,7 +22,7 @@ export function notOurs(origin: string): ClientError {
   return new ClientError(0, { detail, code: 'not_millrace' });
 }
 
-/** Whether the API at `url` says of itself that it is Millrace; true while it does not answer. */
+/** Whether the API at `url` identifies itself as Millrace; true while it does not answer. */
 export async function isMillrace(url: string, signal: AbortSignal): Promise<boolean> {
   try {
     const response = await fetch(`${url}/readyz`, { signal });
@@ -34,7 +34,7 @@ export async function isMillrace(url: string, signal: AbortSignal): Promise<bool
   }
 }
 
-/** Whether this is what `/readyz` of Millrace answers, be it ready or not. */
+/** Whether this is an answer of Millrace's `/readyz`, ready or not. */
 export function isReadiness(text: string): boolean {
   try {
     const { status, type } = JSON.parse(text) as { status?: unknown; type?: unknown };

@@ -11,9 +11,9 @@ export interface Output {
   readonly isJson: boolean;
   /** Whether stdout is a terminal, on which lines can be redrawn. */
   readonly isTerminal: boolean;
-  /** The width of that terminal in characters; null where there is none, or it has none. */
+  /** The width of that terminal in characters; null if there is no terminal, or its width is unknown. */
   readonly width: number | null;
-  /** Prints one JSON document; numbers keep the text they came with. */
+  /** Prints one JSON document; numbers keep the text with which they came. */
   json(value: unknown): void;
   /** Prints one JSON value on a line of its own. */
   jsonLine(value: unknown): void;
@@ -21,9 +21,12 @@ export interface Output {
   line(text: string): void;
   /** Prints a list, as JSON or as a table. */
   page<T>(page: Page<T>, columns: readonly Column<T>[], what: string): void;
-  /** Says how to go on after a page; nothing when it is the last one. */
+  /** Says how to continue after a page; nothing when it is the last one. */
   more(page: Pick<Page<unknown>, 'next_cursor'>): void;
-  /** Prints one thing, as JSON or as aligned lines, which are never cut: they may have a secret, or a body. */
+  /**
+   * Prints one thing, as JSON or as aligned lines, which are never cut, because they may contain a secret or a
+   * body.
+   */
   thing(value: object, fields: readonly (readonly [string, unknown])[]): void;
   /** Formats fields as aligned lines, cut at the width of the terminal. */
   details(fields: readonly (readonly [string, unknown])[]): string[];
@@ -38,7 +41,7 @@ export interface Output {
 }
 
 const PLAIN_PROGRESS_MS = 10_000;
-/** The width of a terminal that does not say it. */
+/** The width that is assumed for a terminal that does not report one. */
 const PLAIN_WIDTH = 80;
 
 /** Prints to stdout and stderr of this process. */
@@ -111,12 +114,18 @@ export function createOutput(options: { isJson: boolean }): Output {
   };
 }
 
-/** JSON as it is, but that no character of it controls a terminal: JSON.stringify leaves DEL and C1 as they are. */
+/**
+ * JSON unchanged, except that none of its characters can control a terminal: JSON.stringify leaves DEL and C1
+ * as they are.
+ */
 export function escaped(json: string): string {
   return json.replaceAll(/[\u007f-\u009f\p{Bidi_Control}]/gu, unicodeEscape);
 }
 
-/** A line of text as it is, but that no character of it controls a terminal: such a one stands as in JSON. */
+/**
+ * A line of text unchanged, except that none of its characters can control a terminal: such a character is
+ * written as in JSON.
+ */
 export function verbatim(line: string): string {
   return line.replaceAll(/(?!\t)[\p{Cc}\p{Bidi_Control}]/gu, unicodeEscape);
 }

@@ -55,7 +55,7 @@ async function namesOf(client: Client, worst: readonly Worst[]): Promise<Map<str
   );
 }
 
-/** What runs, and what is wrong: `fail` is what someone has to look at. */
+/** What runs, and what is wrong: `fail` marks a problem that someone has to look at. */
 export function findings(
   { version, region, parts, figures }: Status,
   url: string,

@@ -212,7 +212,7 @@ function urlOf({ base_url, idn_hosts }: Target): string {
   return withForms(base_url, idn_hosts.find(({ pointer }) => pointer === '/base_url') ?? null);
 }
 
-/** A URL with both forms of its host where that is internationalised, as it may only look like another one. */
+/** A URL with both forms of its host if that is internationalised, because it may only look like another one. */
 function withForms(url: string, host: { ascii: string; unicode: string } | null): string {
   return host === null ? url : `${url} (${host.unicode} is ${host.ascii})`;
 }

@@ -4,7 +4,7 @@ import type { Scope } from '../schema/apiKey.ts';
 import { useRefusal } from './session.ts';
 import { Button, type ButtonKind } from './ui/button.tsx';
 
-/** A button for an act that needs a scope; if the session lacks the scope, the button says why it does nothing. */
+/** A button for an action that needs a scope; if the session lacks the scope, the button says why it is disabled. */
 export function ActButton({ needs, ...rest }: ComponentProps<typeof Button> & { needs: Scope }) {
   return <Button {...rest} refusal={useRefusal(needs)} />;
 }

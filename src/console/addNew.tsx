@@ -3,13 +3,13 @@ import { useNavigate } from '@tanstack/react-router';
 import { useRefusal } from './session.ts';
 import { Menu } from './ui/menu.tsx';
 
-/** What can be added, by the words that it has everywhere. */
+/** The things that can be added, with the same words everywhere. */
 const KINDS = {
   target: { label: 'Webhook endpoint', to: '/targets/new' },
   consumer: { label: 'Webhooks', to: '/consumers/new' },
 } as const;
 
-/** The menu that leads to the form for a new target, or for a new consumer, of `target` if given. */
+/** The menu that leads to the form for a new target, or for a new consumer, with `target` if given. */
 export function AddNew(props: {
   kind: keyof typeof KINDS;
   /** The id of the target that the consumer will send to. */

@@ -74,7 +74,7 @@ export function pageAbout(error: unknown): string | null {
   return page.startsWith('/docs/') ? page : null;
 }
 
-/** Whether what was asked for is not, or no longer, there. */
+/** Whether the requested thing does not exist, or no longer. */
 export function isGone(error: unknown): boolean {
   return error instanceof ClientError && error.status === 404;
 }
@@ -89,7 +89,7 @@ const PLAIN: [technical: RegExp, plain: string][] = [
   [/^Invalid email address$/u, 'must be email addresses'],
 ];
 
-/** What is wrong with a field, in words for the person who fills it in. */
+/** The fault of a field, in words for the person who fills it in. */
 export function plainly(detail: string): string {
   for (const [technical, plain] of PLAIN) {
     if (technical.test(detail)) return detail.replace(technical, plain);

@@ -18,9 +18,9 @@ export interface EditedFields<Draft extends object> {
 }
 
 /**
- * A form over what is stored. The page keeps the edits, so that a look at another part of it loses nothing.
- * Only fields that were changed are saved; the answer takes the place of what the page has read, and ends
- * the edits. A session that may not change anything sees why, and the fields as they are.
+ * A form over stored fields. The page keeps the edits, so that visiting another tab of it loses nothing. Only
+ * fields that were changed are saved; the answer replaces what the page has read, and ends the edits. A session
+ * that may not change anything sees the reason, and the fields as they are.
  */
 export function EditForm<Draft extends object>(props: {
   stored: Draft;

@@ -1,6 +1,6 @@
 /**
- * The fields that a person has changed of what is stored. Only these are sent, so that what others have
- * changed in the meantime stays.
+ * The fields of a stored object that a person has changed. Only these are sent, so that changes made by others
+ * in the meantime are kept.
  */
 export function changedOf<T extends object>(stored: T, edits: Partial<T>): (keyof T)[] {
   const names = Object.keys(edits) as (keyof T)[];

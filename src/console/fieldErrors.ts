@@ -1,6 +1,6 @@
 import { ClientError, plainly } from './api.ts';
 
-/** What the API says about a field, by a pointer into the body, including what is wrong inside the field. */
+/** The API's message about a field, by a pointer into the body, including messages about parts of the field. */
 export function errorsOf(error: unknown): (pointer: string) => string | undefined {
   const errors = error instanceof ClientError ? (error.problem.errors ?? []) : [];
   return (pointer) => {

@@ -2,7 +2,7 @@ import { useEffect, useState, type RefObject } from 'react';
 
 import { useSettled } from './settled.ts';
 
-/** Long enough to leave out what is only scrolled past, ms. */
+/** Long enough to ignore what is only scrolled past, ms. */
 const LOOK_MS = 150;
 
 /** Whether an element has been on the screen for a moment and still is. */

@@ -5,8 +5,8 @@ import { focusSearch, useKeys } from './keys.ts';
 import { PLACES } from './places.ts';
 
 /**
- * What the keyboard does on every page: `g` and a letter go to a page, `/` searches, `?` explains the keys.
- * A page that was gone to gets the focus, so that Tab goes on in it and a screen reader begins there,
+ * The keys that work on every page: `g` and a letter lead to a page, `/` searches, `?` explains the keys. A
+ * page that was navigated to gets the focus, so that Tab continues in it and a screen reader begins there,
  * unless something in the page has taken the focus by then.
  */
 export function useKeyboard(main: RefObject<HTMLElement | null>, explain: () => void): void {

@@ -17,7 +17,7 @@ import { Button } from './ui/button.tsx';
 import { Menu } from './ui/menu.tsx';
 import { Failed, Loading } from './ui/notice.tsx';
 
-/** What is around each page. It first reads the session; `children` are shown instead of the page if given. */
+/** The frame around each page. It first reads the session; `children` are shown instead of the page if given. */
 export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
   const who = useSession();
   const [isHelping, setHelping] = useState(false);
@@ -84,7 +84,7 @@ export function Layout({ children = <Outlet /> }: { children?: ReactNode }) {
   );
 }
 
-/** What a session without the scope `read` gets: the few things it can do here. */
+/** The page of a session without the scope `read`: the few things it can do here. */
 function AppendOnly({ refusal }: { refusal: string }) {
   const [isSending, setSending] = useState(false);
   return (

@@ -2,8 +2,8 @@ import { useRouter } from '@tanstack/react-router';
 import { useCallback, useRef } from 'react';
 
 /**
- * Opens and closes what the address names, such as a drawer. The back button closes it, as people
- * expect on a phone, and closing it leaves no step behind for that button.
+ * Opens and closes what the address names, such as a drawer. The back button closes it, as people expect on a
+ * phone, and closing it leaves no entry in the history.
  */
 export function useOpened(show: (id: string | undefined, replace: boolean) => void) {
   const { history } = useRouter();

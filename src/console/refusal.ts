@@ -7,7 +7,10 @@ const VERBS: [verb: string, by: Scope[]][] = [
   ['change', ['manage']],
 ];
 
-/** The reason, as a sentence, why a session with these scopes may not do what needs a scope; null where it may. */
+/**
+ * The reason, as a sentence, why a session with these scopes may not do something that needs a scope; null if
+ * it may.
+ */
 export function refusalOf(scopes: readonly Scope[], needed: Scope): string | null {
   if (hasScope(scopes, needed)) return null;
   const verbs = VERBS.filter(([, by]) => by.some((scope) => scopes.includes(scope)));

@@ -9,7 +9,7 @@ export function useSession() {
   return useQuery({ queryKey: ['session'], queryFn: session.who, staleTime: 60_000 });
 }
 
-/** The reason why this session may not do what needs a scope; null where it may. The API decides. */
+/** The reason why this session may not do something that needs a scope; null if it may. The API decides. */
 export function useRefusal(needed: Scope): string | null {
   const { data: who } = useSession();
   return who === undefined ? null : refusalOf(who.scopes, needed);

@@ -4,9 +4,8 @@ import { parseKept, printKept, type Form } from './keptForm.ts';
 const PREFIX = 'millrace.form.';
 
 /**
- * A form whose fields this tab keeps over reloads and visits to other pages, until it is dropped. It
- * begins as `blank`, over which come the fields that were kept and then those of `known`, which gets
- * what was kept.
+ * A form whose fields this tab keeps over reloads and visits to other pages, until they are dropped. It begins
+ * as `blank`, overridden by the kept fields and then by those of `known`, which gets the kept ones.
  */
 export function useForm<T extends object>(
   form: Form<T>,
@@ -16,7 +15,7 @@ export function useForm<T extends object>(
   const [begun] = useState(() => {
     const kept = parseKept(form, read(form.name));
     const from = known(kept ?? {});
-    // What comes from the address was not filled in by a person, so it is not kept by itself.
+    // Fields that come from the address were not filled in by a person, so they alone are not kept.
     return { values: { ...blank, ...kept, ...from }, base: { ...blank, ...from }, kept };
   });
   const [values, setValues] = useState<T>(begun.values);
@@ -36,7 +35,7 @@ export function useForm<T extends object>(
       setBase(blank);
       setRestored(false);
     },
-    /** Forgets what was kept, once the form is saved. */
+    /** Forgets the kept fields, once the form is saved. */
     drop: () => write(form.name, null),
   };
 }
@@ -56,7 +55,7 @@ function read(name: string): string | null {
   try {
     return sessionStorage.getItem(PREFIX + name);
   } catch {
-    return null; // storage is forbidden here, so the form begins anew
+    return null; // storage is forbidden here, so the form begins empty
   }
 }
 
@@ -65,6 +64,6 @@ function write(name: string, text: string | null): void {
     sessionStorage.removeItem(PREFIX + name);
     if (text !== null) sessionStorage.setItem(PREFIX + name, text);
   } catch {
-    // forbidden or full: it holds until the page is left, and nothing older comes back instead
+    // forbidden or full: the fields stay until the page is left, and no older ones come back instead
   }
 }

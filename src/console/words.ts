@@ -15,7 +15,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** A length of time in its two largest units: `3 h 12 min`. */
+/** A duration in its two largest units: `3 h 12 min`. */
 export function duration(seconds: number): string {
   if (seconds < 1) return seconds <= 0 ? '0 s' : '< 1 s';
   let left = Math.round(seconds);
@@ -65,8 +65,8 @@ export function printTime(form: TimeForm, time: number, now: number): string {
 }
 
 /**
- * The minute of a time, without the date on the day of `now`: for sentences and axes, which have no
- * relative form, as they don't know the second.
+ * The minute of a time, without the date on the day of `now`: for sentences and axes, which have no relative
+ * form, because they do not know the second.
  */
 export function printMinute(form: TimeForm, time: number, now: number): string {
   const of = form === 'utc' ? utc : local;

@@ -41,9 +41,8 @@ import { untilInForce, untilReleased } from './untilInForce.ts';
 /** Applies commands to consumers. Only the consumer's own workflow calls it. */
 export interface CommandApplier {
   /**
-   * Applies the command in one transaction, once for its id, and answers when it is in force: the
-   * running sender has confirmed it, or its lease has run out. A command that ends sending is in force
-   * before it is stored.
+   * Applies the command in one transaction, once for its id, and answers when it is in force: the running
+   * sender has confirmed it, or its lease is over. A command that ends sending is in force before it is stored.
    */
   apply(consumerId: string, request: CommandRequest, at: Date): Promise<CommandAnswer>;
   /** Asks the running sender to release its lease; the next `apply` or `unhold` ends that. */
@@ -96,9 +95,9 @@ export function createCommandApplier(options: {
   }
 
   /**
-   * Has the sender let go before the status is stored that ends sending, so that every reader of the
-   * status sees one that is in force. What is in flight is stored later. A sender that starts meanwhile
-   * finds the hold.
+   * Makes the sender release its lease before a status is stored that ends sending, so that every reader of the
+   * status sees one that is in force. Outcomes of requests in flight are stored later. A sender that starts
+   * meanwhile finds the hold.
    */
   async function untilLetGo(consumerId: string, command: CommandRequest['command']): Promise<void> {
     if (!(await mayBeSending(db, consumerId, command))) return;
@@ -108,8 +107,8 @@ export function createCommandApplier(options: {
   }
 
   /**
-   * Has a lane of visits let go before a command changes the position or the order under it; the workflow
-   * has seen to a drain of its own before.
+   * Makes a lane of visits release the consumer before a command changes the position or the order; the
+   * workflow has already seen to a drain of its own.
    */
   async function untilVisitEnds(consumerId: string): Promise<void> {
     const sender = await readSender(db, consumerId);
@@ -118,7 +117,10 @@ export function createCommandApplier(options: {
     await untilReleased(db, consumerId);
   }
 
-  /** Runs `work` in a transaction; a command that is refused half-way, also by a constraint, is rolled back. */
+  /**
+   * Runs `work` in a transaction; a command that is refused half-way, for example by a constraint, is rolled
+   * back.
+   */
   async function inTransaction(work: (sql: Sql) => Promise<Done>): Promise<Done> {
     try {
       return await db.transaction(work);
@@ -209,13 +211,13 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Command
   });
 }
 
-/** Has what waits tried immediately, by a running sender as well; the retry window keeps running. */
+/** Makes waiting attempts due immediately, by a running sender as well; the retry window keeps running. */
 async function retry(tx: Tx): Promise<CommandAnswer> {
   const parked = await hurryParked(tx);
   const { status, failing, retried, version } = tx.row;
   if (status === 'active') {
     if (!parked && !failing) return { ok: true, version };
-    await hurryHead(tx.sql, tx.consumerId); // its sender may be about to let go
+    await hurryHead(tx.sql, tx.consumerId); // its sender may be about to release its lease
     await release(tx);
   }
   return write(tx, 'retried', failing ? { retried: retried + 1 } : {});
@@ -268,7 +270,8 @@ async function refilter(tx: Tx, edited: Edited): Promise<CommandAnswer> {
 async function changeFilter(tx: Tx, filter: Filter): Promise<number> {
   const version = tx.row.filter_version + 1;
   const position = await release(tx);
-  // This includes a sender that is just releasing, after a pause or a stop: it has read by the older versions.
+  // This includes a sender that is just releasing its lease, after a pause or a stop: it has read with the
+  // older versions.
   const taker = tx.row.live && tx.row.status !== 'blocked';
   const readTo = Math.max(
     position,
@@ -309,7 +312,7 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
   return write(tx, 'changed', set, detail);
 }
 
-/** The id that the API gave such a command before the id of a request's seed became a part of it. */
+/** The id that the API gave such a command before ids contained that of the request's seed. */
 function formerId(editId: string): string | null {
   return /^([a-z]+:.+):[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/u.exec(editId)?.[1] ?? null;
 }

@@ -42,7 +42,7 @@ export function creationNoted(columns: Record<'id' | 'actor' | 'detail', string>
     select ${id}, id, 'create', 'created', ${actor}, ${detail}, 1, now() from consumer`;
 }
 
-/** What a command changed. */
+/** What a command has changed. */
 export interface CommandChange {
   consumerId: string;
   editId: string;
@@ -54,7 +54,7 @@ export interface CommandChange {
   at: Date;
 }
 
-/** Notes what a command changed, and notifies the running sender. */
+/** Stores what a command has changed, and notifies the running sender. */
 export async function noteChange(sql: Sql, change: CommandChange): Promise<void> {
   const { consumerId, editId, action, actor, detail, version, at } = change;
   await sql.query({

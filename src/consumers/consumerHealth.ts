@@ -7,16 +7,16 @@ import type { ConsumerStatus, Filter } from '../schema/consumer.ts';
 import type { Health } from '../schema/fields.ts';
 import type { Waiting } from '../streams/waiting.ts';
 
-/** What is known of the last failure; `late` is the answer that came after a timeout. */
+/** The last failure, as far as it is known; `late` is the answer that came after a timeout. */
 export interface SeenFailure {
   code: string;
   status: number | null;
-  /** Since when it fails like this; an older version has not stored it. */
+  /** Since when it has failed like this; an older version has not stored it. */
   since?: string;
   late?: Failure['late'];
 }
 
-/** What a consumer's health depends on. */
+/** The facts on which a consumer's health depends. */
 export interface HealthInput {
   status: ConsumerStatus;
   statusReason: string | null;
@@ -30,9 +30,9 @@ export interface HealthInput {
   waiting: Pick<Waiting, 'entries' | 'exact'>;
   parked: number;
   deadLetters: number;
-  /** The lasting fault that keeps it from being sent to; null: there is none. */
+  /** The lasting fault that keeps it from sending; null: there is none. */
   cannotStart: { detail: string; since: string; next_try_at: string } | null;
-  /** The age of what waits, if it is old enough to be lost soon; otherwise null. */
+  /** The age of the waiting events, if they are old enough to be lost soon; otherwise null. */
   aging: Aging | null;
   filter: Filter;
   /** Whether an alert about the consumer has a recipient. */
@@ -72,7 +72,7 @@ function cannotStart(
   return `Can't send since ${clockText(since, now)}: ${lower(detail)}; next try ${clockText(next_try_at, now)}`;
 }
 
-/** A sentence as it goes on after a colon. */
+/** A sentence as it continues after a colon. */
 function lower(text: string): string {
   return `${text.slice(0, 1).toLowerCase()}${text.slice(1)}`;
 }
@@ -90,7 +90,7 @@ function blocked(input: HealthInput): string {
   return `${what}${sinceOf(input)}; next attempt ${next} (attempt ${attempts + 1}); ${waits(input.waiting)}`;
 }
 
-/** Since when it fails like this, and since when it fails at all where that is longer. */
+/** Since when it has failed like this, and since when it has failed at all if that is longer. */
 function sinceOf({ lastFailure, failingSince, now }: HealthInput): string {
   const newest = lastFailure?.since === undefined ? null : clockText(lastFailure.since, now);
   const first = failingSince === null ? null : clockText(failingSince, now);

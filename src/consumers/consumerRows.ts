@@ -11,7 +11,7 @@ export interface NewConsumer {
   id: string;
   input: ConsumerInput;
   region: string;
-  /** Where it starts: an end of its stream as it is in this moment, or a position. */
+  /** Where it starts: an end of its stream as it is at this moment, or a position. */
   place: 'beginning' | 'end' | number;
   actor: string;
 }
@@ -27,8 +27,8 @@ export interface Created {
 
 /**
  * Creates a consumer with its first filter, its cursor and its row in `changes`, in one statement, and hints
- * those that serve it and start its workflow. Null, and without effect, when there is a consumer of this id
- * already or its target does not exist.
+ * the processes that serve it and start its workflow. Null, and without effect, when a consumer with this id
+ * exists already or its target does not exist.
  */
 export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Created | null> {
   const { id, input, region, place, actor } = created;
@@ -123,7 +123,7 @@ export async function changeConsumer(
   return next;
 }
 
-/** Asks the running sender to release its lease, or takes that back; notifies only if that is a change. */
+/** Asks the running sender to release its lease, or withdraws that; notifies only if this is a change. */
 export async function setHeld(sql: Sql, consumerId: string, held: boolean): Promise<void> {
   await sql.query({
     text: `
@@ -223,13 +223,13 @@ export async function countStartedConsumers(sql: Sql): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** What a consumer's workflow is started with. */
+/** The data with which a consumer's workflow is started. */
 export interface ToStart extends OfRegion {
   name: string;
   targetName: string;
 }
 
-/** What a consumer's workflow is started with; null when there is no such consumer. */
+/** The data with which a consumer's workflow is started; null when there is no such consumer. */
 export async function consumerToStart(sql: Sql, consumerId: string): Promise<ToStart | null> {
   const { rows } = await sql.query<ToStart>({
     text: `
@@ -244,7 +244,7 @@ export async function consumerToStart(sql: Sql, consumerId: string): Promise<ToS
 /** A consumer whose workflow has not run yet. It is active, as commands start the workflow. */
 export interface Unstarted extends ToStart {
   targetId: string;
-  /** Where its target is. */
+  /** The base URL of its target. */
   url: string;
 }
 

@@ -76,8 +76,8 @@ export function targetHost(baseUrl: string): string {
 }
 
 /**
- * Reads the newest filter, its lists cut to 256 KB together so that a workflow can hold them. What of it
- * can't be read is left out, as if it were cut off.
+ * Reads the newest filter, its lists cut to 256 KB together so that a workflow can hold them. Parts that can't
+ * be read are left out, as if they were cut off.
  */
 export async function loadFilter(
   sql: Sql,

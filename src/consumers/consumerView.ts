@@ -10,7 +10,7 @@ import { cursorOf } from '../streams/cursor.ts';
 import type { Reader } from '../streams/waiting.ts';
 import { consumerHealth, type SeenFailure } from './consumerHealth.ts';
 
-/** A consumer's row with everything that its view shows, of one snapshot. */
+/** A consumer's row with everything that its view shows, from one snapshot. */
 export interface ConsumerRow {
   id: string;
   name: string;
@@ -24,7 +24,7 @@ export interface ConsumerRow {
   alert_emails: string[];
   status: Consumer['status'];
   status_reason: string | null;
-  /** Its position; for an idle consumer the leader's, up to which nothing has matched. */
+  /** Its position; for an idle consumer the leader's, up to which no entry has matched. */
   shown: number;
   ahead: number[];
   last_position: number;
@@ -44,9 +44,9 @@ export interface ConsumerRow {
   aging: boolean;
   /** When the next parked entry is due; null unless the consumer is active. */
   parked_due_at: string | null;
-  /** The lasting fault that keeps it from being sent to; null: there is none. */
+  /** The lasting fault that keeps it from sending; null: there is none. */
   cannot_start: Consumer['cannot_start'];
-  /** Who holds its lease, by which lane of visits or by an activity of its own; null: nobody does. */
+  /** The holder of its lease, for a lane of visits or for an activity of its own; null: nobody holds it. */
   sender: { holder: string; visited: boolean; lease_until: string } | null;
 }
 
@@ -132,7 +132,7 @@ export function newConsumerRow(
   };
 }
 
-/** What waits for a consumer. */
+/** The entries that wait for a consumer. */
 export type Lag = Consumer['lag'];
 
 /** The consumer of a row as it reads its stream. */
@@ -155,7 +155,7 @@ export interface ViewSettings {
   eventRetentionMs: number;
 }
 
-/** Makes the API's consumer of a row. */
+/** Makes the API's consumer from a row. */
 export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): Consumer {
   const nextAttemptAt = row.status === 'blocked' ? row.next_attempt_at : row.parked_due_at;
   return {
@@ -205,7 +205,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
   };
 }
 
-/** The failure of an endpoint that still fails, as far as is known; a stored one may be of an earlier time. */
+/** The failure of an endpoint that still fails, as far as it is known; a stored one may belong to an earlier time. */
 function lastFailureOf({ failing_since, last_failure }: ConsumerRow): Consumer['last_failure'] {
   if (failing_since === null || last_failure === null) return null;
   const { code, status, detail, at, since, late } = last_failure;
@@ -219,7 +219,7 @@ function lastFailureOf({ failing_since, last_failure }: ConsumerRow): Consumer['
   };
 }
 
-/** JSON of Postgres has another form of times. */
+/** JSON from Postgres has times in another form. */
 function cannotStartOf(fault: NonNullable<Consumer['cannot_start']>): Consumer['cannot_start'] {
   const { since, next_try_at } = fault;
   return {
@@ -229,7 +229,7 @@ function cannotStartOf(fault: NonNullable<Consumer['cannot_start']>): Consumer['
   };
 }
 
-/** A blocked consumer that is not visited is sent to by `deliver`, as the lease itself does not say. */
+/** For a blocked consumer that is not visited, the sender is `deliver`, because the lease itself does not say so. */
 function senderOf(
   { holder, visited, lease_until }: NonNullable<ConsumerRow['sender']>,
   status: Consumer['status'],
@@ -242,7 +242,7 @@ function senderOf(
   };
 }
 
-/** The age of what waits while a warning is in force; null when the consumer has passed it since. */
+/** The age of the waiting events while a warning is in force; null when the consumer has passed them since. */
 function agingOf({ aging }: ConsumerRow, lag: Lag, keptMs: number): Aging | null {
   const ageMs = lag.seconds * 1_000;
   if (!aging || lag.entries === 0 || ageMs < keptMs * OVER_AT) return null;

@@ -40,7 +40,10 @@ export interface Consumers {
   streamOf(id: string): Promise<StreamName | null>;
   /** Refuses (422) the id of a target that does not exist. */
   needTarget(id: string): Promise<void>;
-  /** The position of a cursor; refuses (422, at `pointer`) one of the other stream or outside what is kept. */
+  /**
+   * The position of a cursor; refuses (422, at `pointer`) one of the other stream or outside the entries that
+   * are kept.
+   */
   openPlace(stream: StreamName, cursor: string, pointer: string): Promise<number>;
   /** Stores a command that is too large for a workflow's history; returns its id. */
   storeCommand(command: Command): Promise<string>;
@@ -52,7 +55,7 @@ export interface ConsumerQuery {
   q?: string | undefined;
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
-  /** Only those that have parked entries, or dead letters, or can't be sent to. */
+  /** Only those that have parked entries, or dead letters, or can't send. */
   has?: ConsumerWith | undefined;
   limit: number;
   after: ListPlace | null;
@@ -76,7 +79,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     return consumer;
   }
 
-  /** Usually one statement, as many are created one after another. */
+  /** Usually one statement, because many are created one after another. */
   async function create(
     input: ConsumerInput,
     actor: string,
@@ -84,7 +87,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   ): Promise<Consumer> {
     const { region } = deps;
     const { stream, start } = input;
-    // A repetition finds what it created before first, as its start may not exist any more.
+    // A repeated request first looks for what it has created before, because its start may not exist any more.
     if (typeof start !== 'string' && (await isMade(db, id))) return created(id);
     const place = typeof start === 'string' ? start : await positionOf(db, stream, start);
     const row = await insertConsumer(db, { id, input, region, place, actor });
@@ -123,7 +126,7 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
   };
 }
 
-/** The statement for a page of consumers. It walks the index `consumers_newest` and stops at the limit. */
+/** The statement for a page of consumers. It reads the index `consumers_newest` and stops at the limit. */
 export function listQuery(query: ConsumerQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.limit + 1];
   const conditions = ['deleted_at is null'];
@@ -137,7 +140,7 @@ export function listQuery(query: ConsumerQuery): { text: string; values: unknown
     const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
     const like = `ilike ${bind(pattern)}`;
     const any = [`name ${like}`, `target_id in (select id from targets where name ${like})`];
-    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // other characters occur in no id
+    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // no id contains other characters
     conditions.push(`(${any.join(' or ')})`);
   }
   if (query.status !== undefined) conditions.push(hasStatus(query.status, bind));
@@ -193,7 +196,7 @@ async function positionOf(
   return openPlace(start.cursor, stream, await endsOf(sql, stream), '/start/cursor');
 }
 
-/** The first position that is kept and the last one handed out. */
+/** The first position that is kept and the last one that was assigned. */
 interface Ends {
   first: number;
   last: number;

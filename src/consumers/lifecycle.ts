@@ -9,7 +9,10 @@ import { blockConsumer, STOP, UNBLOCK, WARN } from './consumerRows.ts';
 export interface Lifecycle {
   /** Turns a consumer from active to blocked. The first failure starts the 24 hours. */
   block(consumerId: string, reason: string, at: Date): Promise<void>;
-  /** Turns it back to active, after a 2xx or when nothing is left to try; an alert follows if one warned of it. */
+  /**
+   * Turns it back to active, after a 2xx or when nothing is left to try; an alert follows if one has warned
+   * about it.
+   */
   unblock(consumerId: string, at: Date, success: boolean): Promise<void>;
   /** Writes a warning that a consumer has been blocked for 1/24 of the window; once for each time it is blocked. */
   warn(consumerId: string, at: Date): Promise<void>;
@@ -84,7 +87,7 @@ interface Turned extends Troubled {
   status_reason: string | null;
 }
 
-/** Changes a consumer by CTEs that make `k` and `c` from `old`, its row before; null when nothing changed. */
+/** Changes a consumer by CTEs that make `k` and `c` from `old`, its previous row; null when nothing changed. */
 async function turn(sql: Sql, ctes: string, values: unknown[]): Promise<Turned | null> {
   const { rows } = await sql.query<Turned>({
     text: `

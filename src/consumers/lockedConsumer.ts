@@ -22,7 +22,7 @@ export interface Row {
   wanted_version: number | null;
   indexed_epoch: number | null;
   live: boolean;
-  /** Whether an entry fails for whose endpoint its sender waits. */
+  /** Whether an entry fails, and its sender waits for the endpoint. */
   failing: boolean;
   /** How often `retry` was given for such an entry. */
   retried: number;
@@ -93,10 +93,10 @@ export async function lockLeaderPosition(
   return rows[0] ?? null;
 }
 
-/** A consumer's sender, as its cursor knows it. */
+/** A consumer's sender, as its cursor describes it. */
 type Sender = Pick<Row, 'status' | 'version' | 'live'> & { visited: boolean };
 
-/** Reads, without a lock, what is known of a consumer's sender; null when the consumer does not exist. */
+/** Reads, without a lock, the facts about a consumer's sender; null when the consumer does not exist. */
 export async function readSender(sql: Sql, consumerId: string): Promise<Sender | null> {
   const { rows } = await sql.query<Sender>({
     text: `
@@ -109,7 +109,7 @@ export async function readSender(sql: Sql, consumerId: string): Promise<Sender |
   return rows[0] ?? null;
 }
 
-/** Locks a consumer and its cursor; null when it does not exist. A lost filter counts as one that is empty. */
+/** Locks a consumer and its cursor; null when it does not exist. A lost filter counts as an empty one. */
 export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null> {
   const { rows } = await sql.query<Row>({
     text: `

@@ -26,7 +26,7 @@ export async function closeAbove(tx: Tx, position: number): Promise<void> {
   await notified(tx, await dropAbove(tx.sql, tx.consumerId, position));
 }
 
-/** Has a running sender read its parked entries again if `changed`, and returns `changed`. */
+/** Makes a running sender read its parked entries again if `changed`, and returns `changed`. */
 async function notified({ sql, consumerId }: Tx, changed: boolean): Promise<boolean> {
   if (changed) await countParkedChange(sql, consumerId);
   return changed;

@@ -7,10 +7,10 @@ import type { Commands } from './commands.ts';
 const AT_ONCE = 100;
 
 /**
- * Makes consumers try immediately whose target has changed since they were last tried, or is another one:
- * those that are blocked, but not before a Retry-After of the same place has passed, and those that a
- * lasting fault kept from being sent to. The latter are also tried once by each process that leads, which
- * may have been started with other encryption keys. The rows show which these are, so that no change is
+ * Makes consumers try immediately whose target has changed since they were last tried, or is another one: those
+ * that are blocked, but not before the end of a Retry-After of the same URL, and those that a lasting fault
+ * kept from sending. The latter are also tried once by each process that becomes the leader, which may have
+ * been started with other encryption keys. The rows show which consumers these are, so that no change is
  * forgotten when a process dies; each change causes one retry.
  */
 export function createChangedTargetRetry(options: {
@@ -22,7 +22,7 @@ export function createChangedTargetRetry(options: {
 }): () => Promise<void> {
   const { sql, give, holder, log } = options;
   const given = new Set<string>(); // retries given for changes that have not been tried yet
-  let seenTo = ''; // up to this id, consumers with a fault have been tried by this process
+  let seenTo = ''; // up to this id, this process has tried consumers with a fault
   let isFirst = true;
 
   async function retarget(): Promise<void> {
@@ -35,7 +35,7 @@ export function createChangedTargetRetry(options: {
     if (isFirst) await retryAllFaulty();
   }
 
-  /** Goes on with each turn, a page at a time, until all have been tried. */
+  /** Continues with each turn, a page at a time, until all have been tried. */
   async function retryAllFaulty(): Promise<void> {
     const { rows } = await sql.query<Due>({ text: FAULTY, values: [seenTo || null, holder] });
     for (const one of rows) {
@@ -72,8 +72,9 @@ function keyOf({ id, edit_id }: Due): string {
 }
 
 /**
- * While a fault keeps a blocked consumer from being tried, what its attempts have seen says nothing. The two kinds
- * are looked for apart, each by an index of its own: this is asked twice a second, however many consumers are well.
+ * While a fault keeps a blocked consumer from being tried, the target of its last attempts says nothing. The
+ * two kinds are searched for separately, each by an index of its own, because this is asked twice a second,
+ * however many healthy consumers there are.
  */
 const CHANGED = `
   select * from (

@@ -9,33 +9,33 @@ import {
   type StartFault,
 } from '../rules/startFault.ts';
 
-/** Keeps which consumers can't be sent to, and why; alerts tell of it. */
+/** Keeps which consumers can't send, and why; alerts report it. */
 export interface StartFaults {
   /**
-   * Notes that a sender met a lasting fault, in one transaction. An alert follows once the fault has lasted
-   * for a few seconds: one for each reason, until the consumer has worked again. Null when the consumer is
-   * not to be sent to any more, so that nothing was noted.
+   * Notes that a sender met a lasting fault, in one transaction. An alert follows once the fault has lasted for
+   * a few seconds: one for each reason, until the consumer has worked again. Null when the consumer is not to
+   * send any more, so that nothing was noted.
    */
   note(faulty: Faulty): Promise<NotedFault | null>;
-  /** Notes that the consumer is sent to again; an alert follows if one has told of the fault. */
+  /** Notes that the consumer sends again; an alert follows if one has reported the fault. */
   clear(consumerId: string): Promise<void>;
 }
 
-/** What a sender met. */
+/** The fault that a sender met. */
 export interface Faulty {
   consumerId: string;
   fault: StartFault;
   /** Whether sending had begun. */
   isCrash: boolean;
-  /** What was tried; null: it is not known. */
+  /** The target that was tried; null: it is not known. */
   target: { id: string; version: number } | null;
 }
 
-/** What follows from a noted fault. */
+/** The consequences of a noted fault. */
 export interface NotedFault {
   /** Milliseconds until the next try. */
   againInMs: number;
-  /** Whether the reason is another one than at the try before. */
+  /** Whether the reason differs from that of the previous try. */
   isNew: boolean;
 }
 
@@ -102,7 +102,7 @@ export function createStartFaults(
 
 type Standing = Troubled & { at: string };
 
-/** Locks a consumer that is to be sent to; null when it is not, or a command waits for its sender to end. */
+/** Locks a consumer that is to send; null when it is not, or a command waits for its sender to end. */
 async function lockConsumer(sql: Sql, consumerId: string): Promise<Standing | null> {
   const { rows } = await sql.query<Standing>({
     text: `

@@ -6,7 +6,7 @@ import { endLapsedLaneLeases } from '../progress/laneLeases.ts';
 import { MAY_STORE } from '../rules/leaseSql.ts';
 import type { Row } from './lockedConsumer.ts';
 
-/** A sender that has found its consumer `blocked` starts its request within this time, ms, or looks again. */
+/** A sender that has found its consumer `blocked` starts its request within this time, ms, or looks it up again. */
 export const SEND_WITHIN_MS = 250;
 
 /** Waits until the sender has released its lease, or its lease is over. */
@@ -24,7 +24,7 @@ export async function untilReleased(db: Db, consumerId: string): Promise<void> {
   }
 }
 
-/** Waits until the sender has taken `version`, or no sender is left that could act on an older one. */
+/** Waits until the sender has confirmed `version`, or no sender is left that could use an older one. */
 export async function untilInForce(
   db: Db,
   consumerId: string,
@@ -32,7 +32,7 @@ export async function untilInForce(
   row: Pick<Row, 'status' | 'live'>,
 ): Promise<void> {
   if (!row.live) {
-    // A sender frozen beyond its lease would otherwise renew it when it wakes, and send by an older version.
+    // A sender frozen beyond its lease would otherwise renew it when it wakes, and send with an older version.
     await takeForNobody(db, [consumerId]);
     return;
   }

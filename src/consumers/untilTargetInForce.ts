@@ -13,10 +13,10 @@ const FIRST_PAUSE_MS = 5;
 const LAST_PAUSE_MS = 100;
 
 /**
- * Waits until no request can start any more that goes by an older version of the target. Each drain that
- * sends to it has confirmed the newest version, or its lease has run out and it is fenced; an attempt
- * at a blocked consumer starts within 250 ms of its last look or looks again. Consumers without a
- * sender cost nothing. Throws `Unavailable` when a sender does not confirm in time; the edit is stored.
+ * Waits until no request can start any more that uses an older version of the target. Each drain that sends to
+ * it has confirmed the newest version, or its lease is over and it is fenced; an attempt at a blocked consumer
+ * starts within 250 ms of its last look-up or looks it up again. Consumers without a sender cost nothing.
+ * Throws `Unavailable` when a sender does not confirm in time; the edit is stored.
  */
 export async function untilTargetInForce(sql: Sql, targetId: string): Promise<void> {
   const until = performance.now() + WAIT_MS;
@@ -33,11 +33,11 @@ export async function untilTargetInForce(sql: Sql, targetId: string): Promise<vo
   }
 }
 
-/** The senders that have not taken the target's newest version, of all consumers that use the target. */
+/** The senders that have not confirmed the target's newest version, of all consumers that use the target. */
 interface Senders {
   /** How many drains hold a lease. */
   behind: number;
-  /** Whether an attempt at a blocked consumer is under way. */
+  /** Whether an attempt at a blocked consumer is in progress. */
   trying: boolean;
   /** The consumers of senders that were frozen or died: each would renew its lease when it wakes. */
   lost: string[];

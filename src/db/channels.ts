@@ -1,5 +1,5 @@
 /**
- * The channels of NOTIFY. A notification is only a hint that hurries what a poll would find, so a
+ * The channels of NOTIFY. A notification is only a hint that speeds up what a poll would find as well, so a
  * lost one costs time and nothing else.
  */
 export const CHANNELS = {

@@ -47,7 +47,7 @@ export interface Db extends Sql, AsyncDisposable {
   transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
   /** One shared connection that pipelines single statements (twice a pool's rate). */
   pipe: Pipe;
-  /** Another one, for leases: their renewal must not wait behind statements for thousands of rows. */
+  /** Another such connection, for leases: their renewal must not wait behind statements for thousands of rows. */
   leases: Pipe;
   /** How many connections of the pool are in use or idle, and how many callers wait for one. */
   connections(): { active: number; idle: number; waiting: number };
@@ -65,7 +65,10 @@ export interface Pipe extends Sql, AsyncDisposable {
   exchange(first: Query[], next: (results: pg.QueryResult[]) => Query[]): Promise<pg.QueryResult[]>;
   /** Connects unless it is connected. When this throws, nothing has been sent. */
   ready(): Promise<void>;
-  /** Breaks a connection on which answers do not come: what waits for them fails, and the next query opens another. */
+  /**
+   * Breaks a connection on which answers do not come: the queries that wait for them fail, and the next query
+   * opens another one.
+   */
   drop(): void;
   close(): Promise<void>;
 }
@@ -75,14 +78,14 @@ export interface DbOptions {
   /** The largest number of connections in the pool; 10 unless given. */
   max?: number;
   applicationName?: string;
-  /** A minute unless given. A connection on which no answer comes for much longer counts as lost. */
+  /** A minute unless given. A connection without an answer for much longer counts as lost. */
   statementTimeoutMs?: number;
   /** After this long without an answer, a pipe asks whether Postgres still works on it, ms; 10 s unless given. */
   silenceMs?: number;
   onError: (error: Error) => void;
 }
 
-/** How often something that meets a conflict is done before the conflict is thrown. */
+/** How many times work that meets a conflict is tried before the conflict is thrown. */
 const CONFLICTS = 4;
 const STATEMENT_TIMEOUT_MS = 60_000;
 const SILENCE_MS = 10_000;
@@ -90,8 +93,8 @@ const SILENCE_MS = 10_000;
 export const ANSWER_MS = 2_000;
 
 /**
- * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss.
- * A connection whose server takes no writes is dropped, and with it those made before: after a failover
+ * Opens a pool and two pipes on one database. Each connects when it is first used, and again after a loss. A
+ * connection whose server accepts no writes is dropped, together with those opened before it: after a failover
  * they lead to a standby, and a new one finds the primary.
  */
 export function openDb(options: DbOptions): Db {
@@ -245,7 +248,10 @@ export function openPipe(options: DbOptions): Pipe {
     return line;
   }
 
-  /** Works on the connection; drops it when the server takes no writes, once what was sent is answered. */
+  /**
+   * Works on the connection; drops it when the server accepts no writes, once all queries that were sent are
+   * answered.
+   */
   async function onClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     const line = connect();
     const client = await line.opened;
@@ -323,7 +329,7 @@ export function openPipe(options: DbOptions): Pipe {
   };
 }
 
-/** Does something again while it meets a conflict, which has undone it; the last conflict is thrown. */
+/** Repeats work while it meets a conflict, which has undone it; the last conflict is thrown. */
 async function withoutConflicts<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -343,7 +349,7 @@ async function all(sent: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
   });
 }
 
-/** Compiling a statement (`jit`) takes longer than any of ours gains by it. */
+/** Compiling a statement (`jit`) takes longer than it saves for any statement of Millrace. */
 function connection(options: DbOptions): pg.ClientConfig {
   return {
     connectionString: options.url,

@@ -2,18 +2,18 @@
 export type DatabaseJudgement = 'away' | 'conflict' | 'slow' | 'fault';
 
 /**
- * SQLSTATEs by what they mean; the first prefix that fits decides, and any other code is a fault.
- * `away`: nothing can be written there now, whatever the statement. `conflict`: another transaction was
- * in the way, this one was rolled back, and the same again will pass. `slow`: a statement was
- * cancelled or waited too long, was rolled back, and may pass later.
+ * SQLSTATEs and what they mean; the first prefix that fits decides, and any other code is a fault. `away`:
+ * nothing can be written there now, whatever the statement. `conflict`: another transaction was in the way,
+ * this one was rolled back, and repeating it will succeed. `slow`: a statement was cancelled or waited too
+ * long, was rolled back, and may succeed later.
  */
 const SQLSTATES: [prefix: string, means: DatabaseJudgement][] = [
   ['08', 'away'], // connection exceptions, also those of a pooler between us and Postgres
   ['25006', 'away'], // read-only: a standby, or a primary that a provider has locked, for example when its disk is full
-  ['25P03', 'away'], // the session was ended because its transaction was idle, as after this process was frozen
+  ['25P03', 'away'], // the session was ended because its transaction was idle, for example in a frozen process
   ['25P04', 'away'], // the session was ended because its transaction took too long
-  ['28', 'away'], // the login is refused, as while a password is replaced
-  ['3D000', 'away'], // the database does not exist, as while it is restored
+  ['28', 'away'], // the login is refused, for example while a password is replaced
+  ['3D000', 'away'], // the database does not exist, for example while it is restored
   ['40001', 'conflict'],
   ['40P01', 'conflict'], // a deadlock
   ['40003', 'away'], // it is unknown whether the statement was completed
@@ -36,9 +36,10 @@ const DRIVER =
   /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|not queryable|Client was closed|server does not support SSL|establishing an SSL connection/u;
 
 /**
- * Judges an error. `away`: Postgres is lost, restarting, read-only or out of resources, which is nobody's
- * fault; wait and try again. `conflict`: do the same again at once. `slow`: it may pass later. `fault`:
- * the statement or the data is wrong, or the error is not one of Postgres; repeating it changes nothing.
+ * Judges an error. `away`: Postgres is lost, restarting, read-only or out of resources, which is not the fault
+ * of the caller; wait and try again. `conflict`: do the same again immediately. `slow`: it may succeed later.
+ * `fault`: the statement or the data is wrong, or the error is not one of Postgres; repeating it changes
+ * nothing.
  */
 export function judgeDatabaseError(error: unknown): DatabaseJudgement {
   if (!(error instanceof Error)) return 'fault';
@@ -63,12 +64,12 @@ export function isDatabaseAway(error: unknown): boolean {
   return judgeDatabaseError(error) === 'away';
 }
 
-/** Whether the same may be done again with hope, now or later: any error but a fault. */
+/** Whether repeating the same may succeed, now or later: true for any error but a fault. */
 export function mayBeRepeated(error: unknown): boolean {
   return judgeDatabaseError(error) !== 'fault';
 }
 
-/** Whether Postgres rolled a transaction back because of another one, so that it passes if it is repeated. */
+/** Whether Postgres rolled a transaction back because of another one, so that it succeeds when it is repeated. */
 export function isConflict(error: unknown): boolean {
   return judgeDatabaseError(error) === 'conflict';
 }
@@ -78,12 +79,12 @@ export function isTimeout(error: unknown): boolean {
   return judgeDatabaseError(error) === 'slow';
 }
 
-/** Whether a lock was not to be had within `lock_timeout` (55P03). */
+/** Whether a lock could not be had within `lock_timeout` (55P03). */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === '55P03';
 }
 
-/** Whether the server at the other end of this connection takes no writes (25006). */
+/** Whether the server at the other end of this connection accepts no writes (25006). */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006';
 }
@@ -101,7 +102,7 @@ export function isPartitionMissing(error: unknown): boolean {
   );
 }
 
-/** Whether a table does not exist (42P01), as before the migrations have been applied. */
+/** Whether a table does not exist (42P01), for example before the migrations have been applied. */
 export function isNotMigrated(error: unknown): boolean {
   return error instanceof Error && codeOf(error) === '42P01';
 }
@@ -111,8 +112,8 @@ function codeOf(error: unknown): unknown {
 }
 
 /**
- * Whether a statement was refused for what its values are (SQLSTATE 22) or for a constraint (23), so that the
- * same statement cannot pass by being repeated. A partition that is missing will be there soon.
+ * Whether a statement was refused because of its values (SQLSTATE 22) or a constraint (23), so that repeating
+ * the same statement cannot succeed. A partition that is missing will exist soon.
  */
 export function isRefusedForGood(error: unknown): boolean {
   const code = codeOf(error);

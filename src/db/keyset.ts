@@ -28,7 +28,7 @@ export function readPlace(text: string): ListPlace | null {
     : null;
 }
 
-/** Makes a page of rows of which `limit` + 1 were selected: the additional row shows that more follow. */
+/** Makes a page from rows of which `limit` + 1 were selected: the additional row shows that more follow. */
 export function toPage<T>(rows: T[], limit: number, keyOf: (row: T) => ListPlace): ListPage<T> {
   const data = rows.slice(0, limit);
   const last = data.at(-1);

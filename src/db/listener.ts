@@ -3,14 +3,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
 
-/** Called with a NOTIFY's payload; with null when one may have been lost, as whenever listening has begun. */
+/** Called with a NOTIFY's payload; with null when one may have been lost, and whenever listening has begun. */
 export type Hear = (payload: string | null) => void;
 
 /** Receives NOTIFY for a process. */
 export interface Listener extends AsyncDisposable {
   /**
    * Calls `hear` for each NOTIFY on the channel until the returned function is called. The process listens to
-   * the channel as long as there is one who hears it: each process that listens costs at each NOTIFY.
+   * the channel only as long as there is such a listener, because each listening process has a cost at each
+   * NOTIFY.
    */
   on(channel: string, hear: Hear): () => void;
   close(): Promise<void>;
@@ -18,7 +19,7 @@ export interface Listener extends AsyncDisposable {
 
 export interface ListenerOptions {
   url: string;
-  /** How often it is looked up whether the server still answers, ms; 10 s unless given. */
+  /** How often it is checked whether the server still answers, ms; 10 s unless given. */
   keepaliveMs?: number;
   log: Pick<Logger, 'warn'>;
 }
@@ -28,9 +29,9 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 /**
- * Opens the process's LISTEN connection, and opens it again after a loss. Notifications are only
- * hints that hurry what a poll would find: none arrive while there is no connection, and once there
- * is one, each listener is called with null.
+ * Opens the process's LISTEN connection, and opens it again after a loss. Notifications are only hints that
+ * speed up what a poll would find as well: none arrive while there is no connection, and once there is one,
+ * each listener is called with null.
  */
 export function createListener({ url, keepaliveMs, log }: ListenerOptions): Listener {
   const hearers = new Map<string, Set<Hear>>();
@@ -101,7 +102,7 @@ export function createListener({ url, keepaliveMs, log }: ListenerOptions): List
       client = opened;
       for (const channel of hearers.keys()) await opened.query(`listen ${channel}`);
       listening();
-      const cut = (): void => void opened.connection.stream.destroy(); // to end it would wait for the answer
+      const cut = (): void => void opened.connection.stream.destroy(); // ending it would wait for the answer
       keepalive = setInterval(
         () => void opened.query('select 1').catch(cut),
         keepaliveMs ?? KEEPALIVE_MS,

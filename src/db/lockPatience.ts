@@ -3,11 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Sql } from './db.ts';
 import { isConflict, isLockTimeout } from './errors.ts';
 
-/** How a transaction waits for locks that others hold. */
+/** How a transaction waits for locks that other transactions hold. */
 export interface LockPatience {
-  /** How long it waits for one lock, ms. Meanwhile everybody who wants what it waits for waits behind it. */
+  /** How long it waits for one lock, ms. Meanwhile all others that need the same table wait behind it. */
   waitMs: number;
-  /** The pause before it is tried again, in which the others go on, ms. */
+  /** The pause before it is tried again, in which the others can proceed, ms. */
   pauseMs: number;
   /** Called after each try that did not get its locks. */
   onLocked: (locked: Locked) => void;
@@ -15,11 +15,11 @@ export interface LockPatience {
   signal?: AbortSignal | undefined;
 }
 
-/** A try that did not get its locks. */
+/** A try that could not get its locks. */
 export interface Locked {
   /** How many tries there have been. */
   tries: number;
-  /** Other transactions that have been open for longest, and may hold what is wanted. */
+  /** The transactions of others that have been open for longest, and may hold the locks. */
   open: OpenTransaction[];
 }
 

@@ -14,16 +14,16 @@ import { ensurePartitions } from './partitions.ts';
 const FOLDER = new URL('../../migrations/', import.meta.url);
 /** The pause before a database that does not answer is tried again, ms. */
 const AGAIN_MS = 250;
-/** How long a process waits for Postgres or its migrations before it says so, ms. */
+/** How long a process waits for Postgres or its migrations before it logs that it waits, ms. */
 const SAY_AFTER_MS = 5_000;
 /**
- * How long a migration waits for a lock, ms: as long as reads and writes of the table wait behind it. It is more than
- * `deadlock_timeout` (1 s), after which an autovacuum gives way.
+ * How long a migration waits for a lock, ms; reads and writes of the table wait behind it for as long. It is
+ * more than `deadlock_timeout` (1 s), after which an autovacuum gives way.
  */
 const LOCK_WAIT_MS = 2_000;
-/** The pause after that, in which they go on, ms. */
+/** The pause after that, in which reads and writes proceed, ms. */
 const LOCK_PAUSE_MS = 8_000;
-/** A migration that waits for locks says so the first time, and then once in so many tries (a minute). */
+/** A migration that waits for locks logs that the first time, and then once in so many tries (about a minute). */
 const SAY_EACH = 6;
 
 interface Migration {
@@ -45,11 +45,11 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the database to this version, each migration in a transaction of its own, and creates the
- * partitions that are due; returns the names of the migrations it applied. Waits for another process
- * that migrates. A migration that needs a lock which others hold waits for it 2 s at a time, for as long
- * as it takes, so that reads and writes never queue behind it for longer. Throws when the database has
- * migrations that are not, or not the same, in `migrations/`.
+ * Brings the database to this version, each migration in a transaction of its own, and creates the partitions
+ * that are due; returns the names of the migrations it applied. Waits for another process that migrates. A
+ * migration that needs a lock held by others waits for it 2 s at a time, as often as necessary, so that reads
+ * and writes never queue behind it for longer. Throws when the database has migrations that `migrations/` lacks
+ * or has in another form.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
   const migrations = await readMigrations();
@@ -107,8 +107,8 @@ function sayLocked(log: Pick<Logger, 'warn'>): NonNullable<MigrateOptions['onLoc
 }
 
 /**
- * Waits until the database has every migration of this version, which `server.ts` applies and which may
- * start after this process, as Postgres may. Says once what it waits for when that takes 5 s.
+ * Waits until the database has every migration of this version; `server.ts` applies them and may start after
+ * this process, and so may Postgres. If that takes 5 s, logs once what it waits for.
  */
 export async function untilMigrated(sql: Sql, log: Pick<Logger, 'info' | 'warn'>): Promise<void> {
   const started = performance.now();

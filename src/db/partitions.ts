@@ -14,7 +14,7 @@ interface Partition {
   name: string;
   from: string;
   to: string;
-  /** The partitioning column, where the default partition may already hold rows of the range. */
+  /** The partitioning column, if the default partition may already hold rows of the range. */
   overflow?: 'started_at' | 'committed_at';
 }
 

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../schema/problem.ts';
 
-/** Why something is refused, as the API answers it. */
+/** The reason for a refusal, as the API answers it. */
 export interface RefusalOptions {
   status: 404 | 409 | 410 | 422;
   /** A stable code, by which callers tell refusals apart. */

@@ -15,11 +15,11 @@ export const SEALED: readonly Sealed[] = [
   { table: 'targets', column: 'signing_secret_previous' },
 ];
 
-/** What came of re-sealing one column. */
+/** The result of re-sealing one column. */
 export interface Resealed {
   column: string;
   resealed: number;
-  /** What the texts are sealed to that no key opens; they stay as they are. */
+  /** The places of the texts that no key opens; these texts stay as they are. */
   unopened: string[];
 }
 

@@ -3,11 +3,11 @@ import { hkdfSync, randomBytes } from 'node:crypto';
 import { newId } from './ids.ts';
 
 /**
- * What a request creates something new from. A request that is repeated with its `Idempotency-Key`
+ * The source from which a request creates something new. A request that is repeated with its `Idempotency-Key`
  * gets the same seed, even after a crash, and so finds what it has already created.
  */
 export interface Seed {
-  /** The id of what is created. */
+  /** The id of the thing that is created. */
   id: string;
   /** 32 random bytes. */
   bytes: Buffer;

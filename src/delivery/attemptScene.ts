@@ -26,11 +26,11 @@ export interface AttemptSchedule {
   cancelled: AbortSignal;
   /** Whether no earlier attempt has planned this one; false for a retry. */
   isFirst: boolean;
-  /** Whether it is the last attempt, whatever comes of it. */
+  /** Whether it is the last attempt, whatever its outcome. */
   isLast: boolean;
 }
 
-/** What one attempt works with once its consumer has been looked up. */
+/** What one attempt needs once its consumer has been looked up. */
 export interface AttemptScene {
   context: Pick<DrainContext, 'pages' | 'progress' | 'parked' | 'now' | 'retryWindowMs' | 'log'>;
   schedule: AttemptSchedule;
@@ -56,14 +56,14 @@ export interface FailedHead {
   nextAttemptAt: number | null;
 }
 
-/** How often a consumer that has changed is looked up again before its attempt is put off. */
+/** How often a consumer that has changed is looked up again before its attempt is postponed. */
 export const LOOKS = 20;
 
 /**
- * Waits until the target's rate allows a request, and then looks up whether the consumer is unchanged.
- * So no request starts after a pause has been answered, nor by an older filter or target: a command
- * is answered only `sendWithinMs` after it was stored, which is how long a look-up is valid. Throws
- * when Postgres answers too slowly.
+ * Waits until the target's rate limit allows a request, and then looks up whether the consumer is unchanged. So
+ * no request starts after a pause has been answered, nor with an older filter or target: a command is answered
+ * only `sendWithinMs` after it was stored, and a look-up is valid for as long. Throws when Postgres answers too
+ * slowly.
  */
 export async function isInForce(scene: AttemptScene): Promise<boolean> {
   const { context, sender, config, sendWithinMs } = scene;
@@ -88,7 +88,7 @@ export async function attemptNumber(scene: AttemptScene, entry: Entry): Promise<
   return (before.get(entry.position) ?? 0) + 1;
 }
 
-/** The failure of an attempt; null when it was delivered. For a fault that is not the endpoint's it throws. */
+/** The failure of an attempt; null when it was delivered. Throws for a fault that is not the endpoint's. */
 export async function failureOf(scene: AttemptScene, { outcome }: Tried): Promise<Failed | null> {
   if (outcome.kind === 'delivered') return null;
   if (outcome.kind === 'failed') return outcome;
@@ -98,8 +98,8 @@ export async function failureOf(scene: AttemptScene, { outcome }: Tried): Promis
 }
 
 /**
- * Ends an attempt that was a failure of the endpoint: plans the next attempt, stores both and releases
- * the lease. `probed` is the failure of a probe, if one was made and failed as well.
+ * Ends an attempt that was a failure of the endpoint: plans the next attempt, stores both and releases the
+ * lease. `probed` is the failure of a probe, if one was made and failed as well.
  */
 export async function endFailed(
   scene: AttemptScene,
@@ -137,7 +137,7 @@ export async function endFailed(
   return { outcome: 'failed', host, position, attempt, failure, delayMs, nextAttemptAt };
 }
 
-/** When the schedule began, unix ms; where no sender has stored it, the window tells. */
+/** When the schedule began, unix ms; if no sender has stored it, it is the beginning of the window. */
 function scheduleStart({ context, schedule, sender }: AttemptScene): number {
   const failedFor = context.retryWindowMs - schedule.remainingMs();
   return sender.lease.scheduleFrom ?? schedule.nowMs() - Math.max(0, failedFor);

@@ -9,7 +9,7 @@ import type { DrainEnd, Ending, EndReason } from './ending.ts';
 import { SOON_MS } from './idleness.ts';
 import type { Outage } from './outage.ts';
 
-/** What a drain has at its end. */
+/** What the end of a drain needs. */
 export interface ConclusionOptions {
   consumerId: string;
   epoch: number;
@@ -31,13 +31,13 @@ export interface ConclusionOptions {
 }
 
 /**
- * The end of a drain: everything noted is stored, the lease is released with what the next sender
+ * The end of a drain: everything noted is stored, and the lease is released with the facts that the next sender
  * has to know. A drain that was fenced, or whose outcomes were given up, stores and releases nothing.
  */
 export async function concludeDrain(options: ConclusionOptions): Promise<DrainEnd> {
   const { ending, parked, limit, pace, consumerId, epoch } = options;
   const head = options.outage.close(); // stored by the flush
-  // Also while it is being stored: a successor may come, and storing may be given up.
+  // Also while outcomes are being stored: a successor may come, or storing may be given up.
   const over = (): boolean => ending.reason === 'fenced' || ending.failed;
   while (!over()) {
     await options.flush();

@@ -192,7 +192,7 @@ export function startDrain(options: DrainOptions): Drain {
   };
 }
 
-/** What a drain keeps in memory: its place in the stream, its entries, and the limits within which it sends. */
+/** What a drain keeps in memory: its position in the stream, its entries, and the limits within which it sends. */
 function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }: DrainOptions) {
   const { retryWindowMs, ownRetriesMs, idleAfterMs, budget } = context;
   const tail = context.tails[config.stream];
@@ -242,7 +242,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     failedAttempts,
     head: headOfLease(lease),
     clock,
-    /** The highest position read: a filter that is taken now applies above it. */
+    /** The highest position read: a filter that is put into force now applies above it. */
     readTo: (): number => Math.max(slidingWindow.readTo, ...lease.ahead),
     isCaughtUp: (): boolean => tail.end !== null && slidingWindow.readTo >= tail.end,
     passes: (entry: Entry): boolean => filters.passes(entry),

@@ -19,7 +19,7 @@ import type { SenderConfig } from './senderConfig.ts';
 
 /** The lease of a lane of visits, for all consumers that it visits. */
 export interface LaneLease {
-  /** When it is over unless it is renewed, monotonic ms. */
+  /** When the lease ends unless it is renewed, monotonic ms. */
   readonly until: number;
 }
 
@@ -61,9 +61,15 @@ export interface Drain {
   tick(now: number): void;
   /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
-  /** Until when `tick` has nothing to do (monotonic ms), unless something comes; -Infinity: it has. */
+  /**
+   * Until when `tick` has nothing to do (monotonic ms), unless something comes; -Infinity: it has something to
+   * do.
+   */
   readonly restsUntil: number;
-  /** Whether its endpoint is taken to fail, and the drain sits that out; `stop` it as blocked, and `deliver` goes on. */
+  /**
+   * Whether its endpoint counts as failing, and the drain waits for the end of that; when it is stopped as
+   * blocked, `deliver` continues.
+   */
   readonly isFailing: boolean;
   /** How many entries have settled. */
   readonly settledCount: number;
@@ -71,7 +77,7 @@ export interface Drain {
   readonly position: number;
 }
 
-/** What is counted of deliveries, for metrics. */
+/** The figures of deliveries, for metrics. */
 export interface DeliveryCounts {
   requests: OpenRequests;
   counted(progress: Progress): Progress;

@@ -28,7 +28,7 @@ export interface DrainEnd {
   fault?: CannotStart;
 }
 
-/** What a drain does when it ends. */
+/** What a drain needs to end. */
 export interface EndingOptions {
   /** How many requests are open: a drain concludes once there is none. */
   inFlight: () => number;
@@ -40,17 +40,17 @@ export interface EndingOptions {
 
 /** Decides why and when a drain ends. It concludes once, when it has a reason and nothing is in flight. */
 export interface Ending {
-  /** Null while sending goes on. */
+  /** Null while sending continues. */
   readonly reason: EndReason | null;
-  /** Whether the drain is concluding or has concluded; then it takes no more changes. */
+  /** Whether the drain is concluding or has concluded, so that it accepts no more changes. */
   readonly concluding: boolean;
-  /** Begins to end the drain; an earlier reason stays. */
+  /** Begins to end the drain; an earlier reason is kept. */
   begin(reason: EndReason): void;
   /** Takes over a verdict, even while the drain is ending for another reason. Does not conclude. */
   judge(verdict: FailureVerdict): void;
   /** Ends the drain for a lasting fault that is not the endpoint's, unless it has a reason to end. Does not conclude. */
   cannotSend(fault: CannotStart): void;
-  /** That fault; null: there is none. */
+  /** The lasting fault; null: there is none. */
   readonly fault: CannotStart | null;
   /** Notes that another sender has the lease: whatever the reason was, nothing more is stored. */
   fence(): void;
@@ -64,7 +64,7 @@ export interface Ending {
   readonly ended: Promise<DrainEnd>;
 }
 
-/** Creates the ending of a drain that goes on. */
+/** Creates the ending of a running drain. */
 export function createEnding(options: EndingOptions): Ending {
   const end = Promise.withResolvers<DrainEnd>();
   let reason: EndReason | null = null;

@@ -2,9 +2,9 @@ import { compile, type Matchable, type Matcher } from '../rules/filter.ts';
 import { inForce, type FilterVersion } from '../rules/filterVersions.ts';
 import type { Filter } from '../schema/consumer.ts';
 
-/** The filter versions of a running sender, and the positions at which it took new ones. */
+/** The filter versions of a running sender, and the positions at which it put new ones into force. */
 export interface FilterStack {
-  /** Takes over the versions; one that no sender has taken yet applies above `readTo`. */
+  /** Takes over the versions; one that no sender has put into force yet applies above `readTo`. */
   add(filters: FilterVersion[], readTo: number): void;
   /** Whether an entry passes every version that applies to its position. */
   passes(entry: Matchable & { position: number }): boolean;

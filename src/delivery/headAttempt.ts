@@ -60,21 +60,21 @@ export interface HeadAttempt {
 }
 
 /**
- * The result of an attempt. `delivered`: the endpoint took an entry. `clear`: nothing is left to try.
- * `parked`: the endpoint takes other entries, so the head was parked. `changed`: the consumer is no
- * longer blocked, or the retry window has another length. `gone`: the endpoint answered 410.
+ * The result of an attempt. `delivered`: the endpoint accepted an entry. `clear`: nothing is left to try.
+ * `parked`: the endpoint accepts other entries, so the head was parked. `changed`: the consumer is no longer
+ * blocked, or the retry window has another length. `gone`: the endpoint answered 410.
  */
 export type HeadResult =
   | { outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone'; position: number }
   | FailedHead;
 
-/** The result of one look at the consumer; `again`: it has changed and is looked up once more. */
+/** The result of one look-up of the consumer and an attempt; `again`: it has changed and is looked up once more. */
 type LookResult = 'delivered' | 'parked' | 'clear' | 'gone' | 'again' | FailedHead;
 
 /**
- * Makes one attempt at the head of a blocked consumer, as its only sender. If the endpoint answers, an
- * entry of another record is tried as well, which tells a poisoned message from a failing endpoint. A
- * failure of the endpoint is a result; it rejects only for faults of our own. Then the lease is released
+ * Makes one attempt at the head of a blocked consumer, as its only sender. If the endpoint answers, an entry of
+ * another record is tried as well, which tells a poisoned message from a failing endpoint. A failure of the
+ * endpoint is returned as a result; this rejects only for faults of Millrace itself. The lease is then released
  * if nothing has been sent.
  */
 export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
@@ -105,11 +105,11 @@ export async function attemptHead(options: HeadAttempt): Promise<HeadResult> {
   }
 }
 
-/** Between two looks at the memory, and how long it is waited for before the attempt is put off, ms. */
+/** The pause between two checks of the memory, and how long it is waited for before the attempt is postponed, ms. */
 const ROOM_POLL_MS = 100;
 const ROOM_WAIT_MS = 10_000;
 
-/** Waits until anything is left of the memory for what is sent, as a drain that holds nothing does. */
+/** Waits until any of the memory for sending is left, as a drain that holds nothing does. */
 async function untilRoom(memory: Pick<Shared, 'room'>, cancelled: AbortSignal): Promise<void> {
   const until = performance.now() + ROOM_WAIT_MS;
   while (memory.room(0) <= 0 && !cancelled.aborted) {
@@ -136,14 +136,14 @@ async function lookAndTry(options: HeadAttempt, sender: SingleSender): Promise<H
   throw new WillPass('the consumer changes too often to be tried');
 }
 
-/** Releases the lease, so that the next try need not wait for its end, which it does when this fails. */
+/** Releases the lease, so that the next try does not have to wait for its end. If this fails, it does wait. */
 async function letGo(sender: SingleSender): Promise<void> {
   await sender.release('keep', null).catch(() => undefined);
 }
 
 /**
- * Whether a retry was planned with another retry window than this worker's. A first attempt is made
- * nevertheless: otherwise workers with different settings could put off each other's attempts for ever.
+ * Whether a retry was planned for a retry window of another length than this worker's. A first attempt is made
+ * nevertheless: otherwise workers with different settings could postpone each other's attempts for ever.
  */
 function isOutdated({ context, schedule, windowMs }: HeadAttempt): boolean {
   const { retryWindowMs } = context;
@@ -176,7 +176,7 @@ async function attemptOnce(
   });
   const scene = { context, schedule, sender, config, parkedEntries, sendWithinMs, lateAnswers };
   const request = headRequest(scene, rows);
-  // Entries that do not pass are left to the drain: a filter version that comes meanwhile may let them pass.
+  // Entries that do not pass are left to the drain: a filter version that is added meanwhile may let them pass.
   const head = await findHead(request);
   return head === null ? tryParked(scene) : tryHead(scene, request, head);
 }
@@ -206,7 +206,7 @@ async function tryHead(
   return endFailed(scene, tried, failed, probe.said === 'fails' ? probe.failed : null);
 }
 
-/** Tries a head once more whose endpoint takes other records' entries, and parks it if it fails again. */
+/** Tries a head once more whose endpoint accepts entries of other records, and parks it if it fails again. */
 async function decide(scene: AttemptScene, head: Entry, attempt: number): Promise<LookResult> {
   const { context, sender, config, parkedEntries } = scene;
   // On the records stream a newer version may have been stored meanwhile.

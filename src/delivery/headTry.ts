@@ -16,8 +16,9 @@ export interface HeadTryOptions {
 /** Makes a single attempt at the entry that has its turn next, while nothing else is sent. */
 export interface HeadTry {
   /**
-   * Starts it, after those that are not to be sent any more have been settled. Resolves when it is under way, or
-   * can't be started now; what it has to look up for that is used only if it `isWanted` still.
+   * Starts it, after settling entries that are not to be sent any more. Resolves when the attempt is in
+   * progress, or can't be started now; data that has to be looked up for it is used only if the attempt is
+   * still wanted (`isWanted`).
    */
   make(isWanted: () => boolean): Promise<void>;
   /** Whether the entry in front may be sent. */
@@ -26,7 +27,7 @@ export interface HeadTry {
   skipped(): void;
 }
 
-/** Creates it; nothing may be sent before `make`. */
+/** Creates the try; nothing may be sent before `make`. */
 export function createHeadTry(options: HeadTryOptions): HeadTry {
   const { dispatcher, stream, pages } = options;
   let permitted = false;

@@ -3,7 +3,7 @@ import type { Recoveries } from './recoveries.ts';
 
 export interface HeadWaitOptions {
   recoveries: Recoveries;
-  /** The target that is sent to. */
+  /** The target that requests go to. */
   targetId: string;
   /** Unix ms, as Temporal counts. */
   nowMs: () => number;
@@ -11,19 +11,19 @@ export interface HeadWaitOptions {
   stir: () => void;
 }
 
-/** The wait of a failing head for its next attempt. */
+/** The time that a failing head waits for its next attempt. */
 export interface HeadWait {
-  /** Begins to wait for the head's time; where the target can't be reached, until another sender has reached it. */
+  /** Begins to wait until the head is due or, if the target can't be reached, until another sender has reached it. */
   begin(head: StoredHead, cantBeReached: boolean): void;
-  /** Has the attempt made now; if one is under way, right after that. */
+  /** Makes the attempt due now; if one is in progress, right after that. */
   hurry(): void;
-  /** Waits so long from now on, ms. */
+  /** Waits for this time from now on, ms. */
   rest(ms: number): void;
   /** Ends the wait, as an attempt begins. */
   end(): void;
-  /** Ends it for good: nothing fails any more, or the drain ends. */
+  /** Ends the wait for good: nothing fails any more, or the drain ends. */
   close(): void;
-  /** Sends to this target from now on. */
+  /** Waits for this target from now on. */
   aim(targetId: string): void;
   /** Notes that the target was reached. */
   reached(): void;

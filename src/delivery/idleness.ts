@@ -3,7 +3,7 @@ export const SOON_MS = 5_000;
 /** How often progress over entries that did not match is stored, ms. */
 const STORE_EVERY_MS = 1_000;
 
-/** What tells a drain whether anything is left to do. Times are monotonic ms. */
+/** The facts by which a drain decides whether anything is left to do. Times are monotonic ms. */
 export interface Stillness {
   now: number;
   lastMatchAt: number;
@@ -21,7 +21,7 @@ export interface Stillness {
   idleAfterMs: number;
 }
 
-/** What follows for the drain. */
+/** The conclusions for the drain. */
 export interface Idleness {
   /** Since when there has been nothing to do, monotonic ms; null while there is something. */
   quietSince: number | null;

@@ -14,7 +14,7 @@ import type { Ending } from './ending.ts';
 const LOW_WATER = 1_000;
 /** The largest number of entries between the position and the newest that was read; it bounds `ahead`. */
 export const MAX_SPAN = 5_000;
-/** A drain in which nothing has settled for so long reads as little as possible: its endpoint may hang. */
+/** A drain in which nothing has settled for so long reads as little as possible, because its endpoint may hang. */
 const STILL_MS = 1_000;
 
 /** The parts of a drain that entries are put into. */
@@ -38,8 +38,8 @@ export interface Intake {
   /** Whether more entries should be read. */
   wantsMore(): boolean;
   /**
-   * How many bytes of entries may be read now. 0: none until some have settled; if all of them are
-   * elsewhere, `wake` is called then.
+   * How many bytes of entries may be read now. 0: none until some have settled; if other drains hold them all,
+   * `wake` is called once some are free.
    */
   room(wake?: () => void): number;
   /** Counts the bytes that a page may hold while it is being read; 0: it has been read. */
@@ -100,7 +100,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (left) return; // a page that comes after the end is not counted
     const now = TIMES * (slidingWindow.bytes + reserved + parked.bodies.bytes);
     const more = now - held;
-    held = now; // before others are woken
+    held = now; // before other drains are woken
     if (more !== 0) memory.take(more);
     if (slidingWindow.settledCount === settledBefore) return;
     settledBefore = slidingWindow.settledCount;

@@ -57,7 +57,7 @@ export interface Landing {
   ended(slot: Outgoing, outcome: Outcome, at: number, ms: number, startedMono: number): void;
   /** Whether a slot whose turn has come is not to be sent, because it has settled or this call settles it. */
   skips(slot: Outgoing): boolean;
-  /** Ends the drain if the suspects have to be taken as a failure of the endpoint by now. */
+  /** Ends the drain if the suspects count as a failure of the endpoint by now. */
   judge(): void;
 }
 
@@ -66,7 +66,7 @@ export function createLanding(options: LandingOptions): Landing {
   const { slidingWindow, lanes, dispatcher, limit, attempts, failures, parked, ending } = options;
   const { outage } = options;
   let faultySince: number | null = null; // of a lasting fault, since nothing has reached the endpoint
-  let restsUntil = 0; // so that a rest is told of once, however many requests were in flight
+  let restsUntil = 0; // so that a pause is logged once, however many requests were in flight
 
   function landed(
     slot: Outgoing,
@@ -102,8 +102,8 @@ export function createLanding(options: LandingOptions): Landing {
   }
 
   /**
-   * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending rests.
-   * The drain ends when it is a lasting one that does not pass.
+   * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending
+   * pauses. The drain ends when it is a lasting fault that does not pass.
    */
   function notTheEndpoints(slot: Outgoing, { detail, lasting }: Ours): void {
     failures.tryAgain(slot);

@@ -14,18 +14,18 @@ export interface Awaited {
   target: SenderConfig['target'];
   failure: Failure;
   overdue: Overdue;
-  /** Until the next attempt, ms; null: none follows. */
+  /** Milliseconds until the next attempt; null: none follows. */
   nextInMs: number | null;
 }
 
 /** Awaits answers that come after their requests have timed out, beside everything else. */
 export interface LateAnswers {
   /**
-   * Awaits an answer and adds it to the stored failure, unless another sender has taken the cursor by
-   * then. It waits for twice the timeout, and not beyond the next attempt.
+   * Awaits an answer and adds it to the stored failure, unless another sender has taken the cursor by then. It
+   * waits for twice the timeout, but not beyond the next attempt.
    */
   await(awaited: Awaited): void;
-  /** Ends the request of this consumer that is awaited, as the next one is about to start. */
+  /** Ends the awaited request of this consumer, because the next one is about to start. */
   cut(consumerId: string): void;
   /** Ends all of them. */
   close(): void;
@@ -34,7 +34,7 @@ export interface LateAnswers {
 /** The request ends this long before the next attempt is due, ms. */
 const BEFORE_NEXT_MS = 200;
 
-/** Creates the watch of a process. */
+/** Creates the late answers of a process. */
 export function createLateAnswers(options: {
   progress: Pick<Progress, 'amendFailure'>;
   log: Pick<Logger, 'warn'>;
@@ -66,7 +66,7 @@ export function createLateAnswers(options: {
       after_ms: Math.round(answer.afterMs),
       target: targetVersionOf(target),
     };
-    if (late === null && !(isWhole && failure.late !== undefined)) return; // nothing new is known
+    if (late === null && !(isWhole && failure.late !== undefined)) return; // there is nothing new to store
     await progress.amendFailure({ consumerId, epoch, failure: withLate(failure, late) });
   }
 

@@ -9,21 +9,21 @@ export interface LiveConfigOptions {
   config: SenderConfig;
   epoch: number;
   filters: Pick<FilterStack, 'add' | 'filterFrom'>;
-  /** The highest position that was read; an edit of the filter that is taken now applies above it. */
+  /** The highest position that was read; an edit of the filter that takes effect now applies above it. */
   readTo: () => number;
-  /** Puts a newer configuration into force, under which sending goes on. */
+  /** Puts a newer configuration into force, with which sending continues. */
   apply: (next: SenderConfig, before: SenderConfig) => void;
-  /** Ends sending, because the consumer is no longer active, a command waits, or a change can't be taken. */
+  /** Ends sending, because the consumer is no longer active, a command waits, or a change can't be put into force. */
   stop: () => void;
   /** Called when a configuration is in force. */
   inForce: () => void;
-  /** Whether the drain is concluding, so that no change is taken any more. */
+  /** Whether the drain is concluding, so that it accepts no more changes. */
   over: () => boolean;
 }
 
-/** Takes changes of a consumer's configuration while the drain runs, and confirms them. */
+/** Puts changes of a consumer's configuration into force while the drain runs, and confirms them. */
 export interface LiveConfig {
-  /** Notes the versions that the last commit saw, and takes newer ones. */
+  /** Notes the versions that the last commit saw, and loads newer ones. */
   saw(latest: { version: number; targetVersion: number }): void;
   /** Confirms the configuration with which the drain began, unless the last sender has done so. */
   begin(isConfirmed: boolean): void;
@@ -35,11 +35,11 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   const { context, epoch, filters } = options;
   let { config } = options;
   let latest = { version: config.version, targetVersion: config.target.version };
-  let taken = config.target; // as `config.target`, but also of a change by which the drain ends
+  let taken = config.target; // as `config.target`, but also of a change that ends the drain
   let confirmedVersion = -1;
   let busy = false;
 
-  /** Takes the newest configuration, and repeats that while a newer one has been seen meanwhile. */
+  /** Loads the newest configuration, and repeats that while a newer one has been seen meanwhile. */
   async function refresh(load: boolean): Promise<void> {
     if (busy || options.over()) return;
     busy = true;
@@ -54,7 +54,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       if (startFaultOf(error) === null) {
         const fields = { err: error, consumer_id: config.consumerId };
         context.log.warn(fields, 'a change of the configuration could not be taken; trying again');
-      } else options.stop(); // a drain that starts with that configuration says what is wrong
+      } else options.stop(); // a drain that starts with that configuration reports what is wrong
     } finally {
       busy = false;
     }

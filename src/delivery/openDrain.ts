@@ -30,9 +30,9 @@ export interface NotStarted {
 }
 
 /**
- * Takes the consumer's cursor, waits out a lease that a predecessor did not release, and starts the
- * drain. Returns the reason instead when the consumer is not to be drained. When it rejects, the lease is
- * released, unless Postgres is away; the cursor is as it was.
+ * Takes the consumer's cursor, waits out a lease that the previous sender did not release, and starts the
+ * drain. Returns the reason instead when the consumer is not to be drained. When this rejects, the lease has
+ * been released, unless Postgres is away; the cursor is as it was.
  */
 export async function openDrain(options: OpenDrainOptions): Promise<Drain | NotStarted> {
   const { consumerId, context, leaseMs } = options;
@@ -74,7 +74,7 @@ async function openLeased(
   if (config === null || config.deleted || config.held || config.status !== 'active') {
     return refuse('changed');
   }
-  // The predecessor's verdict did not reach the workflow, and there has been no success since.
+  // The verdict of the previous sender did not reach the workflow, and there has been no success since.
   if (lease.head !== null && lastFailure !== null && !goesOn(lease, context.ownRetriesMs)) {
     const { code, detail } = lastFailure;
     return refuse(code === 'GONE' ? 'gone' : 'blocked', `${code}: ${detail}`);
@@ -93,13 +93,16 @@ async function openLeased(
   });
 }
 
-/** Whether a drain makes the next attempt at the head that was left to it: no message could have caused its failure. */
+/**
+ * Whether a drain makes the next attempt at the head that was left to it: no message could have caused its
+ * failure.
+ */
 function goesOn(lease: Lease, ownMs: number): boolean {
   const { lastFailure } = lease;
   return isOwnRetry(lease, ownMs) && lastFailure !== null && isOfEndpoint(lastFailure);
 }
 
-/** Waits until the predecessor's lease is over, as it may still be sending until then. */
+/** Waits until the previous sender's lease is over, because that sender may still be sending until then. */
 async function waitOut(lease: Lease, cancelled: AbortSignal): Promise<void> {
   if (lease.waitMs === 0) return;
   await sleep(lease.waitMs, undefined, { signal: cancelled }).catch((error: unknown) => {

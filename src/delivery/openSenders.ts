@@ -9,15 +9,15 @@ export interface OpenSenders {
   send(slot: Outgoing): void;
   /** Uses `next` from now on; earlier senders are closed once their requests have ended. */
   replace(next: WebhookSender<Outgoing>, log: Logger): void;
-  /** Ends the requests of all senders that are over their deadlines. */
+  /** Ends the requests of all senders that have passed their deadlines. */
   sweep(now: number): void;
-  /** Cuts every open request, as the lease is over. */
+  /** Cuts every open request, because the lease is over. */
   cut(): void;
   /** Closes all senders. */
   close(log: Logger): void;
 }
 
-/** Begins with one sender in use. */
+/** Creates the senders, with one in use. */
 export function createOpenSenders(first: WebhookSender<Outgoing>): OpenSenders {
   let current = first;
   let all = [first];

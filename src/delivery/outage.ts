@@ -24,7 +24,7 @@ import type { SenderConfig } from './senderConfig.ts';
 /** How long the head waits after a fault of this machine, ms. */
 const REST_MS = 1_000;
 
-/** The parts of a drain that a failure of its endpoint concerns. */
+/** The parts of a drain that an outage of its endpoint concerns. */
 export interface OutageOptions {
   consumerId: string;
   stream: StreamName;
@@ -38,9 +38,9 @@ export interface OutageOptions {
   failures: Pick<FailureHandler, 'takeFailing'>;
   ending: Pick<Ending, 'reason' | 'begin'>;
   recoveries: Recoveries;
-  /** The target that is sent to at first. */
+  /** The target that requests go to at first. */
   targetId: string;
-  /** The head that the last sender has stored, if this one is to go on trying it; otherwise null. */
+  /** The head that the last sender has stored, if this one is to continue trying it; otherwise null. */
   head: StoredHead | null;
   /** How long after the first failure a sender makes the retries itself, ms. */
   ownRetriesMs: number;
@@ -58,18 +58,19 @@ export interface OutageOptions {
 }
 
 /**
- * Sits out the beginning of an outage: while the endpoint is taken to fail, the drain keeps its lease and
- * sends nothing but the head, when it is due by the schedule by which `deliver` would try it. Each attempt
- * is stored with the head and its next attempt. The first success ends the outage, and sending goes on with
- * one request. When the next attempt is due later than the sender's own retries go, or another entry has to
- * show whether the endpoint or the message is at fault, the drain ends as `blocked`.
+ * The first part of an outage, in which the drain waits for its end: while the endpoint counts as failing, the
+ * drain keeps its lease and sends nothing but the head, at the times of the schedule by which `deliver` would
+ * try it. Each attempt is stored with the head and its next attempt. The first success ends the outage, and
+ * sending continues with one request. When the next attempt is later than the time for which the sender retries
+ * by itself, or another entry has to show whether the endpoint or the message is at fault, the drain ends as
+ * `blocked`.
  */
 export interface Outage {
-  /** Whether the endpoint is taken to fail. */
+  /** Whether the endpoint counts as failing. */
   readonly exists: boolean;
-  /** Whether an entry of another record is looked for, with which `deliver` could find out who is at fault. */
+  /** Whether an entry of another record is looked for, with which `deliver` could find out what is at fault. */
   readonly seeksOther: boolean;
-  /** Notes that the endpoint is taken to fail. Nothing starts any more; `settle` goes on from there. */
+  /** Notes that the endpoint counts as failing. Nothing starts any more; `settle` continues from there. */
   begin(): void;
   /** Plans the next attempt once nothing is in flight; call it whenever a request has ended. */
   settle(): void;
@@ -79,22 +80,25 @@ export interface Outage {
   skipped(): void;
   /** Notes that the head was delivered. */
   delivered(): void;
-  /** Notes that the attempt at the head came to nothing by a fault of this machine. */
+  /** Notes that the attempt at the head had no outcome because of a fault of this machine. */
   untried(): void;
-  /** Puts a newer configuration into force, by which the head may be due, or closed. */
+  /** Puts a newer configuration into force, by which the head may become due, or closed. */
   reconfigured(next: SenderConfig, before: SenderConfig): void;
   /** Does what is due at `now`, monotonic ms. */
   tick(now: number): void;
-  /** Until when `tick` has nothing to do, monotonic ms; -Infinity: it has. */
+  /** Until when `tick` has nothing to do, monotonic ms; -Infinity: it has something to do. */
   readonly restsUntil: number;
   /** The head to be stored; null: nothing fails any more; undefined: nothing has changed since the last call. */
   toStore(): StoredHead | null | undefined;
-  /** Ends it with the drain: the failing head, which `toStore` hands over if it has changed; null: none. */
+  /**
+   * Ends the outage with the drain; returns the failing head, which `toStore` hands over if it has changed;
+   * null: none.
+   */
   close(): StoredHead | null;
 }
 
 /**
- * `ending`: what is in flight ends. `waiting`: the head waits for its next attempt. `trying`: it is being
+ * `ending`: requests in flight end. `waiting`: the head waits for its next attempt. `trying`: it is being
  * tried, or looked up for that.
  */
 type Phase = 'none' | 'ending' | 'waiting' | 'trying';
@@ -141,7 +145,7 @@ export function createOutage(options: OutageOptions): Outage {
     } else ending.begin('blocked');
   }
 
-  /** Ends the outage; sending goes on, one request first. */
+  /** Ends the outage; sending continues with one request. */
   function end(): void {
     phase = 'none';
     head = null;
@@ -229,7 +233,10 @@ export function createOutage(options: OutageOptions): Outage {
   };
 }
 
-/** Whether `deliver` has to go on: it tries parked entries in turns with the head, and finds out who is at fault. */
+/**
+ * Whether `deliver` has to continue: it tries parked entries in turns with the head, and finds out what is at
+ * fault.
+ */
 function needsDeliver(
   { parked, ordering, slidingWindow }: Pick<OutageOptions, 'parked' | 'ordering' | 'slidingWindow'>,
   head: StoredHead,

@@ -10,9 +10,9 @@ import {
 import type { Tried } from './singleSender.ts';
 
 /**
- * Tries the lowest parked entry of a blocked consumer that has nothing else to send. `clear`: nothing
- * was left to try, or the entry failed as it did when it was parked, which is no evidence about the
- * endpoint. `again`: the entry need not be sent any more, or the consumer has changed.
+ * Tries the lowest parked entry of a blocked consumer that has nothing else to send. `clear`: nothing was left
+ * to try, or the entry failed as it did when it was parked, which says nothing about the endpoint. `again`: the
+ * entry need not be sent any more, or the consumer has changed.
  */
 export async function tryParked(
   scene: AttemptScene,
@@ -63,14 +63,14 @@ export async function sendParked(
   const tried = await sender.send(config, { position, messageId, body }, parked.attempts + 1);
   const failed = await failureOf(scene, tried);
   const own = failed !== null && isItsOwn(parked, failed);
-  // Nothing dies while the consumer is not active.
+  // No entry becomes a dead letter while the consumer is not active.
   const about = { blame: own ? 'message' : 'endpoint', mayDie: false } as const;
   if (failed === null) parkedEntries.delivered(parked);
   else parkedEntries.failed(parked, failed, about);
   return { tried, failed, own };
 }
 
-/** Stores what was noted, and all that has changed about parked entries. */
+/** Stores the noted attempts, and all changes of parked entries. */
 export async function storeParked({ sender, parkedEntries }: AttemptScene): Promise<void> {
   do {
     await sender.commit(parkedEntries);

@@ -11,16 +11,16 @@ import type { Tried } from './singleSender.ts';
 const PARKED_TURNS = 16;
 
 /**
- * What a probe shows. `takes`: the endpoint takes another record's entry. `fails`: it fails that one
- * as well. `nothing`: no other record waits, a parked entry failed as it did before, or the attempt
- * was cancelled. `again`: the consumer has changed meanwhile, so it has to be looked up once more.
+ * The result of a probe. `takes`: the endpoint accepts an entry of another record. `fails`: that entry fails as
+ * well. `nothing`: no other record waits, a parked entry failed as it did before, or the attempt was cancelled.
+ * `again`: the consumer has changed meanwhile, so it has to be looked up once more.
  */
 export type Probe = { said: 'takes' | 'nothing' | 'again' } | { said: 'fails'; failed: Failed };
 
 /**
- * Probes an endpoint that has failed the head with an entry of another record, which tells a poisoned
- * message from a failing endpoint: one that waits in the stream or a parked one, in turns. A success is
- * stored, together with the head's failure.
+ * Probes an endpoint at which the head has failed with an entry of another record, which tells a poisoned
+ * message from a failing endpoint: one that waits in the stream or a parked one, in turns. A success is stored,
+ * together with the head's failure.
  */
 export async function probeEndpoint(
   scene: AttemptScene,
@@ -29,7 +29,7 @@ export async function probeEndpoint(
   tried: Tried,
 ): Promise<Probe> {
   const { context, schedule, sender, config } = scene;
-  // Parked entries take every other turn: what waits in the stream may be poisoned as well.
+  // Parked entries take every other turn, because entries that wait in the stream may be poisoned as well.
   const { tries } = sender.lease;
   const parked = parkedForProbe(scene, head);
   if (parked !== null && tries % 2 === 1) return probeParked(scene, parked, tried);

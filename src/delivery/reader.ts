@@ -13,7 +13,7 @@ import { startFaultOf } from './startFault.ts';
 
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 const RETRY_MS = 500;
-/** The least that an entry is taken to hold: its envelope. It bounds the rows of a page of few bytes. */
+/** The least that an entry is assumed to hold: its envelope. It bounds the rows of a page with few bytes. */
 const LEAST_ENTRY_BYTES = 256;
 
 /** What to read, and where the entries go. */
@@ -40,7 +40,7 @@ export interface ReaderOptions {
 export interface Reader {
   /** Reads on while more is wanted, one page at a time. */
   fill(): void;
-  /** Discards the page that is being read, as the filter has changed; it is read again with the new one. */
+  /** Discards the page that is being read, because the filter has changed; it is read again with the new one. */
   forget(): void;
 }
 
@@ -74,7 +74,7 @@ export function createReader(options: ReaderOptions): Reader {
     options.filled();
   }
 
-  /** Offers entries of the tail until those that were taken hold so many bytes. */
+  /** Offers entries of the tail until the accepted ones hold so many bytes. */
   function offerSome({ entries, from, to, scannedTo }: Since, bytes: number): void {
     const upTo = slidingWindow.bytes + bytes;
     for (let index = from; index < to; index += 1) {
@@ -129,7 +129,7 @@ export function createReader(options: ReaderOptions): Reader {
   };
 }
 
-/** How many rows a page of so many bytes has at most: a power of two, so that few statements are prepared. */
+/** The largest number of rows in a page of so many bytes: a power of two, so that few statements are prepared. */
 function rowsIn(bytes: number): number {
   return 2 ** Math.floor(Math.log2(Math.max(1, bytes / LEAST_ENTRY_BYTES)));
 }

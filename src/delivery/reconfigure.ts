@@ -24,7 +24,7 @@ export interface ReconfigureOptions {
   limit: Pick<InFlightLimit, 'setMax'>;
   pace: Pick<Pace, 'change'>;
   outage: Pick<Outage, 'reconfigured'>;
-  /** The highest position that was read; a filter that is taken now applies above it. */
+  /** The highest position that was read; a filter that takes effect now applies above it. */
   readTo: () => number;
   /** Sends to the target of `next` from now on. */
   redirect: (next: SenderConfig) => void;
@@ -34,7 +34,7 @@ export interface ReconfigureOptions {
   stir: () => void;
 }
 
-/** Puts a newer configuration into force while a drain goes on. */
+/** Puts a newer configuration into force while a drain runs. */
 export interface Reconfigure {
   /** Changes what differs between the two. */
   apply(next: SenderConfig, before: SenderConfig): void;

@@ -1,20 +1,20 @@
-/** The senders of a process that sit out an outage, by the target that they can't reach. */
+/** The senders of a process that wait for the end of an outage, by the target that they can't reach. */
 export interface Recoveries {
-  /** Notes that a sender waits; `wake` has it try its head without waiting. Again it has no effect. */
+  /** Notes that a sender waits; `wake` makes it try its head without waiting. A second call has no effect. */
   join(targetId: string, wake: () => void): void;
-  /** Notes that a sender waits no more. */
+  /** Notes that a sender no longer waits. */
   leave(wake: () => void): void;
   /** Notes that a sender has reached the target again: the next two that wait for it try as well. */
   reached(targetId: string): void;
 }
 
-/** So many are woken by each success, so that their number doubles with each round trip. */
+/** So many senders are woken by each success, so that their number doubles with each round trip. */
 const WOKEN = 2;
 
 /**
- * Creates it without a sender. When a target is back, the first success wakes two of the senders that wait
- * for it, each of theirs two more, and so on: all go on within seconds, however far off their next attempts
- * are, and the target does not get all of them in one moment.
+ * Creates the recoveries without a sender. When a target is back, the first success wakes two of the senders
+ * that wait for it, each of these two more, and so on: all continue within seconds, however late their next
+ * attempts are, and the target does not get all of them in one moment.
  */
 export function createRecoveries(): Recoveries {
   const waiting = new Map<string, Set<() => void>>();

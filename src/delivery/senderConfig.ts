@@ -25,7 +25,7 @@ export interface SenderConfig {
   target: OpenTarget;
   /** Changes whenever a command has changed the consumer's parked entries. */
   parkedVersion: number;
-  /** Changes whenever `retry` was given for an entry that fails. */
+  /** Changes whenever `retry` was given for a failing entry. */
   retried: number;
   /** The consumer's own clock: it showed `ms` at `since` (unix ms), and stands still at `ms` while that is null. */
   clock: { ms: number; since: number | null };
@@ -36,7 +36,7 @@ export function ownClock({ clock }: Pick<SenderConfig, 'clock'>, nowMs: number):
   return clock.since === null ? clock.ms : clock.ms + Math.max(0, nowMs - clock.since);
 }
 
-/** How many requests may be in flight: one under `ordering: "stream"`, with no exception, else the target's limit. */
+/** How many requests may be in flight: always one under `ordering: "stream"`, otherwise the target's limit. */
 export function mostInFlight({
   ordering,
   target,
@@ -82,7 +82,7 @@ interface FilterRow {
 
 /**
  * Loads a sender's configuration, with opened secrets; null when the consumer does not exist. Throws
- * `CannotStart` when something of the consumer or its target can't be read.
+ * `CannotStart` when a part of the consumer or its target can't be read.
  */
 export async function loadSenderConfig(
   sql: Sql,
@@ -100,8 +100,8 @@ export async function loadSenderConfig(
 }
 
 /**
- * Loads the configurations of many senders in two statements: those of the consumers that exist, each
- * with its opened target, or the error of what can't be read of it.
+ * Loads the configurations of many senders in two statements: those of the consumers that exist, each with its
+ * opened target, or the error about a part that can't be read.
  */
 export async function loadSenderConfigs(
   sql: Sql,
@@ -162,7 +162,7 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
   };
 }
 
-/** The versions that can be read. One that was replaced since may be missing; the newest may not. */
+/** The versions that can be read. An older one that can't be read may be missing; the newest may not. */
 function filtersOf({ filters, filter_version }: Row): FilterVersion[] {
   const readable = (filters ?? []).filter((one) => isReadable(one));
   if (readable.at(-1)?.version !== filter_version) {

@@ -26,10 +26,10 @@ const LEASE_MS = 25_000;
 const SPARE_MS = 2_000;
 /** How long storing is tried once the attempt has been cancelled. */
 const KEEP_MS = 60_000;
-/** The pause between two looks at the deadlines of a request and of the lease. */
+/** The pause between two checks of the deadlines of a request and of the lease. */
 const SWEEP_MS = 25;
 
-/** Opens what posts one webhook; it starts no request after `startBy` (monotonic ms). */
+/** Opens a sender for one webhook; it starts no request after `startBy` (monotonic ms). */
 export type OpenSingle = (
   config: SenderConfig,
   onEnd: OnAttemptEnd<Message>,
@@ -43,12 +43,12 @@ export interface SingleSenderOptions {
   /** Names this process in the cursor. */
   holder: string;
   progress: Pick<Progress, 'acquire' | 'commit' | 'release'>;
-  /** Says when the process has to end, and gets the consumers whose outcomes were not stored by then. */
+  /** Says when the process has to end, and collects the consumers whose outcomes were not stored by then. */
   committer: Pick<Committer, 'endsAt' | 'unstored'>;
   /** Counts the bytes of what is sent. */
   memory: Pick<Shared, 'take'>;
   openSingle: OpenSingle;
-  /** Once it is aborted, nothing more is sent; what has been sent is still stored. */
+  /** Once it is aborted, nothing more is sent; outcomes of requests that were sent are still stored. */
   cancelled: AbortSignal;
 }
 
@@ -75,8 +75,8 @@ export interface SingleSender {
   /** Which entries are settled by now. */
   progress(): { position: number; ahead: number[] };
   /**
-   * Waits until the target's rate lets a request start, and renews the lease if the request could
-   * outlast it. False when the attempt was cancelled meanwhile.
+   * Waits until the target's rate limit lets a request start, and renews the lease if the request could outlast
+   * it. False when the attempt was cancelled meanwhile.
    */
   mayStart(config: SenderConfig): Promise<boolean>;
   /** Milliseconds until the next request may start. */
@@ -87,17 +87,17 @@ export interface SingleSender {
    * out stays open, until the next one starts or `cutOverdue`.
    */
   send(config: SenderConfig, message: Message, attempt: number): Promise<Tried>;
-  /** Ends the request that has timed out, if there is one, unless its answer was taken. */
+  /** Ends the request that has timed out, if there is one, unless `takeOverdue` has taken its answer. */
   cutOverdue(): void;
-  /** Takes the answer that may still come, which is then no longer cut by this sender. */
+  /** Takes the answer that may still come; this sender then no longer cuts it. */
   takeOverdue(): Overdue | null;
   /** Notes an attempt; it is stored with the next `commit`. */
   note(config: SenderConfig, tried: Tried, nextAttemptAt: number | null): void;
   /** Notes that this position is settled. */
   settle(position: number): void;
   /**
-   * Stores what was noted and settled, and renews the lease; waits while Postgres is away. Throws when
-   * another sender has taken the cursor.
+   * Stores everything that was noted and settled, and renews the lease; waits while Postgres is away. Throws
+   * when another sender has taken the cursor.
    */
   commit(parkedEntries: ParkedEntries | null): Promise<void>;
   /** Releases the lease; a `config` says which target was tried. */
@@ -105,8 +105,8 @@ export interface SingleSender {
 }
 
 /**
- * Takes the consumer's cursor, and waits out the lease of a predecessor that did not release it; null
- * when the consumer does not exist.
+ * Takes the consumer's cursor, and waits out the lease of a previous sender that did not release it; null when
+ * the consumer does not exist.
  */
 export async function openSingleSender(options: SingleSenderOptions): Promise<SingleSender | null> {
   const { consumerId, progress, committer, cancelled } = options;
@@ -191,7 +191,7 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     }
   }
 
-  /** Goes on trying after the attempt was cancelled, because what was delivered has to be stored. */
+  /** Keeps trying after the attempt was cancelled, because deliveries have to be stored. */
   function patience(): Patience {
     let cancelledAt = Infinity;
     return {
@@ -250,7 +250,7 @@ type OpenOne = (
   late: (late: LateAnswer | null) => void,
 ) => WebhookSender<Message>;
 
-/** Sends one message. Its sender is closed when the attempt has ended, or once nothing more is awaited of it. */
+/** Sends one message. Its sender is closed when the attempt has ended, or once no late answer is awaited any more. */
 async function sendOne(request: {
   open: OpenOne;
   message: Message;

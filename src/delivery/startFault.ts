@@ -2,9 +2,10 @@ import { isDatabaseAway, isTimeout } from '../db/errors.ts';
 import { CannotStart, WillPass, type StartFault } from '../rules/startFault.ts';
 
 /**
- * The lasting fault that an error of a sender means. Null when it will pass by itself and says nothing of
- * the consumer: Postgres is away or slow, this machine is short of something, or another sender has the
- * lease. An error that nothing explains is a bug of ours; its text may hold data, so only its kind is kept.
+ * The lasting fault that an error of a sender means. Null when the error will pass by itself and says nothing
+ * about the consumer: Postgres is away or slow, this machine is short of something, or another sender has the
+ * lease. An error without another explanation is a bug in Millrace; its text may hold data, so only its kind is
+ * kept.
  */
 export function startFaultOf(error: unknown): StartFault | null {
   if (error instanceof CannotStart) return { code: error.code, detail: error.message };

@@ -15,7 +15,7 @@ import type { OpenSenders } from './openSenders.ts';
 import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 
-/** The parts of a drain that need to be looked after. */
+/** The parts of a drain that need regular attention. */
 export interface TickingOptions {
   senders: Pick<OpenSenders, 'sweep' | 'cut'>;
   dispatcher: Dispatcher<Outgoing>;
@@ -51,13 +51,16 @@ export interface Ticking {
   tick(now: number): void;
   /** Since when there has been nothing to do (monotonic ms); null while there is something. */
   readonly quietSince: number | null;
-  /** Until when there is nothing to do (monotonic ms), unless `stir` is called; -Infinity: there is something. */
+  /**
+   * Until when there is nothing to do (monotonic ms), unless `stir` is called; -Infinity: there is something to
+   * do.
+   */
   readonly restsUntil: number;
-  /** Notes that something has come. */
+  /** Notes that there is something to do. */
   stir(): void;
 }
 
-/** A quiet drain looks so often whether the tail has passed entries that it is not called for, ms. */
+/** How often a quiet drain checks whether the tail has passed entries for which it does not call, ms. */
 const REST_MS = 1_000;
 
 /** Creates the ticking of one drain. */
@@ -88,7 +91,7 @@ export function createTicking(options: TickingOptions): Ticking {
     fallIdle(now);
   }
 
-  /** Looks after an outage; the head may still have to be read, or another entry that is looked for. */
+  /** Ticks an outage; the head may still have to be read, or another entry that is looked for. */
   function sitOut(outage: TickingOptions['outage'], now: number): void {
     const seeks = outage.seeksOther && !options.isCaughtUp();
     if (seeks || dispatcher.empty) options.reader.fill();

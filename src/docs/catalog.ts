@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of the project, which holds what is shown. */
+/** The folder of the project, which has the files that are shown. */
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One page of the documentation. */
@@ -12,7 +12,7 @@ export interface PageEntry {
   /** The Markdown, from the folder of the project. */
   file: string;
   title: string;
-  /** One line that says what the page answers. */
+  /** One line that says which question the page answers. */
   about: string;
 }
 
@@ -22,7 +22,7 @@ export interface PageGroup {
   pages: PageEntry[];
 }
 
-/** What may be read of the documentation; nothing else is served. */
+/** The files of the documentation that may be read; nothing else is served. */
 export interface Catalog {
   groups: PageGroup[];
   /** Pages that are linked to and not listed. */
@@ -78,7 +78,7 @@ const GROUPS: PageGroup[] = [
 const TYPES: Record<string, string> = { png: 'image/png', svg: 'image/svg+xml' };
 const OFFERED = { 'operating/alerts.yml': 'text/yaml', 'operating/grafana.json': 'text/json' };
 
-/** What there is to read: the pages above, the single decisions, and the images. */
+/** The documentation: the pages above, the single decisions, and the images. */
 export async function readCatalog(): Promise<Catalog> {
   const decisions = await readdir(join(PROJECT, 'docs/decisions'));
   const unlisted = decisions

@@ -1,7 +1,7 @@
 import type { PageEntry, PageGroup } from './catalog.ts';
 import type { Heading } from './render.ts';
 
-/** What one page of the site is made of. */
+/** The parts of one page of the site. */
 export interface PageParts {
   groups: PageGroup[];
   /** The address of the page, which is marked in the lists of pages; null for one that is in no list. */
@@ -11,11 +11,11 @@ export interface PageParts {
   /** The address of its Markdown; null when there is none. */
   markdown: string | null;
   headings: Heading[];
-  /** HTML that was made by us. */
+  /** HTML made by Millrace itself. */
   body: string;
 }
 
-/** The whole page. It has no script and no style of its own, so that a strict policy can hold for it. */
+/** The whole page. It has no inline script and no inline style, so that a strict policy can hold for it. */
 export function layout(parts: PageParts): string {
   const { groups, current, title, about, markdown, headings, body } = parts;
   const contents = headings.filter(({ level }) => level === 2 || level === 3);
@@ -90,7 +90,7 @@ export function addressOf({ name }: PageEntry): string {
   return `/docs/${name}`;
 }
 
-/** Text as it is written in HTML, in tags as well. */
+/** Escapes text for HTML, in attributes as well. */
 export function escape(text: string): string {
   return text.replaceAll(/[&<>"]/gu, (one) => `&#${one.codePointAt(0)};`);
 }

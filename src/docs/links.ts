@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 
-/** Where a link of a page leads: to an address, or nowhere that is served, and then to what file it did. */
+/** The destination of a link on a page: an address, or a file that is not served. */
 export type Destination = { href: string } | { file: string };
 
-/** Finds where links of the project's Markdown lead on the site. */
+/** Finds where links in the project's Markdown lead on the site. */
 export interface Links {
   /** `target` is what a page of the Markdown `file` links to, from the folder of that file. */
   lead(target: string, file: string): Destination;

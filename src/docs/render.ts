@@ -10,20 +10,20 @@ export interface Heading {
   text: string;
 }
 
-/** What stands under one heading, as plain text; the first part of a page may have no heading of its own. */
+/** The text under one heading, as plain text; the first part of a page may have no heading of its own. */
 export interface Section {
   heading: Heading | null;
   text: string;
 }
 
-/** A page as HTML without what surrounds it. */
+/** A page as HTML, without the layout around it. */
 export interface Rendered {
   html: string;
   headings: Heading[];
   sections: Section[];
 }
 
-/** HTML in the Markdown is shown as text, and addresses that run script are no links. */
+/** HTML in the Markdown is shown as text, and addresses that run a script do not become links. */
 const markdown = new MarkdownIt({ html: false });
 markdown.renderer.rules['table_open'] = () =>
   '<div class="table" role="group" aria-label="Table"><table>\n';
@@ -93,7 +93,7 @@ function plain(tokens: Token[]): string {
     .join('');
 }
 
-/** Turns links towards the site, and links to what it does not have into text that names the file. */
+/** Makes links lead to the site, and turns links to files that it does not have into text that names the file. */
 function redirect(inline: Token, file: string, links: Links): void {
   const tokens = inline.children ?? [];
   for (const [index, token] of tokens.entries()) {
@@ -108,7 +108,10 @@ function redirect(inline: Token, file: string, links: Links): void {
   if (first?.type === 'text') first.content = first.content.replace(/^\[[ x]\] /u, '☐ ');
 }
 
-/** Makes text of the link with which `tokens` begin: as code if it names `file`, else followed by its name. */
+/**
+ * Turns the link with which `tokens` begin into text: as code if it names `file`, otherwise followed by the
+ * name of the file.
+ */
 function unlink(tokens: Token[], file: string): void {
   const end = tokens.findIndex(({ type }) => type === 'link_close');
   const words = tokens.slice(1, end);

@@ -12,14 +12,14 @@ export interface SiteFile {
   body: string | Buffer;
 }
 
-/** The whole documentation: what is not in `files` by its exact address is not served. */
+/** The whole documentation: an address that is not in `files` exactly is not served. */
 export interface Site {
   files: Map<string, SiteFile>;
   /** The page that says that there is no such page. */
   missing: string;
 }
 
-/** One part of a page, as the search has it. */
+/** One part of a page, as the search knows it. */
 interface Findable {
   page: string;
   heading: string;
@@ -30,7 +30,7 @@ interface Findable {
 const HTML = 'text/html; charset=utf-8';
 const MARKDOWN = 'text/markdown; charset=utf-8';
 
-/** Our own files, by the name under `/docs` and the place in `src`. */
+/** The site's own script and style files, by the name under `/docs` and the path in `src`. */
 const OWN = [
   ['site.css', 'docs/browser/site.css', 'text/css; charset=utf-8'],
   ['search.css', 'docs/browser/search.css', 'text/css; charset=utf-8'],
@@ -95,7 +95,7 @@ function addPage(
   files.set(address, { type: HTML, body: whole });
   const markdown = { type: MARKDOWN, body: text };
   files.set(`${address}.md`, markdown);
-  // Relative links from one Markdown to another lead here.
+  // Relative links from one Markdown file to another lead here.
   if (page.file.startsWith('docs/')) files.set(`/${page.file}`, markdown);
   return sections.flatMap((section) => findableOf(section, page.title, address));
 }

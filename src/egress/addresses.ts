@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 
 import ipaddr from 'ipaddr.js';
 
-/** Tells whether a connection to an address and port may be opened. */
+/** Whether a connection to an address and port may be opened. */
 export type MayReach = (address: string, port: number) => boolean;
 
 /**
@@ -30,7 +30,7 @@ function isIn(address: Address, range: Address, bits: number): boolean {
 
 /** Global unicast (RFC 4291 §2.4): all IPv6 addresses assigned so far are in 2000::/3. */
 const GLOBAL_IPV6 = ipaddr.parse('2000::');
-/** Azure's metadata and agent endpoint: its number is public, but it is reached from inside only. */
+/** Azure's metadata and agent endpoint: its number is public, but it can be reached only from inside. */
 const AZURE_WIRE_SERVER = ipaddr.parse('168.63.129.16');
 
 function isPublic(address: Address): boolean {

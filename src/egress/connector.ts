@@ -13,7 +13,7 @@ import type { Opening } from './opening.ts';
 /** Looks up all addresses of a host name; rejects with the system's error when there is none. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
 
-/** An address is neither public nor allowed. The message does not reveal what was looked up. */
+/** An address is neither public nor allowed. The message does not reveal the result of the look-up. */
 export class AddressRefused extends Error {
   override name = 'AddressRefused';
   readonly code = 'ADDRESS_REFUSED';
@@ -72,7 +72,7 @@ export function guardedConnector(options: {
   });
 }
 
-/** Where a connection goes, and what undici knows of it. */
+/** The destination of a connection, in the form that undici uses. */
 export type Place = buildConnector.Options;
 
 /** Opens a connection, and notes in `opening` when each step was done. */

@@ -8,14 +8,14 @@ export interface DialOptions {
   /** Not empty. */
   addresses: readonly LookupAddress[];
   port: number;
-  /** For all addresses together. */
+  /** The timeout for all addresses together. */
   timeoutMs: number;
 }
 
 /**
- * Opens a TCP connection to the first of these addresses that takes one (RFC 8305): the next address is
- * tried once the last one has failed or has had a head start, while earlier ones stay open. Rejects once
- * each of them has failed, with one error or an `AggregateError`, or with `ETIMEDOUT` when time is up.
+ * Opens a TCP connection to the first of these addresses that accepts one (RFC 8305): the next address is tried
+ * once the last one has failed or has had a head start, while earlier ones stay open. Rejects once each of them
+ * has failed, with one error or an `AggregateError`, or with `ETIMEDOUT` when time is up.
  */
 export function dial(options: DialOptions): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
@@ -41,7 +41,7 @@ export function dial(options: DialOptions): Promise<Socket> {
     open.add(socket);
     socket.once('connect', () => win(socket));
     socket.on('error', (error) => {
-      if (!open.delete(socket)) return; // it has won or was given up
+      if (!open.delete(socket)) return; // it was used or given up
       errors.push(error);
       tryNext();
     });
@@ -77,7 +77,7 @@ const TCP = {
   highWaterMark: 65_536,
 } as const;
 
-/** The addresses in their order, with those of both families in turn (RFC 8305 §4). */
+/** The addresses in their order, alternating between the two families (RFC 8305 §4). */
 function interleaved(addresses: readonly LookupAddress[]): LookupAddress[] {
   const family = addresses[0]?.family;
   const first = addresses.filter((one) => one.family === family);

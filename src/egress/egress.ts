@@ -32,9 +32,9 @@ export interface EgressOptions {
   maxAgeMs?: number;
 }
 
-/** Long enough to cost nothing, and short enough for a move of a host to be over in minutes. */
+/** Long enough to cost nothing, and short enough that a move of a host takes effect within minutes. */
 const MAX_AGE_MS = 120_000;
-/** Outlets that opened together do not connect anew together. */
+/** Outlets that were opened together do not reconnect together. */
 const AGE_SPREAD_MS = 60_000;
 
 /** Create it once per process. Opening an outlet looks nothing up; names are checked as connections open. */

@@ -12,7 +12,7 @@ import type { Moments } from './timings.ts';
 
 const BODY_BYTES = 65_536;
 
-/** The sender's own lease is over, which is no failure of the endpoint. */
+/** The sender's own lease is over, which is not a failure of the endpoint. */
 export const LEASE_ENDED: Outcome = { kind: 'ours', detail: 'the lease ended' };
 
 /** Called with the status of an answer that came after the deadline; null: none came. */
@@ -20,7 +20,7 @@ export type OnLateAnswer = (status: number | null) => void;
 
 /** What all exchanges of one sender have in common. */
 export interface ExchangeBounds {
-  /** How long after its start a status line counts. */
+  /** How long after its start a status line still counts. */
   timeoutMs: number;
   /** Monotonic ms after which the request may not start; called right before it is written. */
   startBy: () => number;
@@ -32,7 +32,10 @@ export interface ExchangeBounds {
 export interface ExchangeOwner {
   /** Keeps the headers and the beginning of the answer even if it is a success. */
   readonly isTraced: boolean;
-  /** Called when no byte came and the connection may have died of something else; true if the request is sent again. */
+  /**
+   * Called when no byte came and the connection may have died for another reason; true if the request is sent
+   * again.
+   */
   again(): boolean;
   /** Called exactly once, unless the exchange was cut or is sent again. */
   ended(outcome: Outcome): void;
@@ -42,9 +45,9 @@ const CUT_OFF = 'cut off';
 
 /**
  * One request and its answer on one connection. Reads the answer within bounds: it stops at the chunk that
- * exceeds 64 KB of body, keeps the first bytes, and reads nothing once it is cut. Once the status line is
- * here its status stands, whatever happens to the rest, unless the headers break the rules of HTTP. It is
- * a class because there is one for each request: a closure for each of its methods costs 4 µs.
+ * exceeds 64 KB of body, keeps the first bytes, and reads nothing once it is cut. Once the status line is here
+ * its status counts, whatever happens to the rest, unless the headers break the rules of HTTP. It is a class
+ * because there is one for each request: a closure for each of its methods costs 4 µs.
  */
 export class Exchange implements OutletHandler {
   readonly #bounds: ExchangeBounds;
@@ -55,7 +58,7 @@ export class Exchange implements OutletHandler {
   #retryAfter: string | undefined;
   #received = 0;
   #head: Buffer[] | null = null;
-  #over = false; // from then on undici only echoes the abort
+  #over = false; // from then on undici only repeats the abort
   #awaited: OnLateAnswer | null = null; // once it is over
   #line: SeenLine | null = null;
   #headers: IncomingHttpHeaders | null = null;
@@ -78,7 +81,7 @@ export class Exchange implements OutletHandler {
     this.#owner = owner;
   }
 
-  /** When its steps were done. */
+  /** When its steps were completed. */
   get moments(): Omit<Moments, 'startedAt' | 'endedAt'> {
     const isUnwritten = this.#writtenAt === 0;
     const isUnanswered = this.#statusAt === 0; // the line is then still its own
@@ -96,12 +99,12 @@ export class Exchange implements OutletHandler {
     return this.#headers;
   }
 
-  /** How many bytes of the answer's body were read. */
+  /** How many bytes of the answer's body have been read. */
   get received(): number {
     return this.#received;
   }
 
-  /** `connect` until the request is about to be written. */
+  /** The phase is `connect` until the request is about to be written. */
   get phase(): Phase {
     return this.#controller === null ? 'connect' : 'answer';
   }
@@ -112,7 +115,7 @@ export class Exchange implements OutletHandler {
    * it is cut again; `late` is called once, with null when none came.
    */
   cut(late?: OnLateAnswer): Outcome | null {
-    // A status line that has come in time stands, even if its headers are not complete.
+    // A status line that came in time counts, even if its headers are not complete.
     const isWaiting =
       this.#controller !== null && !this.#over && this.#status === 0 && !this.#hasStatusLine();
     this.#over = true;
@@ -129,7 +132,7 @@ export class Exchange implements OutletHandler {
 
   onRequestStart(started: Dispatcher.DispatchController): void {
     this.#controller = started;
-    // It may have waited for its connection, and the process may have been frozen meanwhile.
+    // The request may have waited for its connection, and the process may have been frozen meanwhile.
     this.#writtenAt = performance.now();
     this.#opening = this.#line?.opening ?? null;
     if (this.#writtenAt > this.#bounds.startBy()) this.#end(LEASE_ENDED);
@@ -222,7 +225,7 @@ export class Exchange implements OutletHandler {
   }
 }
 
-/** The outcome of a request whose time is over; `phase` is how far it came. */
+/** The outcome of a request that has passed its deadline; `phase` is how far it came. */
 export function timedOut(phase: Phase, timeoutMs: number): Outcome {
   return phase === 'connect'
     ? failed('TIMEOUT', 'connecting took too long', phase)

@@ -1,6 +1,6 @@
 /** How much of an answer's body is kept. */
 const HEAD_BYTES = 2_048;
-/** A shorter secret gives nothing away by itself, and would match everywhere. */
+/** A shorter secret reveals nothing by itself, and would match everywhere. */
 const SHORTEST = 4;
 /** The longest token that a token endpoint may give, in UTF-16. */
 const MOST_TOKEN_FORM_BYTES = 2 * 8_192;
@@ -9,22 +9,23 @@ const SHORTEST_BASE64 = 6;
 /** Stands in place of a secret. */
 export const MASK = '••••';
 
-/** Cuts secrets out of what is kept of an answer. */
+/** Removes secrets from the stored part of an answer. */
 export interface Hiding {
-  /** How many bytes have to be read, so that a secret across the cut is read whole. */
+  /** How many bytes have to be read, so that a secret across the cut is read in full. */
   readonly bytes: number;
-  /** Returns what masks the secrets and this token in a text, and then cuts it to 2 KB. */
+  /** Returns a function that masks the secrets and this token in a text, and then cuts it to 2 KB. */
   of(token: string | null): (text: string) => string;
 }
 
 /**
- * Hides these secrets, and the token of a request if it has one: as they are, as they stand in a JSON
- * text, percent-encoded, in base64 wherever they stand in what was encoded, in UTF-16, and as bytes that were
- * read as Latin-1, in any case. What begins a secret at the end of what was read is hidden as well.
+ * Hides these secrets, and the token of a request if it has one, in these forms: unchanged, escaped as in a
+ * JSON text, percent-encoded, in base64 at any place in the encoded text, in UTF-16, and as bytes that were
+ * read as Latin-1, in upper or lower case. The beginning of a secret at the end of the text that was read is
+ * hidden as well.
  */
 export function hide(secrets: readonly string[], hasTokens: boolean): Hiding {
   const forms = formsOf(secrets);
-  const whole = new Set(secrets.filter((secret) => secret !== '')); // also those too short for the rest
+  const whole = new Set(secrets.filter((secret) => secret !== '')); // even those too short for the other forms
   const longest = Math.max(0, ...forms.map(({ text }) => Buffer.byteLength(text)));
   return {
     bytes: HEAD_BYTES + Math.max(longest, hasTokens ? MOST_TOKEN_FORM_BYTES : 0),
@@ -62,8 +63,8 @@ function formsOf(secrets: readonly string[]): Form[] {
 }
 
 /**
- * A secret in base64, plain and for URLs: the characters that it alone determines, for each of the three places
- * that it may have within the groups of three bytes.
+ * A secret in base64, plain and for URLs: the characters that it alone determines, for each of the three
+ * offsets at which it may begin within a group of three bytes.
  */
 function base64Of(secret: string): string[] {
   const bytes = Buffer.from(secret);
@@ -77,8 +78,8 @@ function base64Of(secret: string): string[] {
 }
 
 /**
- * A secret in UTF-16 of either byte order, as `textOf` an answer shows such bytes: each 0 as U+FFFD. Those at its
- * ends are left out, as they may be a part of what stands beside it.
+ * A secret in UTF-16 of either byte order, as `textOf` shows such bytes of an answer: each 0 as U+FFFD. Those
+ * at its ends are left out, because they may belong to what stands beside it.
  */
 function utf16Of(secret: string): string[] {
   const little = Buffer.from(secret, 'utf16le');
@@ -109,7 +110,10 @@ function cut(text: string): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept, { stream: true });
 }
 
-/** What was read of an answer as text: without the rest of a character that was cut off at its end, and as Postgres stores it. */
+/**
+ * The part of an answer that was read, as text: without an incomplete character at its end, and in a form that
+ * Postgres can store.
+ */
 export function textOf(bytes: Buffer): string {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true });
   return text.replaceAll('\u0000', '\ufffd');

@@ -10,19 +10,22 @@ export interface LinesOptions {
   origin: string;
   /** At most this many requests are open concurrently; others wait in order. */
   connections: number;
-  /** So many connections are opened as requests need them, further ones only while requests wait; all unless given. */
+  /**
+   * So many connections are opened as requests need them, and further ones only while requests wait; all unless
+   * given.
+   */
   eager?: number;
   connect: Connect;
   /** From this age on a connection gets no further request, so that its name is looked up again. */
   maxAgeMs: number;
-  /** Whether the connections lead through a proxy, which may be what has died when one is lost. */
+  /** Whether the connections lead through a proxy, which may have died itself when one is lost. */
   viaProxy?: boolean;
 }
 
 /**
- * Connections to one origin, each with one request at a time. The one that was used last is used first,
- * so that those beyond the need become idle and close. A request that ends without a complete answer
- * ends with `RequestLost`, and its connection is not used again.
+ * Connections to one origin, each with one request at a time. The connection that was used last is used first,
+ * so that connections beyond the need become idle and close. A request that ends without a complete answer ends
+ * with `RequestLost`, and its connection is not used again.
  */
 export function openLines(options: LinesOptions): Outlet {
   const { connections, eager = connections } = options;
@@ -49,13 +52,13 @@ export function openLines(options: LinesOptions): Outlet {
 
   function free(line: Line): void {
     if (waiting.length === 0) {
-      idle.push(line); // its age is looked at when it is picked
+      idle.push(line); // its age is checked when it is picked
     } else if (line.isOld()) lost(line);
     else sendNext(line);
     if (waiting.length === 0) emptied?.();
   }
 
-  /** The line can't be used again; also one that nothing used. */
+  /** The line can't be used again, even if no request used it. */
   function lost(line: Line): void {
     const at = idle.indexOf(line);
     if (at !== -1) idle.splice(at, 1);
@@ -64,7 +67,7 @@ export function openLines(options: LinesOptions): Outlet {
     if (waiting.length === 0) emptied?.();
   }
 
-  /** Opens some more connections each time that requests have waited, as those that are open may hang. */
+  /** Opens some more connections each time that requests have waited, because those that are open may hang. */
   function grow(): void {
     growth = null;
     let more = Math.ceil(lines.size * GROWTH);
@@ -115,17 +118,17 @@ export function openLines(options: LinesOptions): Outlet {
   };
 }
 
-/** How long requests wait for a connection before there are more, and by which part: twice as many after 150 ms. */
+/** How long requests wait for a connection before more are opened, and by which share: twice as many after 150 ms. */
 const GROW_MS = 25;
 const GROWTH = 1 / 8;
 
-/** Of a request that was never started. */
+/** The controller of a request that was never started. */
 const NO_CONTROLLER = {} as Dispatcher.DispatchController;
 
 interface Line {
   send(request: Dispatcher.DispatchOptions, handler: OutletHandler): void;
   isOld(): boolean;
-  /** Closes the connection once undici has done with its last request. */
+  /** Closes the connection once undici has finished with its last request. */
   retire(): void;
   close(): Promise<void>;
   destroy(): Promise<void>;
@@ -139,7 +142,7 @@ function openLine(
   let wire: Wire | null = null;
   let handler: OutletHandler | null = null;
   let begun = false;
-  let opening: Opening | null = null; // of the connection that is opened for this request
+  let opening: Opening | null = null; // the opening of the connection for this request
   const isSecure = origin.startsWith('https:');
 
   const client = new Client(origin, {
@@ -215,7 +218,7 @@ function openLine(
   return line;
 }
 
-/** Success is the status line, so that an answer's headers may be as large as a server can mean. */
+/** The status line alone means success, so an answer's headers may be as large as any that a server could intend. */
 const MOST_HEADER_BYTES = 393_216;
 
 const CLIENT = {

@@ -5,7 +5,7 @@ import { RequestLost } from './requestLost.ts';
 import { whyTlsFailed } from './tlsError.ts';
 import type { Unreadable } from './wire.ts';
 
-/** The network errors of this machine itself, which say nothing of an endpoint. */
+/** The network errors of this machine itself, which say nothing about an endpoint. */
 const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH']);
 const BY_CODE: Record<string, [ErrorCode, string]> = {
   ECONNREFUSED: ['CONNECTION_REFUSED', 'connection refused'],
@@ -48,7 +48,7 @@ function whenLost(error: unknown, phase: Phase): string {
   return error instanceof RequestLost && error.answered ? 'within the answer' : 'before an answer';
 }
 
-/** Whether what came breaks the rules of HTTP/1.1; headers that are too large do not. */
+/** Whether the answer breaks the rules of HTTP/1.1; headers that are too large do not. */
 export function isUnreadable(error: unknown): boolean {
   const code = codeOf(error);
   return code !== TOO_LARGE && whyUnreadable(code, error) !== null;
@@ -69,7 +69,7 @@ function whyUnreadable(code: string, error: unknown): string | null {
   const known = UNREADABLE[code as Unreadable['code']];
   if (known !== undefined) return known;
   if (code === TOO_LARGE) return 'the headers of the answer are too large';
-  // What undici says of any unreadable head that has stated a length.
+  // The message of undici for any unreadable head that has stated a length.
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return `${INVALID}: unreadable headers`;
   const cause = error instanceof RequestLost ? error.cause : error;
   if (!(cause instanceof errors.HTTPParserError)) return null;
@@ -82,8 +82,8 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * The error code of the system or of undici. When several addresses were tried, the first code that
- * says something of the endpoint counts: that this machine has no route to one of them does not.
+ * The error code of the system or of undici. When several addresses were tried, the first code that says
+ * something about the endpoint counts; that this machine has no route to one of them does not.
  */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) {

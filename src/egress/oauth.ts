@@ -17,7 +17,7 @@ export interface TokenSource {
 
 /** The token sources of a process. */
 export interface Tokens {
-  /** Returns the source of a target and version; a new version forgets the token of the one before. */
+  /** Returns the source of a target and version; a new version forgets the token of the previous one. */
   of(target: { id: string; version: number }, client: OAuthClient): TokenSource;
 }
 
@@ -102,7 +102,7 @@ export function createTokenSource(options: TokensOptions, client: OAuthClient): 
 
 const TIMEOUT_MS = 10_000;
 const RENEW_AGAIN_MS = 5_000;
-/** Lifetime assumed for a token whose answer does not state it, in seconds. */
+/** Assumed lifetime of a token whose answer does not state it, in seconds. */
 const UNSAID_S = 3_600;
 const ERRORS =
   /^(?:invalid_(?:request|client|grant|scope)|unauthorized_client|unsupported_grant_type)$/u;
@@ -128,7 +128,7 @@ async function requestToken(options: TokensOptions, client: OAuthClient): Promis
   return readToken(answer);
 }
 
-/** Form-encodes each part first (RFC 6749 §2.3.1), so that a ":" inside one does not split it. */
+/** Form-encodes each part first (RFC 6749 §2.3.1), so that a ":" inside a part does not split it. */
 function basicOf(id: string, secret: string): string {
   return Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString('base64');
 }

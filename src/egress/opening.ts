@@ -1,7 +1,7 @@
-/** When each step of opening one connection was done, monotonic ms; 0: not yet, or not taken. */
+/** When each step of opening one connection was completed, monotonic ms; 0: not yet, or not needed. */
 export interface Opening {
   begunAt: number;
-  /** As `begunAt` for an address, which is not looked up. */
+  /** Equal to `begunAt` for an IP address, which is not looked up. */
   lookedUpAt: number;
   connectedAt: number;
   securedAt: number;

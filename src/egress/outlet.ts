@@ -2,25 +2,25 @@ import type { Dispatcher } from 'undici';
 
 import type { Opening } from './opening.ts';
 
-/** What has come of an answer by now. */
+/** The part of an answer that has come so far. */
 export interface SeenAnswer {
   /** The status once the whole status line is here, and 0 before. */
   readonly status: number;
   /** When the status line was complete, monotonic ms. */
   readonly statusAt: number;
-  /** When all of the request had left this process, monotonic ms; 0 if that was at once. */
+  /** When all of the request had left this process, monotonic ms; 0 if that happened immediately. */
   readonly flushedAt: number;
 }
 
-/** The connection that a request has got, as long as the request is on it. */
+/** The connection that a request has got, as long as the request uses it. */
 export interface SeenLine {
   /** Null until the request was written. */
   readonly answer: SeenAnswer | null;
-  /** How far the connection is that is opened for this request; null: it was open before. */
+  /** The progress of opening the connection for this request; null: it was open before. */
   readonly opening: Opening | null;
 }
 
-/** Handles one request, and may look at what has come of its answer before the headers are complete. */
+/** Handles one request, and can see which part of its answer has come before the headers are complete. */
 export interface OutletHandler extends Dispatcher.DispatchHandler {
   /** Called when a connection takes the request. */
   onConnection?(line: SeenLine): void;
@@ -43,7 +43,10 @@ export interface OutletOptions {
   origin: string;
   /** At most this many requests are open concurrently. */
   connections: number;
-  /** So many connections are opened as requests need them, further ones only while requests wait; all unless given. */
+  /**
+   * So many connections are opened as requests need them, and further ones only while requests wait; all unless
+   * given.
+   */
   eager?: number;
   connectTimeoutMs: number;
   /** PEM certificates of the authorities to trust instead of the public ones. */

@@ -5,7 +5,7 @@ import { request, type Dispatcher } from 'undici';
 import type { Egress } from './egress.ts';
 
 const BODY_BYTES = 65_536;
-/** How long the body of an answer is read of which only the status counts, ms. */
+/** How long the body of an answer is read if only the status counts, ms. */
 const DROP_MS = 1_000;
 
 /** An answer; its body is cut off after 64 KB. */
@@ -18,9 +18,9 @@ export interface PostAnswer {
 export interface Posting {
   headers: Record<string, string>;
   body: string;
-  /** Covers everything from the DNS lookup to the end of the answer. */
+  /** The time limit for everything from the DNS look-up to the end of the answer. */
   timeoutMs: number;
-  /** The answer is complete once its headers are here: its body is read for a second at most, and dropped. */
+  /** Whether the answer is complete once its headers are here: its body is read for a second at most, and dropped. */
   statusOnly?: boolean;
 }
 
@@ -53,10 +53,10 @@ export async function postOnce(egress: Egress, url: string, posting: Posting): P
   }
 }
 
-/** Reads a body whose end need not come, or be without an error. */
+/** Reads a body that may never end, or end with an error. */
 async function drop(body: Readable): Promise<string> {
   const timer = setTimeout(() => body.destroy(), DROP_MS);
-  await readSome(body).catch(() => undefined); // the status has come, whatever becomes of the rest
+  await readSome(body).catch(() => undefined); // the status has come, whatever happens to the rest
   clearTimeout(timer);
   return '';
 }

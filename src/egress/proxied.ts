@@ -7,7 +7,7 @@ import { openLines } from './lines.ts';
 import { codeOf, outcomeOfError } from './networkError.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 
-/** The egress proxy did not open a way to the host. */
+/** The egress proxy did not open a tunnel to the host. */
 export class ProxyRefused extends Error {
   override name = 'ProxyRefused';
   readonly code = 'PROXY_REFUSED';
@@ -20,8 +20,8 @@ export class ProxyRefused extends Error {
 }
 
 /**
- * The egress proxy itself can't be reached or used, which says nothing of the host. The message is a
- * sentence without its full stop that names what to do.
+ * The egress proxy itself can't be reached or used, which says nothing about the host. The message is a
+ * sentence without its full stop that says what to do.
  */
 export class ProxyAway extends Error {
   override name = 'ProxyAway';
@@ -36,14 +36,14 @@ export class ProxyAway extends Error {
   }
 }
 
-/** A proxy is near, so that one that takes longer to connect to is away; ms. */
+/** A proxy is near, so one that takes longer to connect to counts as away; ms. */
 const CONNECT_MS = 5_000;
 
 /**
- * Connections to an origin through an http or https proxy, which looks the name up: with each new
- * connection for https, through `CONNECT`; as it likes for http, whose requests it forwards. Where the proxy
- * itself can't be reached, does not answer as one, or refuses the credentials of its URL for a `CONNECT`,
- * requests fail with `ProxyAway`. A connection that is lost may have been lost with the proxy, so that its request
+ * Connections to an origin through an http or https proxy, which looks up the name: for https with each new
+ * connection, through `CONNECT`; for http whenever it likes, because it forwards the requests. If the proxy
+ * itself can't be reached, does not answer as a proxy, or refuses the credentials of its URL for a `CONNECT`,
+ * requests fail with `ProxyAway`. A connection that is lost may have been lost with the proxy, so its request
  * may be repeated.
  */
 export function openProxied(
@@ -107,7 +107,7 @@ export function openProxied(
         throw new ProxyAway('it refuses the credentials in its URL, HTTP 407');
       throw new ProxyRefused(statusCode);
     } catch (error) {
-      // The time is over while the proxy connects to the host: that may be the host's fault.
+      // The time is over while the proxy connects to the host, which may be the host's fault.
       const isOver = error instanceof Error && error.name === 'TimeoutError';
       throw isOver || error instanceof ProxyRefused ? error : awayBy(error);
     } finally {
@@ -116,7 +116,7 @@ export function openProxied(
   }
 }
 
-/** Connects to the proxy, well before the time of a request is over, so that it is known what took so long. */
+/** Connects to the proxy, with a time limit well before that of a request, so that it is known what took so long. */
 function proxyConnector(timeoutMs: number): buildConnector.connector {
   const timeout = Math.min(CONNECT_MS, timeoutMs / 2);
   const connect = buildConnector({ rejectUnauthorized: true, allowH2: false, timeout });
@@ -127,7 +127,7 @@ function proxyConnector(timeoutMs: number): buildConnector.connector {
     });
 }
 
-/** That the proxy is away, unless this machine is short of something. */
+/** The error that says that the proxy is away, unless this machine is short of something. */
 function awayBy(error: unknown): Error {
   if (error instanceof ProxyAway) return error;
   if (codeOf(error) === 'ENETUNREACH') return new ProxyAway('no route to it', { cause: error });

@@ -10,8 +10,8 @@ export class RequestLost extends Error {
   /** When the status line was complete, monotonic ms; 0 if it was not. */
   readonly statusAt: number;
   /**
-   * No byte of an answer had come, and its connection may have died of something else than this request: it had
-   * served before, or leads through a proxy.
+   * No byte of an answer had come, and the connection may have died for another reason than this request: it
+   * had served before, or leads through a proxy.
    */
   readonly mayBeRepeated: boolean;
   /** A part of an answer had come. */
@@ -28,7 +28,7 @@ export class RequestLost extends Error {
     super(cause.message, { cause: wire?.error ?? cause });
     this.begun = begun;
     this.status = begun ? (wire?.status ?? 0) : 0;
-    this.statusAt = this.status > 0 ? (wire?.statusAt ?? 0) : 0; // the wire's may be of an earlier answer
+    this.statusAt = this.status > 0 ? (wire?.statusAt ?? 0) : 0; // the wire's may be that of an earlier answer
     this.answered = begun && wire !== null && !wire.silent;
     const before = wire === null ? 0 : wire.requests - (begun ? 1 : 0);
     this.mayBeRepeated = (before > 0 || (begun && viaProxy)) && !this.answered;

@@ -2,11 +2,12 @@ import type { Egress } from './egress.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 
 /**
- * Connections that belong to the process: all who send to one origin in the same way share them, and they
- * outlive each of those. What is sent over them, headers and credentials included, is each request's own.
+ * Connections that belong to the process: all senders that send to one origin in the same way share them, and
+ * they outlive each of these senders. Everything that is sent over them, headers and credentials included,
+ * belongs to a single request.
  */
 export interface SharedOutlets {
-  /** Opens the way to an origin. Closing it only lets go of it; requests that are open go on. */
+  /** Opens an outlet to an origin. Closing it only releases it; open requests continue. */
   open(options: OutletOptions): Outlet;
   /** Closes all connections, once their requests have ended. */
   close(): Promise<void>;
@@ -23,11 +24,11 @@ export interface SharedOutletsOptions {
 interface Shared {
   outlet: Outlet;
   users: number;
-  /** When it was last let go of, monotonic ms. */
+  /** When it was last released, monotonic ms. */
   unusedSince: number;
 }
 
-/** An origin that nothing has used for so long is forgotten, ms. Its connections have closed long before. */
+/** An origin that has not been used for so long is forgotten, ms. Its connections have closed long before. */
 const FORGET_MS = 60_000;
 
 /** Creates an empty pool. */

@@ -1,23 +1,23 @@
 import type { AttemptTimings } from '../schema/attemptTrace.ts';
 import type { Opening } from './opening.ts';
 
-/** What is known of one attempt's time; monotonic ms, 0 for what has not happened. */
+/** The known moments of one attempt; monotonic ms, 0 for those that have not come. */
 export interface Moments {
   startedAt: number;
-  /** When the last request of the attempt was given to its connections; `startedAt` if that was at once. */
+  /** When the last request of the attempt was given to its connections; `startedAt` if that happened immediately. */
   dispatchedAt: number;
-  /** Of the connection that was opened for this request; null: it used an open one, or got none. */
+  /** The opening of the connection for this request; null: it used an open one, or got none. */
   opening: Opening | null;
   /** When the request began to be written. */
   writtenAt: number;
-  /** When all of it had left this process, if that was not at once. */
+  /** When all of it had left this process, if that did not happen immediately. */
   flushedAt: number;
-  /** When the status line was here. */
+  /** When the status line was complete. */
   statusAt: number;
   endedAt: number;
 }
 
-/** The steps of an attempt up to its end. A step in which it ended lasts until then; those after it are null. */
+/** The steps of an attempt up to its end. A step in which it ended lasts until then; later steps are null. */
 export function timingsOf(moments: Moments): AttemptTimings {
   const { startedAt, dispatchedAt, opening, writtenAt, statusAt, endedAt } = moments;
   const sentAt = Math.max(writtenAt, moments.flushedAt);

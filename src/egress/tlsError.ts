@@ -1,4 +1,4 @@
-/** Sentences that say what a server wants, or what is wrong with its certificate, and what helps. */
+/** Sentences that say what a server requires, or what is wrong with its certificate, and what helps. */
 const SENTENCES: [when: RegExp, sentence: string][] = [
   [
     /CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE/u,

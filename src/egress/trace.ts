@@ -5,23 +5,23 @@ import { isSecretHeader } from '../schema/secretHeader.ts';
 import { MASK, type Hiding } from './hide.ts';
 import { timingsOf, type Moments } from './timings.ts';
 
-/** What a request was, and what is known of its answer. */
+/** A request, and what is known about its answer. */
 export interface RequestRecord {
   /** A flat list of names and values. */
   headers: readonly string[];
-  /** Of the body. */
+  /** The size of the body. */
   bytes: number;
   answer: { headers: IncomingHttpHeaders | null; bytes: number };
   moments: Moments;
 }
 
-/** How much is kept of an answer's headers: so many, names and values together in characters. */
+/** How much of an answer's headers is kept: so many headers, and so many characters of names and values together. */
 const MOST_HEADERS = 100;
 const MOST_CHARACTERS = 8_192;
 
 /**
- * The trace of an attempt. The values of headers that carry credentials by their names are masked, those of the
- * query, and secrets of the target, as well as the token, wherever they stand.
+ * The trace of an attempt. Masked are the values of headers whose names say that they carry credentials, the
+ * values of the query, and the target's secrets and the token wherever they stand.
  */
 export function traceOf(
   request: RequestRecord & { url: string; hiding: Hiding; token: string | null },

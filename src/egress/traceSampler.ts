@@ -1,13 +1,16 @@
 /** How many successes of a process are traced each second, on average. */
 const PER_SECOND = 1;
-/** How many may be traced at once after a quiet time. */
+/** How many may be traced at the same time after a quiet period. */
 const BURST = 10;
-/** How far apart two successes of one sender are that are traced, at least. */
+/** The least time between two traced successes of one sender. */
 const SENDER_EVERY_MS = 60_000;
 
 /** Decides which successes of a process are traced, so that tracing costs the same however much is sent. */
 export interface TraceSampler {
-  /** Returns what decides for one sender: one success a minute, as long as the process has not traced too many. */
+  /**
+   * Returns a function that decides for one sender: one success a minute, as long as the process has not traced
+   * too many.
+   */
   ofSender(): () => boolean;
 }
 

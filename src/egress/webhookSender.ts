@@ -42,9 +42,9 @@ export interface WebhookSender<M extends Message> {
 
 export interface WebhookSenderOptions<M extends Message> {
   outlet: Outlet;
-  /** Of the endpoint, as in `https://example.com:8443`. */
+  /** The origin of the endpoint, for example `https://example.com:8443`. */
   origin: string;
-  /** Path and query of the endpoint. */
+  /** The path and query of the endpoint. */
   path: string;
   sign: (id: string, timestamp: number, body: Buffer) => string;
   /** Headers of the target, credentials included, as a flat list. */
@@ -55,7 +55,7 @@ export interface WebhookSenderOptions<M extends Message> {
   tokens?: TokenSource | null;
   consumerId: string;
   userAgent: string;
-  /** Unix ms, whole, by the clock that signatures go by. */
+  /** Unix ms, whole, on the clock that signatures use. */
   now: () => number;
   timeoutMs: number;
   /**
@@ -121,7 +121,7 @@ export function createWebhookSender<M extends Message>(
     options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
   }
 
-  /** The outcome with what is kept of the attempt, without secrets. */
+  /** The outcome with the stored facts about the attempt, without secrets. */
   function kept(request: OpenRequest<M>, outcome: Ended, endedAt: number): Ended {
     const { token } = request;
     const shown = withoutSecrets(outcome, hiding, token);
@@ -219,7 +219,7 @@ interface Post {
   body: Buffer;
 }
 
-/** What the open requests of one sender have in common. */
+/** The bounds that the open requests of one sender have in common. */
 interface RequestBounds extends ExchangeBounds {
   outlet: Outlet;
   late: ((late: LateAnswer | null) => void) | undefined;
@@ -233,9 +233,9 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   readonly isTraced: boolean;
   /** Monotonic ms. */
   readonly startedMono = performance.now();
-  /** Repeats the request after a 401 with another token; null: a 401 is the answer. */
+  /** Repeats the request after a 401 with another token; null: a 401 is the final answer. */
   refused: (() => void) | null = null;
-  /** The token it was last sent with. */
+  /** The token with which it was last sent. */
   token: string | null = null;
   readonly #bounds: RequestBounds;
   readonly #finish: (request: OpenRequest<M>, outcome: Outcome) => void;
@@ -267,9 +267,9 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   }
 
   /**
-   * A request that is lost on a connection which had served before, or which leads through a proxy, is sent once
-   * more, on a new one, if not a byte of an answer came: such a connection may have died while it was idle, or
-   * with the proxy, which says nothing of the endpoint.
+   * A request that is lost on a connection which had served before, or which leads through a proxy, is sent
+   * once more, on a new one, if no byte of an answer came: such a connection may have died while it was idle,
+   * or with the proxy, which says nothing about the endpoint.
    */
   again(): boolean {
     if (this.#repeated || this.#sent === null) return false;
@@ -278,7 +278,7 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
     return true;
   }
 
-  /** What is known of its last exchange at that time (monotonic ms). */
+  /** The facts about its last exchange at that time (monotonic ms). */
   record(endedAt: number): RequestRecord {
     const exchange = this.#exchange;
     const moments = exchange?.moments ?? NO_MOMENTS;
@@ -319,10 +319,10 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
 const never = (): number => Infinity;
 const nothing = (): boolean => false;
 
-/** The outcome of an attempt that the endpoint is responsible for, or the way to it. */
+/** The outcome of an attempt for which the endpoint, or the way to it, is responsible. */
 type Ended = Delivered | Failed | Ours;
 
-/** Whether nothing is kept of an attempt: a fault of this machine that passes. */
+/** Whether nothing of an attempt is kept: it met a fault of this machine that passes. */
 function isOfNothing(outcome: Outcome): boolean {
   return outcome.kind === 'ours' && outcome.lasting === undefined;
 }
@@ -335,7 +335,7 @@ function withoutSecrets(outcome: Ended, hiding: Hiding, token: string | null): E
     : { ...outcome, responseHead: hiding.of(token)(responseHead) };
 }
 
-/** Of a request that was never dispatched. */
+/** The moments of a request that was never dispatched. */
 const NO_MOMENTS = {
   dispatchedAt: 0,
   opening: null,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** What has come of the answer to the request that a connection carries. */
+/** The part of the answer that has come to the request which a connection carries. */
 export interface Wire {
   /** When the connection was opened, monotonic ms. */
   readonly openedAt: number;
@@ -40,10 +40,10 @@ const LF = 10;
 const CR = 13;
 
 /**
- * Watches what a connection receives, below the HTTP client. It takes interim answers (1xx, RFC 9110
- * §15.2) out of the stream in whatever pieces they come, as undici breaks the connection over a 100 that
- * it did not ask for. It also notes the status line, and names what is no HTTP/1.1 at all. It relies on
- * one request at a time per connection: an answer begins with the first byte after a request.
+ * Watches what a connection receives, below the HTTP client. It removes interim answers (1xx, RFC 9110 §15.2)
+ * from the stream in whatever pieces they come, because undici breaks the connection over a 100 that it did not
+ * ask for. It also notes the status line, and reports an answer that is not HTTP/1.1 at all. It relies on one
+ * request at a time per connection: an answer begins with the first byte after a request.
  */
 export function watchSocket(socket: Socket): Wire {
   const openedAt = performance.now();

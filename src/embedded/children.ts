@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const FOLLOW_PARENT = new URL('./followParent.ts', import.meta.url).href;
 const FIRST_BACKOFF_MS = 500;
 const LAST_BACKOFF_MS = 5_000;
-/** A child that has lived this long is healthy: after its next end the back-off begins anew. */
+/** A child that has lived this long is healthy: after its next end the back-off begins again. */
 const HEALTHY_MS = 30_000;
 
 /** A process that is kept running. */

@@ -7,8 +7,8 @@ const FOLDER = 'src/console';
 const RUN_TIME_IMPORT = /^(?:import|export)(?!\s+type\b)[^;]*?from '(\.[^']+)';$/gmu;
 
 /**
- * A hash that another console than the present one would have: over the console's folder, what its
- * modules import at run time from elsewhere, and the versions of the packages they use.
+ * A hash that changes whenever the console would: over the console's folder, the modules that it imports at run
+ * time from elsewhere, and the versions of the packages they use.
  */
 export async function stampOfSources(root: string): Promise<string> {
   const hash = createHash('sha256');
@@ -22,8 +22,8 @@ export async function stampOfSources(root: string): Promise<string> {
 }
 
 /**
- * The files below `root` that the console is built from, in order: all of its folder, and those
- * outside of it that its modules import at run time, directly or through others.
+ * The files below `root` from which the console is built, in order: all of its folder, and those outside of it
+ * that its modules import at run time, directly or indirectly.
  */
 export async function consoleSources(root: string): Promise<string[]> {
   const entries = await readdir(join(root, FOLDER), { recursive: true, withFileTypes: true });

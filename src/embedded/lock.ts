@@ -17,15 +17,15 @@ type Holder = z.infer<typeof Holder>;
 
 /** The exclusive use of a data folder, until it is released. */
 export interface DataDirLock extends AsyncDisposable {
-  /** Whether a killed process had held it, whose children may still be ending. */
+  /** Whether it was held by a process that was killed, whose children may still be ending. */
   takenOver: boolean;
   release(): Promise<void>;
 }
 
 /**
- * Allows one process at a time to use a data folder; `address` tells the next one where the first
- * answers. A lock whose process is gone, even if another process has its pid by now, is taken over by
- * exactly one of the processes that find it. Rejects with `DataDirInUse`.
+ * Allows one process at a time to use a data folder; `address` tells the next one where the first answers. A
+ * lock whose process is gone, even if another process has its pid by now, is taken over by exactly one of the
+ * processes that find it. Rejects with `DataDirInUse`.
  */
 export async function lockDataDir(dataDir: string, address: string): Promise<DataDirLock> {
   const path = join(dataDir, 'lock.json');
@@ -60,7 +60,7 @@ export interface Running {
   isAlive: boolean;
 }
 
-/** Finds the process that `lockDataDir` let use this data folder; null when none does. */
+/** Finds the process that uses this data folder under `lockDataDir`; null when there is none. */
 export async function findRunning(dataDir: string): Promise<Running | null> {
   const holder = await readState(join(dataDir, 'lock.json'), Holder);
   if (holder === null) return null;

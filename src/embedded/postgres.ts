@@ -27,7 +27,7 @@ import {
 } from './processes.ts';
 import { choosePort, isPortFree, openDataDir, readState, readText, writeState } from './state.ts';
 
-/** A server that we have started and that may outlive this process. */
+/** A server that this process has started and that may outlive it. */
 export interface EmbeddedServer {
   pid: number;
   /** Resolves when the process has ended, for whatever reason. */
@@ -36,7 +36,7 @@ export interface EmbeddedServer {
   stop(patienceMs?: number): Promise<void>;
 }
 
-/** A Postgres in the data folder that runs. */
+/** A running Postgres with its files in the data folder. */
 export interface EmbeddedPostgres extends EmbeddedServer {
   url: string;
 }
@@ -270,7 +270,7 @@ async function findRunning(cluster: string): Promise<Running | null> {
   throw new Error(`Postgres (process ${pid}) runs on ${data} but has not become ready`);
 }
 
-/** Waits for the port, which the children of a postmaster killed with -9 hold some milliseconds longer. */
+/** Waits for the port, which the children of a postmaster killed with -9 hold for some milliseconds longer. */
 async function leftBy({ cluster, port }: State): Promise<void> {
   if ((await readPidFile(join(cluster, 'data'))) === null) return; // it ended cleanly, or never ran
   await until(() => isPortFree(port), LEAVING_MS, 5);

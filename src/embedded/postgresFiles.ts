@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { userCacheDir } from './cache.ts';
 import type { Owner } from './processes.ts';
 
-/** Folders for files that can't stay in the project. */
+/** Folders for files that can't be in the project. */
 export interface Places {
   /** A folder of the user, for files that can be created again. */
   cacheDir: string;
@@ -15,13 +15,16 @@ export interface Places {
   systemDir: string;
 }
 
-/** The user's cache folder; for root `/var/lib`, which unlike `/var/tmp` is not swept by age. */
+/** The user's cache folder; for root `/var/lib`, which unlike `/var/tmp` is not cleaned by age. */
 export const PLACES: Places = { cacheDir: userCacheDir(), systemDir: '/var/lib/millrace' };
 
-/** The user that Postgres runs as when we are root, which it refuses to be; usually called "nobody". */
+/**
+ * The user that Postgres runs as when this process is root, because Postgres refuses to run as root; usually
+ * called "nobody".
+ */
 const UNPRIVILEGED = 65_534;
 
-/** The user that runs Postgres: our own, or an unprivileged one when we are root. */
+/** The user that runs Postgres: that of this process, or an unprivileged one if it is root. */
 export function postgresOwner(): Owner {
   return process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
 }

@@ -9,18 +9,18 @@ export interface DetachedOptions {
   command: string;
   args: string[];
   env: NodeJS.ProcessEnv;
-  /** Gets stdout and stderr: a pipe would break when we end, and the server with it. */
+  /** Gets stdout and stderr: a pipe would break when this process ends, and with it the server. */
   logFile: string;
   owner?: Owner;
 }
 
-/** The user that a process runs as; empty for our own. */
+/** The user that a process runs as; empty for that of this process. */
 export interface Owner {
   uid?: number;
   gid?: number;
 }
 
-/** Starts a server in a process group of its own, so that neither a Ctrl-C nor our own end reaches it. */
+/** Starts a server in a process group of its own, so that neither a Ctrl-C nor the end of this process reaches it. */
 export function spawnDetached(options: DetachedOptions): ChildProcess {
   const log = openSync(options.logFile, 'a', 0o600);
   try {
@@ -53,7 +53,7 @@ export function commandLine(pid: number): string | null {
   return text === '' ? null : text;
 }
 
-/** Identifies a process by start time and command line, so that another one with its pid differs. */
+/** Identifies a process by start time and command line, which distinguishes it from another one with the same pid. */
 export function identityOf(pid: number): string | null {
   if (process.platform !== 'linux') {
     const ps = spawnSync('ps', ['-ww', '-o', 'lstart=,command=', '-p', String(pid)], {
@@ -83,8 +83,8 @@ export async function whenGone(
 }
 
 /**
- * Ends a process by each signal in turn, waiting for its end as many ms as given. Calls `ours` before
- * each signal, as another process may have the pid by then. Throws when the last signal does not help.
+ * Ends a process by each signal in turn, waiting for its end as many ms as given. Calls `ours` before each
+ * signal, because another process may have the pid by then. Throws when the last signal does not help.
  */
 export async function stopProcess(
   pid: number,

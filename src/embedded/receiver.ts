@@ -92,7 +92,10 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 }
 
 const FRESH_MS = 5_000;
-/** When no secret fits, they are read again, as a target may be new; but no sooner than after this time. */
+/**
+ * When no secret fits, the secrets are read again, because a target may be new; but no sooner than after this
+ * time.
+ */
 const READ_AGAIN_MS = 250;
 
 /** Tries the secret that last fitted the consumer, then all; reads them again before it refuses. */
@@ -187,7 +190,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A web page that rebinds its name to loopback must not read what was received. */
+/** A web page that makes its name resolve to loopback must not read what was received. */
 function isLocal(host: string | undefined): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/u.test(host ?? '');
 }

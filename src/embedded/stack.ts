@@ -16,7 +16,7 @@ import { signInLink } from './signIn.ts';
 import { choosePort, isPortFree, openDataDir } from './state.ts';
 import { startTemporal, type EmbeddedTemporal } from './temporal.ts';
 
-/** A stop may take 20 s: the children get `DRAIN_MS`, the servers the rest of `STOP_MS`. */
+/** A stop may take 20 s: the children get `DRAIN_MS`, and the servers the rest of `STOP_MS`. */
 const STOP_MS = 19_000;
 const DRAIN_MS = 17_000;
 const READY_MS = 60_000;
@@ -36,7 +36,7 @@ export interface StackOptions {
   entries?: { server: URL; worker: URL };
 }
 
-/** A Millrace that runs with everything it needs. */
+/** A running Millrace with everything it needs. */
 export interface Stack {
   url: string;
   apiKey: string;
@@ -61,10 +61,10 @@ const ENTRIES = {
 };
 
 /**
- * Starts everything: the embedded servers that the environment does not replace, keys, the receiver,
- * one API and one worker process. Servers and processes are started again when they end. Resolves once
- * `/readyz` answers 200. Rejects with `ConfigError`, `DataDirInUse` or whatever else kept it from
- * starting, after stopping what it had started.
+ * Starts everything: the embedded servers that the environment does not replace, keys, the receiver, one API
+ * and one worker process. Servers and processes are restarted when they end. Resolves once `/readyz` answers
+ * 200. Rejects with `ConfigError`, `DataDirInUse` or the error that kept it from starting, after stopping what
+ * it had started.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { say } = options;

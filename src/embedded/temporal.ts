@@ -11,7 +11,7 @@ import { commandLine, spawnDetached, stopProcess, until, whenGone } from './proc
 import { choosePort, openDataDir, readState, writeState } from './state.ts';
 import { findTemporal } from './temporalBinary.ts';
 
-/** A Temporal development server that runs. */
+/** A running Temporal development server. */
 export interface EmbeddedTemporal extends EmbeddedServer {
   address: string;
   uiUrl: string;
@@ -23,7 +23,7 @@ export interface TemporalOptions {
   say: (line: string) => void;
   env: NodeJS.ProcessEnv;
   namespace?: string;
-  /** Settings that are added to ours and override them. Values are JSON. */
+  /** Settings that are added to Millrace's and override them. Values are JSON. */
   dynamicConfig?: Record<string, unknown>;
   /** The folder for a downloaded server. */
   cacheDir?: string;
@@ -38,7 +38,10 @@ export async function keptTemporalAddress(dataDir: string): Promise<string | nul
   return state === null ? null : `127.0.0.1:${state.port}`;
 }
 
-/** Raises the limits of a shared server, which has many users; ours has one, and one sqlite file. */
+/**
+ * Raises the limits, which are meant for a shared server with many users; this one has one user, and one sqlite
+ * file.
+ */
 const DYNAMIC_CONFIG: Record<string, unknown> = {
   'frontend.rps': 20_000,
   'frontend.namespaceRPS': 20_000,

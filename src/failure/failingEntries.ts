@@ -4,7 +4,7 @@ import { mayBeMessage, type Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Outgoing } from './outgoing.ts';
 
-/** What fails together with the endpoint. */
+/** The entries that fail because of the endpoint. */
 export interface Failing {
   /** Null: nothing fails. */
   head: StoredHead | null;
@@ -16,14 +16,20 @@ export interface Failing {
 
 /** The entries whose failures are blamed on the endpoint, since they were taken last. */
 export interface FailingEntries {
-  /** Notes a failure; `handedOver`: its attempt is in the log already. `again`: the entry has a next turn already. */
+  /**
+   * Notes a failure; `handedOver`: its attempt is in the log already; `again`: the entry has its next turn
+   * already.
+   */
   note(
     slot: Outgoing,
     attempt: EndedAttempt,
     outcome: Failed,
     has?: { handedOver: boolean; again: boolean },
   ): void;
-  /** Takes them, with the next attempt of their head: planned from `now` (unix ms) by the schedule of `before`. */
+  /**
+   * Returns and forgets them, with the next attempt of their head: planned from `now` (unix ms) by the schedule
+   * of `before`.
+   */
   take(now: number, paceMs: number, before: HeadSchedule | null): Failing;
 }
 
@@ -46,7 +52,7 @@ export function createFailingEntries(options: {
     take: (now, paceMs, before) => {
       const head = attempts.failingHead(now, paceMs, before);
       const taken = { head, slots, mayBeMessage: doubtful };
-      for (const slot of slots) slot.closed ||= !passes(slot.entry); // by an edit while it was in flight
+      for (const slot of slots) slot.closed ||= !passes(slot.entry); // by an edit of the filter meanwhile
       slots = [];
       doubtful = false;
       return taken;

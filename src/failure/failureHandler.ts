@@ -39,7 +39,7 @@ export interface FailureHandlerOptions {
   recordParking: Pick<RecordParking, 'park'>;
   /** By position: how many attempts at an entry have failed, before and during this drain. */
   failedAttempts: Map<number, number>;
-  /** Whether the endpoint is known to fail: each failure then is one more of its. */
+  /** Whether the endpoint is known to fail, so that each failure counts as one of the endpoint. */
   isOut: () => boolean;
   /** Whether an entry still passes the filter. */
   passes: (entry: Entry) => boolean;
@@ -48,7 +48,7 @@ export interface FailureHandlerOptions {
   log: Logger;
 }
 
-/** What follows from a failure: sending goes on, or ends for a reason. */
+/** What follows from a failure: sending continues, or ends for a reason. */
 export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 
 /**
@@ -58,33 +58,33 @@ export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 export interface FailureHandler {
   /** Judges a failed attempt, which started at `startedMono` (monotonic ms). */
   fail(slot: Outgoing, attempt: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
-  /** Notes a success, which is evidence for the endpoint and so against the suspects of other records. */
+  /** Notes a success, which is evidence for the endpoint and therefore against the suspects of other records. */
   succeeded(slot: Outgoing, startedMono: number): void;
   /** Whether a request may start although there are suspects; `alone`: no other one is open. */
   mayStart(alone: boolean): boolean;
   /** Notes that a request starts. */
   started(slot: Outgoing): void;
-  /** Whether the suspects are taken as a failure of the endpoint; `nothingElse`: nothing else is left to send. */
+  /** Whether the suspects count as a failure of the endpoint; `nothingElse`: nothing else is left to send. */
   blames(nothingElse: boolean): boolean;
   /** Sends the suspects again whose time has come; called every few tens of ms. */
   tick(now: number): void;
-  /** Tries an entry again whose attempt is no evidence about it. */
+  /** Tries an entry again whose attempt says nothing about it. */
   tryAgain(slot: Outgoing): void;
   /** Forgets an entry that is settled without another try. */
   forget(slot: Outgoing): void;
   /** Settles a waiting suspect that an edit of the filter has closed. */
   closed(slot: Outgoing): void;
   /**
-   * Takes what fails when the endpoint is taken to fail and nothing is in flight: the failing head with
-   * its next attempt, planned from `now` (unix ms) by the schedule that goes on from `before`. Nothing is
-   * suspected afterwards.
+   * Returns the failing entries once the endpoint counts as failing and nothing is in flight: the failing head
+   * with its next attempt, planned from `now` (unix ms) by the schedule that continues from `before`.
+   * Afterwards there are no suspects.
    */
   takeFailing(now: number, paceMs: number, before: HeadSchedule | null): Failing;
   /** Whether there are suspects. */
   readonly suspected: boolean;
   /**
-   * Whether there are so many suspects that a single request has to decide about the endpoint. It is best
-   * made with the entry that was read last, as entries that fail alike often follow each other.
+   * Whether there are so many suspects that a single request has to decide about the endpoint. It is best made
+   * with the entry that was read last, because entries that fail alike often follow each other.
    */
   readonly inDoubt: boolean;
 }
@@ -126,7 +126,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     return blame === 'gone' ? 'gone' : 'blocked';
   }
 
-  /** Handles a failure that may be the message's or the endpoint's: requests of other records decide. */
+  /** Handles a failure that may be the fault of the message or of the endpoint: requests of other records decide. */
   function suspect(
     slot: Outgoing,
     attempt: EndedAttempt,
@@ -189,7 +189,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     started: doubt.started,
     blames: doubt.isSettled,
     tick: (now) => {
-      // While the endpoint is in doubt, an entry that is no suspect has to decide.
+      // While the endpoint is in doubt, an entry that is not a suspect has to decide.
       if (suspects.size === 0 || doubt.exists) return;
       for (const slot of suspects.due(now)) again(slot);
     },
@@ -217,8 +217,8 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
 }
 
 /**
- * What a failure is blamed on. While the endpoint is known to fail, that is the endpoint. A parked entry
- * that now gets a gateway's answer, or none, speaks of the endpoint only if no other request has succeeded
+ * What a failure is blamed on. While the endpoint is known to fail, it is the endpoint. A parked entry that now
+ * gets a gateway's answer, or none, is evidence against the endpoint only if no other request has succeeded
  * meanwhile.
  */
 function blameHere(

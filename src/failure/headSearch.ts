@@ -5,14 +5,14 @@ import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
 
-/** Small, as many consumers are tried at the same time, and the first entry is nearly always the head. */
+/** Small, because many consumers are tried at the same time, and the first entry is nearly always the head. */
 const PAGE = { limit: 100, maxBytes: 256 * 1024, scanRows: 50_000 };
-/** How many entries are looked at for a probe. */
+/** How many entries are examined to find a probe. */
 const PROBE_SCAN = 5_000;
-/** How many pages are read for a probe; where matches are sparser than that, there is none. */
+/** How many pages are read to find a probe; where matches are sparser than that, there is none. */
 const PROBE_PAGES = 60;
 
-/** What is known of a consumer whose head is searched. */
+/** The facts about a consumer whose head is searched for. */
 export interface HeadRequest {
   pages: Pages;
   stream: StreamName;
@@ -39,9 +39,9 @@ export async function findHead(request: HeadRequest): Promise<Entry | null> {
 }
 
 /**
- * An entry of another record with which the endpoint can be probed: the first unsettled entry of its
- * record. Each `turn` takes another one, in doubling strides through what waits. Null when there is
- * none, as when only the head's record waits.
+ * An entry of another record with which the endpoint can be probed: the first unsettled entry of its record.
+ * Each `turn` takes another one, in doubling strides through the waiting entries. Null when there is none, for
+ * example when only the head's record waits.
  */
 export async function findProbe(
   request: HeadRequest,
@@ -49,7 +49,7 @@ export async function findProbe(
   turn: number,
 ): Promise<Entry | null> {
   const seen = new Set([recordOf(head)]);
-  const found: number[] = []; // only positions, as thousands of bodies would take much memory
+  const found: number[] = []; // only positions, because thousands of bodies would take much memory
   const wanted = 2 ** Math.min(turn, 12) - 1;
   let looked = 0;
   await eachUnsettled(

@@ -1,12 +1,12 @@
 import { WAITS, type ParkedEntry } from './parkedEntry.ts';
 
-/** So many entries of a record are held in memory; those that wait behind them only in Postgres. */
+/** How many entries of a record are held in memory; those that wait behind them are only in Postgres. */
 export const HELD_OF_RECORD = 16;
 
 /** The parked entries of one record, ascending by position. */
 export interface Lane {
   /**
-   * Those in memory. Some that are not stored yet may follow at the end; those that only Postgres has
+   * The entries in memory. Some that are not stored yet may follow at the end; those that only Postgres has
    * come before these.
    */
   entries: ParkedEntry[];
@@ -15,8 +15,8 @@ export interface Lane {
 }
 
 /**
- * The parked entries of a sender by record, as far as they are held in memory. Of those that only wait
- * behind others, a few of each record are held; the next ones have to be loaded when these are gone.
+ * The parked entries of a sender by record, as far as they are held in memory. Of the entries of a record that
+ * only wait behind another, a few are held; the next ones have to be loaded when these have gone out.
  */
 export interface HeldLanes {
   /** Whether any entry of this record is parked. */

@@ -1,7 +1,7 @@
 import { recordOf } from '../rules/ordering.ts';
 import type { Entry } from '../streams/entry.ts';
 
-/** Remembers the request that succeeded and started last, as it speaks for the endpoint. */
+/** Remembers the successful request that started last, because it is evidence for the endpoint. */
 export interface NewestSuccess {
   /** Notes a success whose request started at `startedAt`, monotonic ms. */
   note(entry: Entry, startedAt: number): void;
@@ -9,7 +9,7 @@ export interface NewestSuccess {
   isOfAnotherAfter(entry: Entry, startedAt: number): boolean;
 }
 
-/** Creates it without a success. */
+/** Creates the memory without a success. */
 export function createNewestSuccess(): NewestSuccess {
   // Two variables and no key, because this is done for each delivery.
   let newest: Entry | null = null;

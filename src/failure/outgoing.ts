@@ -3,7 +3,7 @@ import type { Outcome } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { ParkedEntry } from './parkedEntry.ts';
 
-/** A slot on its way. It is the message as well, so that none is allocated for each request. */
+/** A slot on its way. It also serves as the message, so that none is allocated for each request. */
 export interface Outgoing extends Slot<Entry> {
   messageId: string;
   /** The body of its entry while it is in flight; otherwise empty. */
@@ -11,7 +11,10 @@ export interface Outgoing extends Slot<Entry> {
   attempt: number;
   /** The parked entry that it is a retry of; null for an entry of the sliding window. */
   parked: ParkedEntry | null;
-  /** When its entry was read, and when no entry was left that it has to follow; monotonic, whole ms; 0: not known. */
+  /**
+   * When its entry was read, and when the last entry before it in its lane was settled; monotonic, whole ms; 0:
+   * not known.
+   */
   readAt: number;
   readyAt: number;
 }
@@ -36,7 +39,10 @@ export function firstAttempt(entry: Entry, readAt: number): Outgoing {
   };
 }
 
-/** Adds how long a first attempt waited, which started at `startedMono` (monotonic ms), to its trace if it has one. */
+/**
+ * Adds to the trace of a first attempt, if it has one, how long it waited; it started at `startedMono`
+ * (monotonic ms).
+ */
 export function addWaits(slot: Outgoing, outcome: Outcome, startedMono: number): void {
   if (outcome.kind === 'ours' || outcome.trace === undefined) return;
   const { timings } = outcome.trace;

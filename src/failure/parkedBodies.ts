@@ -1,12 +1,12 @@
 import type { ParkedEntry } from './parkedEntry.ts';
 
-/** The bodies of parked entries that are in memory, as they are still to be stored or have been handed out. */
+/** The bodies of parked entries that are in memory, because they are still to be stored or have been handed out. */
 export interface ParkedBodies {
   /** Counts an entry that has its body. */
   keep(parked: ParkedEntry): void;
   /** Gives an entry its body. */
   load(parked: ParkedEntry, body: string): void;
-  /** Lets go of a body that Postgres has; one that is still to be stored is kept. */
+  /** Drops a body that Postgres has; one that is still to be stored is kept. */
   letGo(parked: ParkedEntry): void;
   /** The size of them all. */
   readonly bytes: number;

@@ -25,8 +25,8 @@ import { createParkedWrites } from './parkedWrites.ts';
 const MAX_PARKED = 10_000;
 
 /**
- * How long after a failure an entry is tried for the last time whose window is over although its last attempt was
- * not made in time, ms.
+ * How long after a failure an entry is tried for the last time if its window is over although its last attempt
+ * was not made in time, ms.
  */
 const LAST_TRY_MS = 250;
 
@@ -48,25 +48,25 @@ export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
   due(atMost?: number): ParkedEntry[];
   /** Takes over the lowest entries of these records; `limit` is how many of each were asked for. */
   loadRecords(records: RecordKey[], rows: ParkedRow[], limit: number): void;
-  /** Gives an entry that was handed out its body; false when it is not to be sent any more. */
+  /** Gives its body to an entry that was handed out; false when it is not to be sent any more. */
   load(parked: ParkedEntry, loaded: LoadedBody | undefined): boolean;
   /** The attempt of an entry starts; false when it is not to be sent any more. */
   starts(parked: ParkedEntry): boolean;
   /**
-   * The attempt of an entry ended without an outcome of its own: it is to be sent again without being
-   * handed out anew. False when it is not to be sent any more.
+   * The attempt of an entry ended without an outcome: it is to be sent again without being handed out again.
+   * False when it is not to be sent any more.
    */
   lands(parked: ParkedEntry): boolean;
   /** The entry was delivered. */
   delivered(parked: ParkedEntry): void;
   /**
-   * The entry failed. Returns when it is tried again, unix ms; null when it is not. Only a failure that
-   * is blamed on the message takes the place of the one for which the entry is parked. Its window ends with
-   * the attempt that was planned as its last: one that comes after the end because nobody sent, or because an
-   * earlier entry of its record had the turn, is followed by one more.
+   * The entry failed. Returns when it is tried again, unix ms; null when it is not. Only a failure that is
+   * blamed on the message replaces the one for which the entry is parked. Its window ends with the attempt that
+   * was planned as its last; if that comes after the end because nothing was sent, or because an earlier entry
+   * of its record had the turn, one more follows.
    */
   failed(parked: ParkedEntry, outcome: Failed, about: FailedParked): number | null;
-  /** The entry was not tried, as its body could not be read: it is due again in `ms`. */
+  /** The entry was not tried, because its body could not be read: it is due again in `ms`. */
   postpone(parked: ParkedEntry, ms: number): void;
   /** Drops the entries that do not pass any more; one in flight is dropped when its attempt ends. */
   keepOnly(passes: (entry: Entry) => boolean): void;
@@ -88,14 +88,14 @@ export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
   readonly overflown: boolean;
 }
 
-/** What is known of a failed attempt at a parked entry. */
+/** The facts about a failed attempt at a parked entry. */
 export interface FailedParked {
   blame: Blame;
   /** Whether the entry becomes a dead letter if this was its last attempt. */
   mayDie: boolean;
 }
 
-/** What the parked entries of a sender begin with. */
+/** The data with which the parked entries of a sender begin. */
 export interface ParkedEntriesOptions {
   /** How long an entry is tried before it dies. */
   windowMs: number;
@@ -257,7 +257,7 @@ function wasLast(parked: ParkedEntry, windowMs: number): boolean {
   return parked.plannedMs >= lastInWindowMs(parked, windowMs) - 1;
 }
 
-/** When an entry is tried for the last time whose window ends before the schedule has another time. */
+/** When an entry is tried for the last time if its window ends before the schedule has another time. */
 function lastTryMs(parked: ParkedEntry, { clockMs }: Clocks, windowMs: number): number {
   return Math.max(clockMs + LAST_TRY_MS, lastInWindowMs(parked, windowMs));
 }

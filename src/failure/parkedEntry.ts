@@ -9,7 +9,7 @@ import type { Entry } from '../streams/entry.ts';
 
 /** The `due` of an entry that waits for an earlier one of its record and has no time of its own. */
 export const WAITS = Infinity;
-/** The quick tries before an entry is parked stand for the first time of its schedule, ms. */
+/** The time that the quick tries before parking take, which stand for the first time of the schedule, ms. */
 const TRIED_MS = 550;
 
 /**
@@ -31,13 +31,13 @@ export interface ParkedEntry {
   parkedAt: Date;
   parkedMs: number;
   due: number;
-  /** For when its next attempt was planned, however late that is made; 0 or less: it was not planned. */
+  /** The time for which its next attempt was planned, however late that is made; 0 or less: it was not planned. */
   plannedMs: number;
   failure: ParkedFailure | null;
   state: ParkedState;
   /** Whether Postgres has the row. */
   stored: boolean;
-  /** When it first failed in its window, by which its schedule goes; null: it has not. */
+  /** When it first failed in its window, where its schedule begins; null: it has not failed. */
   failingMs: number | null;
   /** Whether it counts as a newly parked record until its row is written. */
   counts: boolean;
@@ -48,7 +48,7 @@ export function isHandedOut({ state }: ParkedEntry): boolean {
   return state === 'outgoing' || state === 'inFlight';
 }
 
-/** Whether an entry has ended, so that it is not sent any more, whatever is still under way. */
+/** Whether an entry has ended, so that it is not sent any more, whatever is still in progress. */
 export function isOver({ state }: ParkedEntry): boolean {
   return state === 'done' || state === 'dead';
 }

@@ -29,7 +29,10 @@ export interface ParkedLanes extends Pick<
   giveBack(parked: ParkedEntry): void;
   /** Sets when an entry is due. */
   schedule(parked: ParkedEntry, at: number): void;
-  /** Makes a head due if it waits to be tried again although a newer version of its record follows. */
+  /**
+   * Makes the first entry of a record due if it waits to be tried again although a newer version of the record
+   * follows.
+   */
   hurry(record: string): void;
   /**
    * Ends an entry and gives its record's turn to the next entry, the new head. Returns the new head if
@@ -49,7 +52,7 @@ export interface ParkedLanes extends Pick<
   nextDue(now: number): number;
 }
 
-/** Creates empty lanes. Entries that are given back let go of their bodies. */
+/** Creates empty lanes. Entries that are given back drop their bodies. */
 export function createParkedLanes(bodies: Pick<ParkedBodies, 'letGo'>): ParkedLanes {
   const lanes = createHeldLanes();
   let handedOut = 0;
@@ -108,7 +111,7 @@ export function createParkedLanes(bodies: Pick<ParkedBodies, 'letGo'>): ParkedLa
     if (!isHandedOut(parked)) return;
     parked.state = 'waiting';
     handedOut -= 1;
-    bodies.letGo(parked); // read anew before its next attempt
+    bodies.letGo(parked); // read again before its next attempt
   }
 
   function schedule(parked: ParkedEntry, at: number): void {
@@ -132,7 +135,7 @@ export function createParkedLanes(bodies: Pick<ParkedBodies, 'letGo'>): ParkedLa
 
   /** Makes the head of a lane due if it is untried, and returns it then. */
   function passTurn(lane: Lane): ParkedEntry | null {
-    if (lanes.size === 0) earliest = Infinity; // no pass of `due` follows, which would find that out
+    if (lanes.size === 0) earliest = Infinity; // no pass of `due` follows, which would find it
     const head = headOf(lane);
     if (head === undefined) return null;
     const untried = head.due === WAITS || head.failure === null;

@@ -9,11 +9,11 @@ import { isHandedOut, toParked } from './parkedEntry.ts';
 import type { ParkedLanes } from './parkedLanes.ts';
 import type { ParkedWrites } from './parkedWrites.ts';
 
-/** Takes over what was read of parked entries from Postgres, which may be older than what the sender knows. */
+/** Takes over parked entries that were read from Postgres, which may be older than what the sender knows. */
 export interface ParkedReadings {
   /**
-   * Takes over rows that were added from outside or are to be tried now. False when some of them may
-   * be older than the end of their entry, which is still to be written: they have to be read again.
+   * Takes over rows that were added from outside or are to be tried now. False when some of them may be older
+   * than the end of their entry, which is still to be written: they have to be read again.
    */
   merge(rows: ParkedHead[]): boolean;
   /** The records whose next entries have to be loaded before any of theirs goes out. */
@@ -22,7 +22,7 @@ export interface ParkedReadings {
   load(records: RecordKey[], rows: ParkedRow[], limit: number): void;
 }
 
-/** Creates the readings of one sender. */
+/** Creates the part of a sender that takes over what was read. */
 export function createParkedReadings({
   lanes,
   writes,

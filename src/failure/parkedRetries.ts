@@ -11,7 +11,7 @@ import type { ParkedEntry } from './parkedEntry.ts';
 /** So many of the entries that wait behind a head are loaded at a time. */
 const AT_A_TIME = HELD_OF_RECORD;
 
-/** How long an entry is put off whose body could not be read. */
+/** How long an entry is postponed whose body could not be read. */
 const UNREADABLE_MS = 1_000;
 
 export interface ParkedRetriesOptions {
@@ -49,7 +49,7 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
     if (parked.size > 0 && !loading && !parked.unwritten) void loadNext();
   }
 
-  /** Loads what follows in records whose entries in memory have gone out. */
+  /** Loads the next entries of records whose entries in memory have gone out. */
   async function loadNext(): Promise<void> {
     const records = parked.toLoad();
     if (records.length === 0) return;
@@ -68,7 +68,8 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
   async function sendDue(): Promise<void> {
     const room = options.room();
     if (room <= 0 && parked.bodies.bytes > 0) return;
-    // At most half of what may be in flight, so that entries that hang again leave room for the others.
+    // At most half of the requests that may be in flight, so that entries that hang again leave room for the
+    // others.
     const due = parked.due(Math.max(1, Math.floor(limit.limit / 2)));
     if (due.length === 0) return;
     try {

@@ -4,17 +4,21 @@ import type { ParkedBodies } from './parkedBodies.ts';
 import { isOver, toRow, type ParkedEntry } from './parkedEntry.ts';
 
 /**
- * What is to be written of the parked entries of a sender, and what is on its way to Postgres. Each
- * commit takes all that has changed since the last one; a commit is confirmed before the next begins.
+ * The changes of a sender's parked entries that are still to be written, and those on their way to Postgres.
+ * Each commit takes everything that has changed since the last one; a commit is confirmed before the next one
+ * begins.
  */
 export interface ParkedWrites {
-  /** Has an entry written with the next commit, as it will be by then. */
+  /** Marks an entry to be written with the next commit, as it will be by then. */
   note(parked: ParkedEntry): void;
   /** Whether an entry has changed since the last `toStore`, so that its row is out of date. */
   isNoted(parked: ParkedEntry): boolean;
   /** The changes since the last call; null when there are none. Called only after `committed`. */
   toStore(): ParkedOps | null;
-  /** The changes that `toStore` returned last are in Postgres. Returns the entries it has got with them. */
+  /**
+   * The changes that `toStore` returned last are in Postgres. Returns the entries that were stored for the
+   * first time.
+   */
   committed(): ParkedEntry[];
   /** Whether an entry at this position has ended but its row may still be there. */
   isLeaving(position: number): boolean;
@@ -28,7 +32,7 @@ export interface ParkedWritesOptions {
   nowMs: () => number;
 }
 
-/** Creates the writes of one sender, with nothing to write. */
+/** Creates the writes of one sender; there is nothing to write yet. */
 export function createParkedWrites({ bodies, nowMs }: ParkedWritesOptions): ParkedWrites {
   const noted = new Set<ParkedEntry>();
   const leaving = new Set<number>(); // positions of ended entries whose rows may still be there

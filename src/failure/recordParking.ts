@@ -48,7 +48,8 @@ export function createRecordParking(options: RecordParkingOptions): RecordParkin
 
   function parksBehind(slot: Outgoing): boolean {
     if (parked.size === 0 || ordering !== 'record' || !parked.has(slot.lane)) return false;
-    // Parked behind an entry that a command put back, this one could overtake those of its lane on their way.
+    // If this one were parked behind an entry that a command put back, it could overtake entries of its lane
+    // that are on their way.
     if (lanes.has(slot.lane)) return false;
     parkUntried(slot);
     mark();

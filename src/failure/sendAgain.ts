@@ -10,18 +10,21 @@ export interface SendAgainOptions {
   stream: StreamName;
   pages: Pick<Pages, 'entryAt'>;
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
-  /** Called when a newer version of the record has been stored, so that this one is not sent any more. */
+  /** Called when a newer version of the record has been stored, so that this one is no longer sent. */
   superseded: (slot: Outgoing) => void;
   log: Logger;
 }
 
-/** Creates what sends an entry again, a record only if no newer version of it has been stored meanwhile. */
+/**
+ * Creates the function that sends an entry again; a record only if no newer version of it has been stored
+ * meanwhile.
+ */
 export function createSendAgain(options: SendAgainOptions): (slot: Outgoing) => void {
   const { consumerId, stream, pages, dispatcher, log } = options;
 
   async function readAndSend(slot: Outgoing): Promise<void> {
     try {
-      const { entry } = slot; // one that has settled meanwhile has let go of it
+      const { entry } = slot; // read first, because a slot that settles meanwhile drops its entry
       entry.superseded = (await pages.entryAt(stream, slot.position)) === null;
     } catch (error) {
       log.warn({ err: error, consumer_id: consumerId }, 'a record could not be read again');

@@ -4,7 +4,7 @@ const QUICK_MS = [250, 500, 1_000];
 const DECIDE_MS = 25;
 /** So many suspects without a success of another record put the endpoint in doubt. */
 const TOO_MANY = 5;
-/** So many do if they got no answer: each of them may have taken as long as the target's time-out. */
+/** So many do if they got no answer, because each of them may have taken as long as the target's time-out. */
 const TOO_MANY_UNANSWERED = 2;
 
 /** An entry whose failure is not explained yet. Times are monotonic ms. */
@@ -16,7 +16,7 @@ interface Suspect<S> {
   answered: boolean;
   /** When its first failed attempt had started. */
   firstStartedAt: number;
-  /** A request of another record that started after this time and succeeded speaks against the entry. */
+  /** A successful request of another record that started after this time is evidence against the entry. */
   since: number;
   /** When such a success was noted; null: there is none. */
   provenAt: number | null;
@@ -36,20 +36,23 @@ export interface FailedTry {
 }
 
 /**
- * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request of
- * another record succeeds, one more failure proves that the message itself is at fault. That request
- * has to have started after the failure; after an attempt without an answer it is enough that it
- * started after the attempt, because the attempt lasted until the time-out. Then, however, the message
- * is not taken to be at fault while other entries are suspects without such a success. The same evidence
- * decides about an answered failure whose quick retries are used up: the others may all have been sent
- * before it failed. Times are monotonic ms.
+ * Tells a poisoned message from a failing endpoint. An entry that fails is a suspect. Once a request of another
+ * record succeeds, one more failure proves that the message itself is at fault. That request has to have
+ * started after the failure; after an attempt without an answer it is enough that it started after the attempt,
+ * because the attempt lasted until the time-out. In that case, however, the message does not count as at fault
+ * while other entries are suspects without such a success. The same evidence decides about an answered failure
+ * whose quick retries are used up, because the others may all have been sent before it failed. Times are
+ * monotonic ms.
  */
 export interface Suspects<S> {
-  /** Notes a failed attempt; `park` when the message is proven to be at fault, `wait` when it is tried again. */
+  /**
+   * Notes a failed attempt; `park` when the message is proven to be at fault, `wait` when it is to be tried
+   * again.
+   */
   failed(slot: S, attempt: FailedTry): 'park' | 'wait';
   /** Notes a success, which clears the entry if it is a suspect and is evidence about the others. */
   succeeded(slot: S, record: string, startedAt: number, now: number): void;
-  /** Removes a suspect, as its entry is settled otherwise. */
+  /** Removes a suspect, because its entry is settled in another way. */
   forget(slot: S): void;
   /** Whether a suspect was handed out, and its next attempt has not ended. */
   isTried(slot: S): boolean;
@@ -108,7 +111,10 @@ export function createSuspects<S>(): Suspects<S> {
     return suspect;
   }
 
-  /** Whether all quick retries have failed, while others succeeded that started after it and no other is a suspect. */
+  /**
+   * Whether all quick retries have failed while other requests that started after the first of them succeeded,
+   * and no other entry is a suspect.
+   */
   function isAlone({ provenAt, firstStartedAt }: Suspect<S>, attempt: FailedTry): boolean {
     return provenAt === null && unproven === 1 && attempt.contradictedSince(firstStartedAt);
   }
@@ -136,7 +142,7 @@ export function createSuspects<S>(): Suspects<S> {
     tally(suspect, -1);
   }
 
-  /** Changes a suspect and keeps the numbers right. */
+  /** Changes a suspect and keeps the counts right. */
   function count(suspect: Suspect<S>, change: () => void): void {
     tally(suspect, -1);
     change();

@@ -8,15 +8,15 @@ export interface Budget {
   pages: Turns;
 }
 
-/** A thing of which there is only so much in a process. */
+/** A resource of which a process has a limited amount. */
 export interface Shared {
   /**
-   * How much more of it a drain may take that holds `held`. Each drain may hold an eighth of what the
-   * others leave, so that those which take all they may, and keep it, never leave nothing to the next.
-   * One that holds nothing may take at least `least`.
+   * How much more of it a drain that holds `held` may take. Each drain may hold an eighth of what the others
+   * leave, so that even drains which take all they may, and keep it, leave something for the next one. A drain
+   * that holds nothing may take at least `least`.
    */
   room(held: number): number;
-  /** What a drain that holds nothing may always take, so that each gets on; 0 once all is taken. */
+  /** What a drain that holds nothing may always take, so that each makes progress; 0 once all is taken. */
   readonly least: number;
   /** Takes some, or gives some back if `amount` is negative, which wakes the drain that has waited longest. */
   take(amount: number): void;
@@ -28,15 +28,15 @@ export interface Shared {
   readonly peak: number;
 }
 
-/** A number of turns that are taken at the same time. */
+/** A limited number of turns that can be taken at the same time. */
 export interface Turns {
-  /** Takes one. When none is left it returns false, and calls `wake` once one may be free. */
+  /** Takes a turn. When none is left it returns false, and calls `wake` once one may be free. */
   begin(wake: () => void): boolean;
-  /** Gives one back, and wakes those that have waited longest. */
+  /** Gives a turn back, and wakes those that have waited longest. */
   end(): void;
 }
 
-/** How much of each thing a process has. */
+/** How much of each resource a process has. */
 export interface BudgetLimits {
   requests: number;
   bytes: number;
@@ -44,9 +44,9 @@ export interface BudgetLimits {
 
 /** An entry takes its bytes twice: as text, and as the body of its request, which is kept until it is answered. */
 export const TIMES = 2;
-/** The part of what the others leave that one drain may hold. */
+/** The part of what the other drains leave that one drain may hold. */
 const PART = 1 / 8;
-/** The part of all that is shared out like this; the rest is for drains that hold nothing. */
+/** The part of the whole that is shared out like this; the rest is for drains that hold nothing. */
 const SHARED_OUT = 3 / 4;
 /** What a drain that holds nothing may read: several small entries, or one that is larger. */
 const LEAST_BYTES = 16 * 1024;
@@ -106,7 +106,7 @@ function createTurns(most: number): Turns {
     },
     end: () => {
       open -= 1;
-      // One that was woken may have no use for its turn any more; then the next one gets it.
+      // A drain that was woken may have no use for its turn any more; then the next one gets it.
       for (const wake of waiting) {
         if (open >= most) return;
         waiting.delete(wake);

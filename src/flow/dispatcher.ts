@@ -10,9 +10,9 @@ export interface DispatcherOptions<S extends Queued> {
   requests: Pick<Shared, 'room' | 'take' | 'wait'>;
   /** Whether a request may start at `now` (monotonic ms), apart from limit, pace and budget. */
   mayStart: (now: number) => boolean;
-  /** Whether the slot that has waited least is to be sent next, instead of the one that has waited longest. */
+  /** Whether the slot that was pushed last is to be sent next, instead of the first one. */
   takesLast: () => boolean;
-  /** Whether a slot whose turn has come is not sent after all; if so, it has been dealt with. */
+  /** Whether a slot whose turn has come is not to be sent after all; if so, the callee has dealt with it. */
   skips: (slot: S) => boolean;
   send: (slot: S) => void;
   /** Called after each `pump`, when nothing more may start. */
@@ -25,13 +25,13 @@ export interface Dispatcher<S extends Queued> {
   push(slot: S): void;
   /** Queues a slot in front of the others, to be tried again. */
   putBack(slot: S): void;
-  /** Queues slots to be tried again; all that wait then go out by position. */
+  /** Queues slots to be tried again; all waiting slots then go out by position. */
   putBackAll(slots: readonly S[]): void;
   /** Starts what may start; call it whenever that may have changed. */
   pump(): void;
   /** Counts a request as ended; its share of the budget is kept until `passOn`. */
   landed(): void;
-  /** Passes the share of a landed request on to the next drain that waits for one. */
+  /** Passes the share of the ended request on to the next drain that waits for one. */
   passOn(): void;
   /** Starts nothing before `until` (monotonic ms). */
   rest(until: number): void;
@@ -48,7 +48,7 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
   const ready = createReadyQueue<S>();
   let pumping = false;
   let inFlight = 0;
-  let shares = 0; // of the budget: those in flight, and one that has landed until it is passed on
+  let shares = 0; // of the budget: those of requests in flight, and of one that has ended until it is passed on
   let restsUntil = 0;
 
   function pump(): void {

@@ -14,9 +14,9 @@ export interface Pace {
 }
 
 /**
- * Allows at most `perSecond` requests a second (null: no limit) by the generic cell rate algorithm:
- * each request moves the theoretical arrival of the next one on by 1/rate, and none starts earlier than
- * a tick before its own. The first one is due at `first`.
+ * Allows at most `perSecond` requests a second (null: no limit) by the generic cell rate algorithm: each
+ * request moves the theoretical time of the next one by 1/rate, and none starts earlier than a tick before its
+ * own time. The first one is due at `first`.
  */
 export function createPace(perSecond: number | null, first = 0): Pace {
   let spacing = spacingOf(perSecond);

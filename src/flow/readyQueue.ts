@@ -14,13 +14,13 @@ export interface ReadyQueue<S extends Queued> {
   push(slot: S): void;
   /** Queues a slot in front of the others of its kind, to be tried again. */
   putBack(slot: S): void;
-  /** Puts slots of the sliding window back, to be tried again; all of those then go out by position. */
+  /** Puts slots of the sliding window back, to be tried again; all of its waiting slots then go out by position. */
   putBackAll(again: readonly S[]): void;
   /** The slot of the sliding window that has its turn next; undefined: none waits. */
   readonly front: S | undefined;
   /** Takes the next slot; undefined when there is none. Parked ones get at most every other turn. */
   next(): S | undefined;
-  /** Takes the slot that has waited least; a parked one only when there is no other. */
+  /** Takes the slot that was pushed last; a parked one only when there is no other. */
   last(): S | undefined;
   readonly empty: boolean;
 }

@@ -26,9 +26,9 @@ export interface SlidingWindow<E> {
   add(entry: E, lane: string): Slot<E> | null;
   /** Records that everything up to `position` has been read. */
   scanned(position: number): void;
-  /** Settles an entry and lets go of it; again it has no effect. */
+  /** Settles an entry and frees its text; a second call has no effect. */
   settle(slot: Slot<E>): void;
-  /** What a successor has to know in order to lose nothing and repeat nothing that is settled. */
+  /** What a successor has to know in order to lose nothing and to repeat nothing that is settled. */
   settled(): Settled;
   /** The slots that have not settled, in reading order. */
   unsettled(): IteratorObject<Slot<E>>;
@@ -45,8 +45,8 @@ export interface SlidingWindow<E> {
 }
 
 /**
- * Creates the sliding window of a drain, which continues `from` what is settled. Entries are added in
- * order and settle in any order; `gone` takes the place of each entry that has settled.
+ * Creates the sliding window of a drain, which starts `from` the entries that are settled already. Entries are
+ * added in order and settle in any order; `gone` takes the place of each entry that has settled.
  */
 export function createSlidingWindow<E extends { position: number; bytes: number }>(
   from: Settled,

@@ -5,31 +5,34 @@ import { noteClock } from './clockNotes.ts';
 import { aheadText, keepReading, type ClockReading } from './clockReadings.ts';
 import { createLoop } from './loop.ts';
 
-/** Beyond this a machine's clock counts as wrong, ms. */
+/** A machine's clock that is off by more than this counts as wrong, ms. */
 const OFF_MS = 5_000;
 const MEASURE_EVERY_MS = 60_000;
 const LOOK_EVERY_MS = 1_000;
-/** A step of the machine's clock against its monotonic one, as after a resume, by which it is measured at once, ms. */
+/**
+ * When the machine's clock and its monotonic clock differ by such a step, as after a resume, it is measured
+ * immediately, ms.
+ */
 const STEP_MS = 500;
 /** Round trips of one measurement; the shortest one counts. */
 const ROUNDS = 5;
 
-/** The time by which signatures, expiries and plans go: that of Postgres, which all processes share. */
+/** The time that signatures, expiries and plans use: that of Postgres, which all processes share. */
 export interface Clock extends AsyncDisposable {
   /**
-   * Unix ms, whole. It goes by the monotonic clock, so that a step of this machine's clock does not
+   * Unix time in whole ms. It follows the monotonic clock, so that a step of this machine's clock does not
    * show; until the first measurement it starts from this machine's clock.
    */
   now(): number;
   /** How far this machine's clock is ahead of that of Postgres, ms; null until it was measured. */
   readonly aheadMs: number | null;
-  /** Measures now; rejects while Postgres is away, and then the time goes on as it was last measured. */
+  /** Measures now. Rejects while Postgres is away; the time then continues as it was last measured. */
   measure(): Promise<void>;
 }
 
 export interface ClockOptions {
   sql: Sql;
-  /** Names this process where its clock is told of. */
+  /** The name of this process in logs and notes about its clock. */
   process: string;
   log: Pick<Logger, 'error' | 'info' | 'warn'>;
   /** This machine's clock, unix ms. */
@@ -37,19 +40,19 @@ export interface ClockOptions {
 }
 
 /**
- * Starts the clock of a process, which measures how far this machine's clock is off, at most a minute
- * apart. A machine that is off by more than 5 s is logged, and noted where the API and `doctor` see it.
+ * Starts the clock of a process, which measures how far this machine's clock is off, at least once a minute. A
+ * machine that is off by more than 5 s is logged, and noted where the API and `doctor` can see it.
  */
 export function startClock(options: ClockOptions): Clock {
   const { sql, log, wallMs = Date.now } = options;
   let baseMs = stepOf(wallMs);
   let measuredAt = -Infinity; // monotonic ms
-  let stepMs = baseMs; // by which a step of the machine's clock is seen
+  let stepMs = baseMs; // from which a step of the machine's clock can be seen
   let isOff = false;
   let isNoted = false;
   const loop = createLoop({
     turn: measure,
-    failed: () => undefined, // Postgres is away, which others say; it is measured again in a second
+    failed: () => undefined, // Postgres is away, which other parts report; it is measured again in a second
   });
   const timer = setInterval(() => {
     const stepped = Math.abs(stepOf(wallMs) - stepMs) > STEP_MS;
@@ -103,7 +106,7 @@ export function startClock(options: ClockOptions): Clock {
   };
 }
 
-/** A clock's distance to the monotonic one, which stays the same until the clock is set. */
+/** The difference between a clock and the monotonic one, which stays the same until the clock is set. */
 function stepOf(wallMs: () => number): number {
   return wallMs() - performance.now();
 }

@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { aheadText } from './clockReadings.ts';
 
-/** A note that its process has not renewed for this long is of one that is gone. */
+/** A note that has not been renewed for this long belongs to a process that is gone. */
 const KEPT = `interval '3 minutes'`;
 
 /** A sentence for each kind of process whose clock is wrong; it names no machine, as anyone may read it. */
@@ -22,7 +22,7 @@ export interface WrongClock {
   aheadMs: number;
 }
 
-/** Notes for all to see how far a process's clock is ahead, ms; null: it is right, or the process ends. */
+/** Notes how far a process's clock is ahead, ms; null: it is right, or the process ends. */
 export async function noteClock(sql: Sql, process: string, aheadMs: number | null): Promise<void> {
   await sql.query({
     text: `delete from clocks where process = $1 or measured_at < clock_timestamp() - ${KEPT}`,

@@ -1,4 +1,4 @@
-/** One look at Postgres' clock, in monotonic ms of this process. */
+/** One reading of Postgres' clock, in monotonic ms of this process. */
 export interface ClockReading {
   askedAt: number;
   answeredAt: number;
@@ -7,9 +7,9 @@ export interface ClockReading {
 }
 
 /**
- * What has to be added to the monotonic clock to get the time of Postgres, ms. The shortest of the round
- * trips counts, from its middle. What was added `before` stays while that reading allows it, so that the
- * time does not jitter by what the network does.
+ * The offset that has to be added to the monotonic clock to get the time of Postgres, ms. The shortest of the
+ * round trips counts, from its middle. The offset `before` is kept while it is consistent with that reading, so
+ * that the time does not jitter with the network.
  */
 export function keepReading(readings: readonly ClockReading[], before: number | null): number {
   const [best] = readings.toSorted((a, b) => tripMs(a) - tripMs(b));
@@ -23,7 +23,7 @@ function tripMs({ askedAt, answeredAt }: ClockReading): number {
   return answeredAt - askedAt;
 }
 
-/** How far a clock is from that of Postgres, in words: `361.0 s ahead of that of Postgres`. */
+/** The deviation of a clock from that of Postgres, in words: `361.0 s ahead of that of Postgres`. */
 export function aheadText(aheadMs: number): string {
   const seconds = (Math.abs(aheadMs) / 1_000).toFixed(1);
   return `${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} that of Postgres`;

@@ -1,6 +1,6 @@
 /**
- * Does `work` for each item, in order, at most `limit` at a time; resolves when all are done. Rejects
- * with the first error, and the items after it are still worked on.
+ * Runs `work` for each item, in order, at most `limit` at a time; resolves when all are done. Rejects with the
+ * first error, but still processes the remaining items.
  */
 export async function concurrently<T>(
   items: readonly T[],

@@ -8,7 +8,7 @@ import type { VaultKey } from '../db/vault.ts';
 import { channelArgsFor, type ChannelArgs } from './proxies.ts';
 import { isOrigin, missingPublicUrl } from './publicUrl.ts';
 
-/** A variable has an unusable value. The message is one sentence that names it and what it may be. */
+/** A variable has an unusable value. The message is one sentence that names it and the allowed values. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
@@ -20,7 +20,7 @@ export type Role = 'server' | 'worker' | 'dev';
 export interface Config {
   readonly port: number;
   readonly host: string;
-  /** The origin at which people reach the console and the API; null where that is `localUrl`. */
+  /** The origin at which people reach the console and the API; null where `localUrl` is used. */
   readonly publicUrl: string | null;
   /** An absolute path. */
   readonly dataDir: string;
@@ -54,7 +54,7 @@ export interface Config {
   readonly attemptRetentionMs: number;
   /** The most bytes that both tables of attempts may take, indexes included. */
   readonly attemptBytes: number;
-  /** The most bytes that a worker holds of entries that it sends; null: what its own memory allows. */
+  /** The most bytes of entries that a worker holds for sending; null: as much as its own memory allows. */
   readonly sendBytes: number | null;
   readonly logLevel: LogLevel;
   /** Null when metrics have no port of their own. */
@@ -356,7 +356,7 @@ function need(role: Role, variable: string, value: unknown, what: string): void 
   );
 }
 
-/** `TEMPORAL_*` and Temporal's own configuration file, as every Temporal tool reads them. */
+/** Reads `TEMPORAL_*` and Temporal's own configuration file, as every Temporal tool does. */
 function readTemporal(env: NodeJS.ProcessEnv): ClientConnectConfig {
   const given = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
@@ -384,12 +384,12 @@ function readTemporal(env: NodeJS.ProcessEnv): ClientConnectConfig {
   return config;
 }
 
-/** Reads a configuration file without a profile, such as an empty one, as one that says nothing. */
+/** Reads a configuration file without a profile, such as an empty one, as one that sets nothing. */
 function loadTemporal(overrideEnvVars: Record<string, string>): ClientConnectConfig {
   try {
     return loadClientConnectConfig({ overrideEnvVars });
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // it takes the profiles to be there
+    if (!(error instanceof TypeError)) throw error; // it expects the file to have profiles
     return loadClientConnectConfig({ overrideEnvVars, configSource: { data: '[profile]' } });
   }
 }

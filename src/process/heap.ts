@@ -2,9 +2,9 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /**
- * Lets the old generation of the heap grow by only a fifth between two collections, where V8 would let
- * it double or more. The garbage of a stream of entries then takes tens of MB instead of hundreds.
- * Call it before anything else.
+ * Lets the old generation of the heap grow by only a fifth between two collections, where V8 would let it
+ * double or more. The garbage of a stream of entries then takes tens of MB instead of hundreds. Call it before
+ * anything else.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=20');
@@ -13,19 +13,19 @@ export function keepHeapSmall(): void {
 const MB = 2 ** 20;
 /** More does not make sending faster. */
 const MOST_BYTES = 256 * MB;
-/** Less holds hardly one of the largest entries for each of the pages that are read. */
+/** Less could hardly hold one of the largest entries for each of the pages that are read. */
 const LEAST_BYTES = 16 * MB;
 
 /** What limits the memory of a process, in bytes. */
 export interface MemoryLimits {
   heap: number;
-  /** The memory of the container, or of the machine where there is none. */
+  /** The memory of the container, or of the machine if there is none. */
   whole: number;
 }
 
 /**
- * How many bytes a worker may hold for sending unless its operator says otherwise: a quarter of its
- * heap, as half of them are text in the heap, and at most an eighth of the container's memory.
+ * How many bytes a worker may hold for sending unless its operator sets it: a quarter of its heap, because half
+ * of them are text in the heap, and at most an eighth of the container's memory.
  */
 export function sendMemoryFor({ heap, whole }: MemoryLimits): number {
   return Math.max(LEAST_BYTES, Math.min(MOST_BYTES, Math.floor(heap / 4), Math.floor(whole / 8)));

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 
-/** Logs what interrupts work that is tried again: each reason once, until the work has gone well. */
+/** Logs interruptions of work that is tried again: each reason once, until the work has succeeded. */
 export interface Interruptions {
   /** Notes that the work was interrupted; logs it unless the last interruption had the same reason. */
   note: (error: unknown) => void;
-  /** Notes that the work has gone well: the next interruption is logged, whatever its reason. */
+  /** Notes that the work has succeeded: the next interruption is logged, whatever its reason. */
   over(): void;
 }
 

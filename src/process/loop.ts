@@ -1,24 +1,24 @@
-/** Work that is done whenever it is asked for, one turn at a time. */
+/** Work that is done whenever it is requested, one turn at a time. */
 export interface Loop {
   /**
-   * Asks for a turn. One that begins after this call follows, now or when the turn under way has
-   * ended, and stands for all that was asked for until it began; after `close`, none follows.
+   * Requests a turn. A turn that begins after this call follows, now or when the one in progress has ended, and
+   * serves all requests that were made until it began; after `close`, none follows.
    */
   ask: () => void;
-  /** Whether a turn has been asked for that has not begun. */
+  /** Whether a turn has been requested that has not begun. */
   readonly isAsked: boolean;
-  /** No turn begins any more; resolves when the one under way has ended. */
+  /** No turn begins any more; resolves when the one in progress has ended. */
   close(): Promise<void>;
 }
 
 export interface LoopOptions {
-  /** One turn; it may ask for the next one itself. */
+  /** One turn; it may request the next one itself. */
   turn: () => Promise<void>;
-  /** Is given the error of a turn that failed; what was asked for meanwhile is done all the same. */
+  /** Called with the error of a turn that failed; requests that came meanwhile are served all the same. */
   failed: (error: unknown) => void;
 }
 
-/** Makes the loop; nothing runs until it is asked for. */
+/** Creates the loop; nothing runs until it is requested. */
 export function createLoop({ turn, failed }: LoopOptions): Loop {
   let isAsked = false;
   let isRunning = false;

@@ -1,6 +1,6 @@
-/** How a process is told of proxies; each program reads some of these, in one spelling or both. */
+/** The variables that set proxies; each program reads some of them, in one spelling or both. */
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'GRPC_PROXY'];
-/** How it is told what does not go through them. gRPC asks for the second one first. */
+/** The variables that list exceptions from proxies. gRPC reads the second one first. */
 const EXCEPTIONS = ['NO_PROXY', 'NO_GRPC_PROXY'];
 const LOOPBACK = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
@@ -10,8 +10,8 @@ export function proxiesOf(env: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * An environment under which programs reach this machine's own addresses directly: its lists of
- * exceptions name them. It is the given one where no proxy is set.
+ * An environment under which programs reach this machine's own addresses directly, because its lists of
+ * exceptions name them. The given environment is returned where no proxy is set.
  */
 export function sparingLoopback(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (proxiesOf(env).length === 0) return env;
@@ -27,20 +27,23 @@ export function sparingLoopback(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
- * The environment by which a process has to set Node's own proxies anew, because NODE_USE_ENV_PROXY has made
- * Node send `fetch` to this machine through one; null where Node uses no proxy.
+ * The environment with which a process has to set Node's own proxies again, because with NODE_USE_ENV_PROXY
+ * Node would send `fetch` to this machine through one; null where Node uses no proxy.
  */
 export function proxiesToSet(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | null {
   const usesProxies = env['NODE_USE_ENV_PROXY'] === '1' && proxiesOf(env).length > 0;
   return usesProxies ? sparingLoopback(env) : null;
 }
 
-/** A part of the options of `Connection`; `NativeConnection` uses no proxy unless it is given one. */
+/** Some of the options of `Connection`; `NativeConnection` uses no proxy unless it is given one. */
 export interface ChannelArgs {
   channelArgs?: Record<string, number>;
 }
 
-/** The arguments of a gRPC channel to `address` (host:port): to this machine it goes through no proxy. */
+/**
+ * The arguments of a gRPC channel to `address` (host:port): a channel to this machine does not go through a
+ * proxy.
+ */
 export function channelArgsFor(address: string): ChannelArgs {
   const host = address.replace(/:\d+$/u, '');
   return isLoopback(host) ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {};

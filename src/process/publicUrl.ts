@@ -22,9 +22,9 @@ export function isOrigin(text: string): boolean {
 }
 
 /**
- * The sentence that asks for the public URL; null where it is set or not needed. Links leave this
- * machine with mails and alert webhooks, and what they begin with is known without being given only
- * to `npm start` on loopback, which people use on the machine itself.
+ * The sentence that asks for the public URL; null where it is set or not needed. Links leave this machine with
+ * mails and alert webhooks. Only `npm start` on loopback knows their beginning without being told, because
+ * people use it on the machine itself.
  */
 export function missingPublicUrl(
   isNpmStart: boolean,

@@ -3,8 +3,8 @@ import { format } from 'node:util';
 import type { Log } from './log.ts';
 
 /**
- * Makes a line of the log of all that would otherwise be printed as plain text: Node's warnings, what
- * libraries write to the console, and the error that ends the process, which then exits with code 1.
+ * Turns everything that would otherwise be printed as plain text into log lines: Node's warnings, console
+ * output of libraries, and the error that ends the process, which then exits with code 1.
  */
 export function logStrayOutput(log: Log): void {
   process.removeAllListeners('warning'); // Node's own listener prints it

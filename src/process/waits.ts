@@ -1,10 +1,10 @@
 /** Calls of this process that wait for something, and the one interval that polls for all of them. */
 export interface Waits<T> {
-  /** Resolves when `end` is called for what is waited for, after `ms`, when `signal` aborts, or on `close`. */
+  /** Resolves when `end` is called for `what`, after `ms`, when `signal` aborts, or on `close`. */
   until(what: T, ms: number, signal: AbortSignal): Promise<void>;
   /** Ends the waits for which `isOver` holds. */
   end(isOver: (what: T) => boolean): void;
-  /** What is waited for now, once for each wait. */
+  /** Everything that is waited for now, once for each wait. */
   all(): T[];
   /** How many waits there are. */
   readonly size: number;
@@ -14,12 +14,12 @@ export interface Waits<T> {
 }
 
 export interface WaitsOptions {
-  /** Is called every `pollMs` while there is a wait, never while there is none. */
+  /** Called every `pollMs` while there is a wait, never while there is none. */
   poll: () => void;
   pollMs: number;
 }
 
-/** Has no interval until something is waited for. */
+/** Creates the waits; there is no interval until something is waited for. */
 export function createWaits<T>({ poll, pollMs }: WaitsOptions): Waits<T> {
   const waiting = new Map<() => void, T>();
   let timer: NodeJS.Timeout | null = null;

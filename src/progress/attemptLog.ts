@@ -19,35 +19,35 @@ export interface EndedAttempt {
   durationMs: number;
 }
 
-/** By what the next attempt of a head is planned that has failed before. */
+/** The data by which the next attempt of a head is planned that has failed before. */
 export type HeadSchedule = Pick<StoredHead, 'tries' | 'scheduleFrom' | 'scheduleAgainFrom'>;
 
 /** The attempts of a drain that have not been handed to the committer yet. */
 export interface AttemptLog {
   /** Logs a success. */
   delivered(ended: EndedAttempt, outcome: Delivered): void;
-  /** Logs a failure after which sending goes on; `nextAttemptAt` is unix ms, null: none is planned. */
+  /** Logs a failure after which sending continues; `nextAttemptAt` is unix ms, null: none is planned. */
   failed(ended: EndedAttempt, outcome: Failed, nextAttemptAt: number | null): void;
   /** Logs a failure of the endpoint; unless it was handed over before, `failingHead` adds it to the rows. */
   failing(ended: EndedAttempt, outcome: Failed, handedOver?: boolean): void;
   /** What has been logged since the last call: untraced successes of first attempts as columns, the rest as rows. */
   toStore(): { batch: Batch; attempts: AttemptRow[] };
   /**
-   * The head among the entries that were logged as failing since the last call: one that was answered 410,
-   * or else the lowest. Its next attempt is planned from `now` (unix ms), not before the end of any wait
-   * that the endpoint has asked for, nor within `paceMs`. The schedule goes on from `before`; null: it
-   * begins. After a 410 no attempt is planned. Null when no entry fails.
+   * The head among the entries that were logged as failing since the last call: one that was answered 410, or
+   * else the lowest. Its next attempt is planned from `now` (unix ms), not before the end of any wait that the
+   * endpoint has asked for, nor within `paceMs`. The schedule continues from `before`; null: it begins. After a
+   * 410 no attempt is planned. Null when no entry fails.
    */
   failingHead(now: number, paceMs: number, before: HeadSchedule | null): StoredHead | null;
 }
 
-/** What the attempts of a drain are logged and planned by. */
+/** The data by which the attempts of a drain are logged and planned. */
 export interface AttemptLogOptions {
   stream: StreamName;
   retryWindowMs: number;
   /** Unix ms by the clock of Postgres. */
   now: () => number;
-  /** By how much the consumer's schedule is stretched, as `stretchOf` has it. */
+  /** The factor by which the consumer's schedule is stretched, from `stretchOf`. */
   stretch: number;
 }
 
@@ -147,7 +147,7 @@ export function deliveredAttempt(
   return { ...toAttempt(stream, ended), outcome: 'delivered', ...of };
 }
 
-/** The row of an attempt, as failed without a reason; the caller sets what differs. */
+/** The row of an attempt, as failed without a reason; the caller sets the fields that differ. */
 function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
   const { position, messageId, attempt, startedAt, durationMs } = ended;
   return {

@@ -7,11 +7,17 @@ import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 /** A drain as the committer sees it. */
 export interface Committing {
   readonly consumerId: string;
-  /** Hands over what has happened since the last call; called only when that has been stored. */
+  /**
+   * Returns everything that has happened since the last call; called only when the result of that call has been
+   * stored.
+   */
   toStore(): SenderOutcomes;
-  /** Called once what was handed over is stored. Its own lease holds until `leaseUntil` (monotonic ms); null: it has none. */
+  /**
+   * Called once the handed-over outcomes are stored. The sender's own lease holds until `leaseUntil` (monotonic
+   * ms); null: it has none.
+   */
   stored(committed: Committed, leaseUntil: number | null): void;
-  /** Called when a successor has the cursor: nothing that this sender does is stored any more. */
+  /** Called when a successor has the cursor: no write of this sender has an effect any more. */
   fenced(): void;
   /** Called when this consumer's outcomes cannot be stored, for a reason that will not pass, or are given up. */
   broken(error: Error): void;
@@ -19,40 +25,46 @@ export interface Committing {
 
 /** Stores the outcomes of all drains of a process. */
 export interface Committer extends AsyncDisposable {
-  /** Keeps the lease of `one` renewed until `leave`, and has its outcomes stored at least so often. */
+  /** Keeps the lease of `one` renewed until `leave`, and stores its outcomes at least as often as `how` says. */
   join(one: Committing, how?: Joining): void;
   leave(one: Committing): void;
-  /** Has the outcomes of `one` stored within the interval, or the time with which it has joined. */
+  /** Marks outcomes of `one` to be stored within the interval, or the time given to `join`. */
   mark(one: Committing): void;
-  /** Stores what there is without waiting; resolves when it is stored, or the sender is fenced or broken. */
+  /**
+   * Stores all outcomes of `one` without waiting; resolves when they are stored, or the sender is fenced or
+   * broken.
+   */
   flush(one: Committing): Promise<void>;
   /** Marks the drains of a consumer, whose row has changed; a commit returns its versions. */
   markConsumer(consumerId: string): void;
-  /** Marks all drains, as the rows of any consumer may have changed. */
+  /** Marks all drains, because the rows of any consumer may have changed. */
   markAll(): void;
-  /** Ends the patience of a process that has to end: outcomes not stored by then (monotonic ms) are given up. */
+  /**
+   * Sets the time (monotonic ms) at which a process that has to end gives up outcomes that are not stored by
+   * then.
+   */
   endBy(at: number): void;
   /** The time given to `endBy`; Infinity before. */
   readonly endsAt: number;
   /** The consumers whose last outcomes were given up: what they sent may be sent again. */
   readonly unstored: Set<string>;
   /**
-   * False while Postgres is away, or has not answered a commit for 2 s: nothing may be sent whose outcome could
-   * not be stored, as all of it would be sent again after a crash.
+   * False while Postgres is away, or has not answered a commit for 2 s. Nothing may be sent then, because its
+   * outcome could not be stored, and after a crash all of it would be sent again.
    */
   readonly healthy: boolean;
 }
 
 /** How a sender joins. */
 export interface Joining {
-  /** Whether it goes by the lease of its lane, and has none of its own that is to be renewed. */
+  /** Whether the sender uses the lease of its lane, and has no lease of its own to be renewed. */
   isOfLane?: boolean;
   /**
-   * About how often its cursor is stored even if it has nothing to store, ms; in the time of a lease unless given.
-   * Where there are thousands of a lane, it may take half a minute until each has had its turn.
+   * About how often its cursor is stored even if it has no outcomes, ms; within the time of a lease unless
+   * given. With thousands of consumers of a lane, it may take half a minute until each has had its turn.
    */
   everyMs?: number;
-  /** The pause before a commit of what it has to store, ms; that of all unless given. */
+  /** The pause before its outcomes are committed, ms; the committer's own unless given. */
   withinMs?: number;
 }
 
@@ -73,24 +85,24 @@ export interface CommitterOptions {
   log: Logger;
 }
 
-/** A commit that takes longer than this may take any time, ms. */
+/** A commit that takes longer than this counts as long, because it may take any time from then on, ms. */
 const LONG_MS = 2_000;
-/** How often leases are looked at, in each lease's time. */
+/** How many times leases are checked within the time of a lease. */
 const RENEWALS = 32;
-/** A lease of which this part is over is renewed in any case. */
+/** A lease of which this part has passed is renewed in any case. */
 const LATEST = 0.6;
-/** So many leases may be renewed at the same time without holding up what is to be stored. */
+/** So many leases may be renewed at the same time without holding up outcomes. */
 const FEW = 200;
 /**
- * Of those that have no lease of their own, this part is stored at a look: nothing is lost when they wait, and a
- * statement for thousands of rows would hold up what is read and stored for others.
+ * The part of the senders without a lease of their own that is stored at each check. Nothing is lost when they
+ * wait, and a statement for thousands of rows would hold up other statements.
  */
 const PATIENT_PART = 1 / 100;
 
 /**
- * Creates a committer. It stores the outcomes of all marked drains in one statement, every
- * `intervalMs` while there are any. While Postgres is away, it keeps what it has taken and tries
- * again until that is stored or the process has to end.
+ * Creates a committer. It stores the outcomes of all marked drains in one statement, every `intervalMs` while
+ * there are any. While Postgres is away, it keeps the outcomes it has taken and tries again until they are
+ * stored or the process has to end.
  */
 export function createCommitter(options: CommitterOptions): Committer {
   const { progress, leaseMs, log } = options;
@@ -100,12 +112,12 @@ export function createCommitter(options: CommitterOptions): Committer {
   let dueAt = Infinity; // when the timer ends
   let soonest = Infinity; // the shortest pause of what has been marked since the last round
   let running: Promise<void> | null = null;
-  let isLong = false; // the commit that is under way
+  let isLong = false; // the commit in progress
   const outcomeStore = createOutcomeStore<Committing>({ progress, leaseMs, stored, log });
 
   const renewal = setInterval(renew, leaseMs / RENEWALS);
 
-  /** Leases that are half over are renewed, those that began together not all at once unless they have to be. */
+  /** Renews leases of which half has passed, but those that began together not all at once unless they have to be. */
   function renew(): void {
     const now = performance.now();
     let some = Math.max(FEW, joined.size / 4);
@@ -157,7 +169,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     await outcomeStore.store(batch.flatMap(handedOver));
   }
 
-  /** What a sender hands over; an exception in it ends this sender alone. */
+  /** The outcomes of a sender; an exception while it hands them over ends this sender alone. */
   function handedOver(sender: Committing): HandedOver<Committing>[] {
     try {
       return [{ sender, outcomes: sender.toStore() }];
@@ -175,15 +187,15 @@ export function createCommitter(options: CommitterOptions): Committer {
       if (committed === undefined) one.fenced();
       else one.stored(committed, own?.isOfLane === true ? null : sentAt + leaseMs);
     } catch (error) {
-      one.broken(asError(error)); // the outcomes are stored, and those of the others as well
+      one.broken(asError(error)); // the outcomes are stored, and so are those of the others
     }
   }
 
   async function flush(one: Committing): Promise<void> {
-    // A round under way may have taken its outcomes before this call, so another round has to follow.
-    // All drains that are flushed meanwhile share that round, so each has to be marked.
+    // A round in progress may have taken its outcomes before this call, so another round has to follow. All
+    // drains that are flushed meanwhile share that round, so each has to be marked.
     add(one);
-    await running; // in any case a moment: the caller may be one of many that are told of the same page
+    await running; // always waits a moment, because the caller may be one of many that are called for the same page
     await run();
   }
 

@@ -12,7 +12,10 @@ export const HEAD_COLUMNS = `
   keep boolean, head bigint, attempt int, tries int, next_attempt_at timestamptz, asked_until timestamptz,
   schedule_from timestamptz, schedule_again_from timestamptz, failure jsonb`;
 
-/** The failure that the row `r` brings, or the stored one; `since` is that of the first in a row that are the same. */
+/**
+ * The failure that the row `r` brings, or the stored one; `since` is the time of the first in a row of equal
+ * failures.
+ */
 const NEWEST_FAILURE = `
   case when r.failure is null then c.last_failure
        else r.failure || jsonb_build_object('since',
@@ -57,8 +60,8 @@ function toTime(unixMs: number | null | undefined): string | null {
 }
 
 /**
- * Joins consumers `k` by the column that holds their ids. `offset 0` keeps the planner from beginning with all active
- * consumers, which it would do until it knows how many there are.
+ * Joins consumers `k` by the column that holds their ids. `offset 0` keeps the planner from beginning with all
+ * active consumers, which it would do as long as it has no statistics about them.
  */
 export function withConsumers(id: string): string {
   return `cross join lateral (select * from consumers where id = ${id} offset 0) k`;
@@ -68,8 +71,8 @@ export function withConsumers(id: string): string {
 export const WITH_CONSUMERS = withConsumers('c.consumer_id');
 
 /**
- * The holders of cursors whose lanes no longer have a lease, for a statement `with recursive`. It goes from holder to
- * holder by the index, as there are few of them and many cursors.
+ * The holders of cursors whose lanes no longer have a lease, for a statement `with recursive`. It skips from
+ * holder to holder by the index, because there are few holders and many cursors.
  */
 export const LOST_LANES = `
   holders as (
@@ -86,10 +89,13 @@ export const LOST_LANES = `
 export const UNWATCHED =
   'indexed_epoch = null, wanted = null, wanted_at = null, wanted_version = null, needs_drain = false';
 
-/** The wait after the lease of a sender that died, which may have sent until its end: no rate is below 1/s. */
+/**
+ * The pause after the lease of a sender that died, which may have sent until the end of the lease: no rate
+ * limit is below 1/s.
+ */
 export const SLOWEST = `interval '1 second'`;
 
-/** Replaces the failure of the same time, if no other sender has taken the cursor since that epoch. */
+/** Replaces the failure with the same time, unless another sender has taken the cursor since that epoch. */
 export async function amendFailure(
   sql: Sql,
   { consumerId, epoch, failure }: { consumerId: string; epoch: number; failure: Failure },
@@ -103,17 +109,17 @@ export async function amendFailure(
   });
 }
 
-/** What a commit changes of cursors beside what it always changes. */
+/** What a commit changes in cursors apart from what it always changes. */
 export interface Moved {
-  /** Whether it counts newly parked entries. */
+  /** Whether it has newly parked entries to count. */
   parked: boolean;
-  /** Whether it stores failing heads, of the rows in `heads`. */
+  /** Whether it stores failing heads, from the rows in `heads`. */
   heads: boolean;
 }
 
 /**
- * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9
- * ms, apart from those of lanes; it returns the consumers that are not fenced. An endpoint that is back gets one
+ * The part of a commit that moves the cursors of the rows in `input` and renews their leases for $9 ms, apart
+ * from those of lanes; it returns the consumers that are not fenced. An endpoint that works again gets one
  * request first.
  */
 export function moveCursors({ parked, heads }: Moved): string {
@@ -129,7 +135,10 @@ export function moveCursors({ parked, heads }: Moved): string {
     returning c.consumer_id`;
 }
 
-/** The part of a statement that notes which version, and which of its target, each sender in `i` has taken. */
+/**
+ * The part of a statement that stores which version, and which version of its target, each sender in `i` has
+ * confirmed.
+ */
 export const TAKE_VERSIONS = `
   update cursors c set seen_version = greatest(c.seen_version, i.version),
                        seen_target_id = i.target_id, seen_target_version = i.target_version
@@ -139,7 +148,7 @@ export const TAKE_VERSIONS = `
 
 /**
  * The part of a statement that ends the epochs of the consumers $1, unless a sender's lease is still running.
- * Those that were visited are visited again.
+ * Consumers that were visited are to be visited again.
  */
 export const END_EPOCH = `
   update cursors c set epoch = epoch + 1, holder = null, lease_until = null, visited = false,
@@ -154,7 +163,7 @@ export const END_EPOCH = `
 /**
  * The part of a statement that creates the cursor of the row in `consumer`, at the `position` of the row in
  * `place`. It is idle from the start, so that it is served before its workflow runs: the leader watches it or,
- * if entries up to `last_position` wait already, it wants the next one.
+ * if entries up to `last_position` exist already, it wants the next one.
  */
 export const CREATE_CURSOR = `
   insert into cursors (consumer_id, position, idle, wanted, wanted_at)
@@ -171,7 +180,7 @@ export async function leaveLeader(sql: Sql, consumerId: string, position: number
   });
 }
 
-/** Makes the failing head due immediately, for the sender that comes next. */
+/** Makes the failing head due immediately, for the next sender. */
 export async function hurryHead(sql: Sql, consumerId: string): Promise<void> {
   await sql.query({
     text: `
@@ -191,8 +200,8 @@ export async function resumeCursor(sql: Sql, consumerId: string): Promise<void> 
 }
 
 /**
- * Makes everything up to `position` settled, and nothing above it. Commits of a sender that did not
- * release its lease are fenced; the lease is still waited out.
+ * Settles everything up to `position`, and nothing above it. Commits of a sender that did not release its lease
+ * are fenced; the lease is still waited out.
  */
 export async function seekCursor(sql: Sql, consumerId: string, position: number): Promise<void> {
   await sql.query({
@@ -206,7 +215,7 @@ export async function seekCursor(sql: Sql, consumerId: string, position: number)
   });
 }
 
-/** The part of a statement that notes for the consumers in `k` that their endpoints are back: nothing fails. */
+/** The part of a statement that notes for the consumers in `k` that their endpoints work again: nothing fails. */
 export const RECOVER = `
   update cursors set ${NOTHING_FAILS}, ramp = true
     from k where consumer_id = k.id
@@ -223,7 +232,7 @@ export interface Settled {
   position: number;
   /** Settled positions above it. */
   ahead: number[];
-  /** Whether the endpoint has asked to wait and that time is not over. */
+  /** Whether the endpoint has asked to wait until a time that has not come yet. */
   asked: boolean;
 }
 
@@ -238,7 +247,7 @@ export async function loadSettled(sql: Sql, consumerId: string): Promise<Settled
   return rows[0] ?? null;
 }
 
-/** What the leader has found for an idle consumer. */
+/** The result of the leader's search for an idle consumer. */
 export interface Matched {
   consumerId: string;
   filterVersion: number;
@@ -249,7 +258,7 @@ export interface Matched {
 /** Locks the leader's row under epoch $1, so that no other process takes the lead before the transaction ends. */
 export const LEADING = 'select epoch from leader where epoch = $1 for share';
 
-/** Ends the watch over all cursors. Each stays at the leader's position, unless it wants something. */
+/** Ends the watch over all cursors. Each stays at the leader's position, unless it wants an entry. */
 export async function unwatchAll(sql: Sql): Promise<void> {
   await sql.query(`
     update cursors c
@@ -260,10 +269,13 @@ export async function unwatchAll(sql: Sql): Promise<void> {
      where k.id = c.consumer_id and c.idle and c.indexed_epoch is not null`);
 }
 
-/** By whom what the leader finds is sent: a lane of visits, or a drain of the consumer's own. */
+/** Who sends the entries that the leader finds: a lane of visits, or the consumer's own drain. */
 export type WantedOf = 'visit' | 'drain';
 
-/** Notes that the leader watches these, if it still leads under `epoch`, where their filters are the same. */
+/**
+ * Stores that the leader watches these consumers, if it is still the leader under `epoch` and their filters are
+ * unchanged.
+ */
 export async function watch(
   sql: Sql,
   epoch: number,
@@ -294,8 +306,8 @@ export async function watch(
 }
 
 /**
- * Leaves what idle consumers want to their own drains, where no lane of visits sends it; returns those for
- * which that is new.
+ * Leaves wanted entries of idle consumers to their own drains, because no lane of visits sends them; returns
+ * the consumers for which that is new.
  */
 export async function leaveToDrains(sql: Sql): Promise<{ consumerId: string; wanted: number }[]> {
   const { rows } = await sql.query<{ consumer_id: string; wanted: number }>({
@@ -309,7 +321,7 @@ export async function leaveToDrains(sql: Sql): Promise<{ consumerId: string; wan
   return rows.map((row) => ({ consumerId: row.consumer_id, wanted: row.wanted }));
 }
 
-/** A statement that notes what watched consumers want, if the leader still leads under `epoch`. */
+/** A statement that stores which entries watched consumers want, if the leader is still the leader under `epoch`. */
 export function setWanted(epoch: number, wanted: Matched[], by: WantedOf): Query {
   return {
     text: `

@@ -4,7 +4,7 @@ import type { Filter } from '../schema/consumer.ts';
 import { END_EPOCH, TAKE_VERSIONS } from './cursors.ts';
 import { endLapsedLaneLeases } from './laneLeases.ts';
 
-/** Which versions of its consumer's configuration a sender has taken. */
+/** Which versions of its consumer's configuration a sender has put into force. */
 export interface Confirmation {
   consumerId: string;
   epoch: number;
@@ -12,7 +12,7 @@ export interface Confirmation {
   filterVersion: number;
   /** The position above which the newest filter version applies. */
   filterFrom: number;
-  /** The target to which it sends, and the version of it that it has taken. */
+  /** The target to which it sends, and the version of the target that it has put into force. */
   target: { id: string; version: number };
 }
 
@@ -69,8 +69,8 @@ export async function keepNewestFilter(
 }
 
 /**
- * Notes what senders have taken, unless they are fenced, in one statement; versions new to a sender apply
- * above its `filterFrom` from now on.
+ * Stores which versions senders have put into force, unless they are fenced, in one statement; versions new to
+ * a sender apply above its `filterFrom` from now on.
  */
 export async function confirm(sql: Sql, taken: Confirmation[]): Promise<void> {
   await sql.query({
@@ -99,8 +99,8 @@ export async function confirm(sql: Sql, taken: Confirmation[]): Promise<void> {
 }
 
 /**
- * Ends the epochs of these consumers' senders whose lease is over. Filter versions that such a sender
- * did not take then apply above the entries it has stored as settled. Without effect while a lease is
+ * Ends the epochs of these consumers' senders whose lease is over. Filter versions that such a sender did not
+ * put into force then apply above the entries it has stored as settled. Without effect while a lease is
  * running.
  */
 export async function takeForNobody(sql: Sql, consumerIds: string[]): Promise<void> {

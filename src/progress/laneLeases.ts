@@ -1,7 +1,10 @@
 import type { Sql } from '../db/db.ts';
 import type { StreamName } from '../schema/stream.ts';
 
-/** Everything up to here is settled for those consumers of a lane that do not fail; null: it is not known yet. */
+/**
+ * The positions up to which everything is settled for the consumers of a lane that do not fail; null: not known
+ * yet.
+ */
 export type Floors = Record<StreamName, number | null>;
 
 /** A lane of visits, which visits consumers of one region. */
@@ -26,20 +29,23 @@ export async function beginLaneLease(
   });
 }
 
-/** What a lane notes of itself when it renews its lease. */
+/** What a lane stores about itself when it renews its lease. */
 export interface LaneNote {
   floors: Floors;
-  /** Of how many consumers it is the sender. */
+  /** How many consumers it visits. */
   visiting: number;
 }
 
-/** How many lanes of the region have a lease, and of how many consumers they are the senders. */
+/** How many lanes of the region have a lease, and how many consumers they visit. */
 export interface AllLanes {
   lanes: number;
   visiting: number;
 }
 
-/** Renews the lease of a lane, and returns what there is of lanes; null when its lease is over, which is for good. */
+/**
+ * Renews the lease of a lane, and returns the figures of all lanes; null when its lease is over, which cannot
+ * be undone.
+ */
 export async function renewLaneLease(
   sql: Sql,
   id: string,
@@ -61,7 +67,7 @@ export async function renewLaneLease(
   return rows[0] ?? null;
 }
 
-/** Ends the lease of a lane. What it still visits counts as lost. */
+/** Ends the lease of a lane. Consumers that it still visits count as lost. */
 export async function endLaneLease(sql: Sql, id: string): Promise<void> {
   await sql.query({
     name: 'end lane',
@@ -70,13 +76,16 @@ export async function endLaneLease(sql: Sql, id: string): Promise<void> {
   });
 }
 
-/** So long after the end of its lease a lane that lives may store what it has sent; then others claim from it. */
+/**
+ * How long after the end of its lease a living lane may still store its outcomes; then others claim its
+ * consumers.
+ */
 const STORING = `interval '3 seconds'`;
 
 /**
- * Ends the leases of lanes that have not renewed them in time. A lease that is over by the clock can't be renewed
- * any more, and its lane sends nothing; it is in force until this is done, so that what the lane has sent can
- * still be stored.
+ * Ends the leases of lanes that have not renewed them in time. A lease that is over by the clock can't be
+ * renewed any more, and its lane sends nothing; it stays in force until this call, so that the lane can still
+ * store the outcomes of what it has sent.
  */
 export async function endLapsedLaneLeases(sql: Sql): Promise<void> {
   await sql.query({

@@ -1,9 +1,12 @@
 import type { Failure } from '../rules/outcome.ts';
 
-/** What a sender gets when it takes a cursor. */
+/** What a sender learns when it takes a cursor. */
 export interface Lease {
   epoch: number;
-  /** Milliseconds until the lease of a predecessor that did not release it is over; nothing may be sent before. */
+  /**
+   * Milliseconds until the lease of a previous sender that did not release it is over; nothing may be sent
+   * before.
+   */
   waitMs: number;
   position: number;
   ahead: number[];
@@ -22,11 +25,11 @@ export interface Lease {
   /** When the schedule begins once more: at the end of the last wait that was asked for, unix ms; null: none was. */
   scheduleAgainFrom: number | null;
   lastFailure: Failure | null;
-  /** How many requests in flight the endpoint last bore; null: no limit is known. */
+  /** How many requests in flight the endpoint last handled; null: no limit is known. */
   flow: number | null;
-  /** Whether the endpoint has just come back. */
+  /** Whether the endpoint has just begun to work again. */
   ramp: boolean;
-  /** When the next request may start under a rate limit (monotonic ms), after those of the predecessor. */
+  /** When the next request may start under a rate limit (monotonic ms), after those of the previous sender. */
   sendFrom: number;
   /** Whether there are parked entries. */
   parked: boolean;
@@ -38,7 +41,7 @@ export interface Lease {
   target: { id: string; version: number } | null;
 }
 
-/** What the cursor keeps of a failing head. */
+/** The failing head as the cursor stores it. */
 export interface StoredHead {
   position: number;
   attempt: number;
@@ -55,7 +58,7 @@ export interface StoredHead {
   failure: Failure;
 }
 
-/** The head that the last sender has stored, as this one may go on with it; null: nothing fails. */
+/** The head that the last sender has stored, with which this one may continue; null: nothing fails. */
 export function headOfLease(lease: Lease): StoredHead | null {
   const { head: position, lastFailure: failure, scheduleFrom } = lease;
   if (position === null || failure === null || scheduleFrom === null) return null;
@@ -71,8 +74,8 @@ export interface Release {
   /** Whether it is caught up, so that the leader watches it. */
   idle: boolean;
   /**
-   * By whom it is to be sent to next, if it was visited and something is left to do: by a lane of visits
-   * again, or by a drain of its own.
+   * Who is to send next for a consumer that was visited and has something left to send: a lane of visits again,
+   * or a drain of its own.
    */
   wants?: 'visit' | 'drain';
   /** Whether there are parked entries; undefined: it is not known. */
@@ -88,7 +91,7 @@ export interface Release {
 }
 
 /**
- * The last part of a lease, ms, in which no request starts and open ones are cut. A timer makes the cut
- * every 25 to 50 ms; even when it is late, the cut has to come while the lease holds.
+ * The last part of a lease, ms, in which no request starts and open ones are cut. A timer makes the cut every
+ * 25 to 50 ms; even when it is late, the cut has to come while the lease holds.
  */
 export const LEASE_MARGIN_MS = 200;

@@ -39,9 +39,8 @@ interface Taken {
 }
 
 /**
- * Takes the cursors `old` for $1: each starts its next epoch, which fences every
- * earlier sender. A woken sender skips to the leader's match if the leader matched with the newest filter
- * version.
+ * Takes the cursors `old` for $1: each starts its next epoch, which fences every earlier sender. A woken sender
+ * skips to the leader's match if the leader matched with the newest filter version.
  */
 const TAKE = `
   update cursors c
@@ -73,8 +72,8 @@ const RETURNING = `
             end as wait_ms`;
 
 /**
- * Starts the next epoch of one consumer; null when it has no row, or a lane of visits is its sender, which
- * lets go of it soon by itself.
+ * Starts the next epoch of one consumer; null when it has no row, or a lane of visits is its sender, which will
+ * release it by itself.
  */
 export async function acquire(
   sql: Sql,
@@ -103,25 +102,28 @@ export interface Claimed {
   lease: Lease;
   /** How long it has wanted an entry, ms; null: its lane has died, or it is not known. */
   waitedMs: number | null;
-  /** What its last sender has confirmed; a sender that begins with the same has nothing to confirm. */
+  /** The versions that its last sender has confirmed; a sender that begins with the same has nothing to confirm. */
   confirmed: { version: number; targetId: string | null; targetVersion: number | null };
 }
 
 /** Which consumers to claim. */
 export interface Claim {
-  /** The lane, whose lease must be in force. */
+  /** The name of the lane, whose lease must be in force. */
   holder: string;
   region: string;
   limit: number;
-  /** Claims those whose lane has died, instead of those that want an entry. */
+  /** Claims consumers whose lane has died, instead of those that want an entry. */
   lost: boolean;
 }
 
-/** Those that want an entry and have no sender, those with the lowest wanted positions first. */
+/** Consumers that want an entry and have no sender, those with the lowest wanted positions first. */
 const WANTING = `c.wanted is not null and c.idle and not c.needs_drain and not c.visited
            and (c.holder is null or c.lease_until < clock_timestamp())`;
 
-/** The lane $1, if it has a lease, which can't end before the claim does: what is claimed later no lane would look for. */
+/**
+ * The lane $1, if it has a lease, which then can't end before the claim does: no other lane would look for
+ * consumers claimed after its end.
+ */
 const BY_LANE = 'lane as (select from visit_lanes where id = $1 for key share)';
 
 function claimText({ withs, from, where, order }: Record<ClaimPart, string>): string {

@@ -5,17 +5,20 @@ import type { Progress } from './progress.ts';
 import type { Committed, SenderOutcomes } from './senderOutcomes.ts';
 import { storeUntilBack } from './storeUntilBack.ts';
 
-/** What one sender has handed over to be stored. */
+/** The outcomes that one sender has handed over to be stored. */
 export interface HandedOver<S> {
   sender: S;
   outcomes: SenderOutcomes;
 }
 
-/** Where outcomes are stored, and what follows. */
+/** Where outcomes are stored, and what to call then. */
 export interface OutcomeStoreOptions<S> {
   progress: Pick<Progress, 'commit'>;
   leaseMs: number;
-  /** Called once a statement sent at `sentAt` (monotonic ms) is stored; `committed` undefined: fenced. */
+  /**
+   * Called once a statement sent at `sentAt` (monotonic ms) is stored; `committed` undefined: the sender is
+   * fenced.
+   */
   stored: (sender: S, committed: Committed | undefined, sentAt: number) => void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
@@ -24,7 +27,7 @@ export interface OutcomeStoreOptions<S> {
 export interface OutcomeStore<S> {
   /** Resolves when each sender has been notified, by `stored` or by its own `broken`. */
   store(batch: HandedOver<S>[]): Promise<void>;
-  /** Gives up outcomes that cannot be stored by then (monotonic ms) because Postgres is away. */
+  /** Gives up outcomes that cannot be stored by this time (monotonic ms) because Postgres is away. */
   endBy(at: number): void;
   /** The time given to `endBy`; Infinity before. */
   readonly endsAt: number;

@@ -84,7 +84,7 @@ export interface ParkedStore {
   /** The first `limit` rows of each of these records, ascending by position. */
   ofRecords(consumerId: string, records: RecordKey[], limit: number): Promise<ParkedRow[]>;
   /**
-   * The bodies of the rows that still exist, by position. Once those before hold `maxBytes`, the bodies
+   * The bodies of the rows that still exist, by position. Once the first ones amount to `maxBytes`, the bodies
    * of the others are left out (null), so that there is at least one.
    */
   bodies(
@@ -99,7 +99,7 @@ const COLUMNS = `p.position, p.message_id, p.sync_id, p.collection_id, p.upstrea
 
 /** Creates the reader of parked entries. */
 export function createParkedStore(sql: Sql): ParkedStore {
-  /** The index of records is skipped through, so that what waits behind a head costs nothing. */
+  /** Skips from record to record by the index, so that entries waiting behind a head cost nothing. */
   async function heads(consumerId: string): Promise<ParkedHead[]> {
     const found = await sql.query<ParkedHead>({
       name: 'parked heads',

@@ -15,13 +15,13 @@ export interface Progress {
   acquire(consumerId: string, holder: string, leaseMs: number): Promise<Lease | null>;
   /** Stores outcomes and renews the leases, in one statement; the answer lacks fenced consumers. */
   commit(rows: SenderOutcomes[], leaseMs: number): Promise<Map<string, Committed>>;
-  /** Notes that the sender has taken `version`; filter versions new to it apply above `filterFrom`. */
+  /** Stores that the sender has put `version` into force; filter versions new to it apply above `filterFrom`. */
   confirm(taken: Confirmation): Promise<void>;
   /** Releases the lease, and stores how the sender ended; false when it is fenced. */
   release(released: Release): Promise<boolean>;
-  /** Stores a failure in the place of the one of the same time, if no other sender has come since its release. */
+  /** Replaces the stored failure with the same time, unless another sender has taken the cursor since. */
   amendFailure(amended: { consumerId: string; epoch: number; failure: Failure }): Promise<void>;
-  /** What a sender has to find unchanged right before it sends; null when the consumer does not exist. */
+  /** What must be unchanged right before a sender sends; null when the consumer does not exist. */
   versions(consumerId: string): Promise<Versions | null>;
   /** The number of the last stored attempt at each entry above the position that has attempt rows. */
   failedAttempts(consumerId: string, position: number): Promise<Map<number, number>>;

@@ -28,7 +28,7 @@ export interface Batch {
   status: number[];
 }
 
-/** What a sender has achieved since its last commit, and how far it is. */
+/** The outcomes of a sender since its last commit, and its position. */
 export interface SenderOutcomes {
   consumerId: string;
   epoch: number;
@@ -43,7 +43,7 @@ export interface SenderOutcomes {
   head?: StoredHead | null | undefined;
 }
 
-/** The newest versions of the rows, which a sender compares with those it has taken. */
+/** The newest versions of the rows, which a sender compares with those it has in force. */
 export interface Committed {
   /** The consumer's version (`consumers.version`). */
   version: number;

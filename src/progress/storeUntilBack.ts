@@ -6,11 +6,11 @@ import { isDatabaseAway } from '../db/errors.ts';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** How long a store is repeated. */
+/** How long storing is tried again. */
 export interface Patience {
   /** Called after a failed try that began at `sentAt` (monotonic ms): whether it was the last one. */
   givesUp: (sentAt: number) => boolean;
-  /** Whether a failed try is worth another one; unless given, one that found Postgres away is. */
+  /** Whether a failed try is to be repeated; unless given, one that found Postgres away is. */
   repeats?: (error: unknown) => boolean;
   /** Called after each try that found Postgres away. */
   away?: (error: Error) => void;
@@ -18,8 +18,8 @@ export interface Patience {
 
 /**
  * Repeats `store` while Postgres is away. Resolves with its answer and the monotonic time at which the
- * successful try began, from which a renewed lease counts. Throws the last error when patience ends;
- * an error that `repeats` does not take for passing is thrown immediately.
+ * successful try began, from which a renewed lease counts. Throws the last error when `givesUp` says so; an
+ * error that `repeats` does not accept is thrown immediately.
  */
 export async function storeUntilBack<T>(
   store: () => Promise<T>,

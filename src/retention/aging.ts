@@ -12,7 +12,7 @@ import { writeRetentionAlerts } from './retentionAlerts.ts';
 import { agingText, OVER_AT, WARN_AT } from './retentionText.ts';
 
 const CONSUMERS = 200;
-/** How many rows one look at a consumer reads: by position, or for each of a few syncs and for all of them. */
+/** How many rows one query for a consumer reads: by position, or for each of a few syncs and for all of them. */
 const ROWS = 5_000;
 const SYNC_ROWS = 500;
 const FEW_SYNCS = 32;
@@ -39,9 +39,9 @@ export interface AgingWatch {
 }
 
 /**
- * Creates the watch for events that will be dropped before a consumer has passed them. Consumers that
- * are beyond the old events cost nothing. For the others it is stored up to which position nothing
- * waits for them, so that a filter that rarely matches does not read the same events again.
+ * Creates the watch for events that will be dropped before a consumer has passed them. Consumers that are
+ * beyond the old events cost nothing. For the others the position is stored up to which no event waits for
+ * them, so that with a filter that rarely matches the same events are not read again.
  */
 export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWatch {
   const pages = createPages(db);
@@ -68,7 +68,7 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
     while (mayBeMore && performance.now() < until) mayBeMore = await look(bounds);
   }
 
-  /** Looks at a few consumers; false when none was left to look at. */
+  /** Checks a few consumers; false when none was left to check. */
   function look({ started, old, young }: Bounds): Promise<boolean> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.watchAging})`);
@@ -115,7 +115,7 @@ export function createAging({ db, eventMs, alerts, log }: AgingOptions): AgingWa
 }
 
 interface Bounds {
-  /** When the run began, as Postgres tells the time. */
+  /** When the run began, on the clock of Postgres. */
   started: string;
   /** Everything up to `old` is old enough to warn of; everything up to `young`, to keep a warning in force. */
   old: number;
@@ -130,7 +130,7 @@ const STANDS = `
    cross join lateral (select ${SHOWN_POSITION} as at) stand
    where k.stream = 'events' and k.deleted_at is null`;
 
-/** Forgets the consumers that have passed everything up to position $1. */
+/** Deletes the notes about consumers that have passed everything up to position $1. */
 const OVER = `
   delete from aging a
    where not exists (select from (${STANDS}) k where k.id = a.consumer_id and k.at < $1)`;
@@ -150,9 +150,9 @@ const NEXT = `
   ) e order by position limit k.rows`;
 
 /**
- * Finds the first event up to position $3 that waits for each of a few consumers, notes it, and
- * returns which of them are to be warned. Consumers looked at since $1 are left out; events up to
- * position $2 are old enough to warn of.
+ * Finds the first event up to position $3 that waits for each of a few consumers, notes it, and returns which
+ * of them are to be warned. Consumers checked since $1 are left out; events up to position $2 are old enough to
+ * warn about.
  */
 const LOOK = `
   with behind as materialized (

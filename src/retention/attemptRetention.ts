@@ -15,9 +15,12 @@ export interface AttemptRetentionOptions {
   log: Pick<Logger, 'info'>;
 }
 
-/** Drops attempts that are no longer kept. */
+/** Drops attempts that are not to be kept any longer. */
 export interface AttemptRetention {
-  /** Drops what is too old, then what is too much, the oldest first. Any number of processes may call it. */
+  /**
+   * Drops attempts that are too old, then those beyond the size limit, the oldest first. Any number of
+   * processes may call it.
+   */
   run(): Promise<void>;
 }
 
@@ -25,10 +28,10 @@ const TIME = { attempts: 'started_at', attempt_batches: 'committed_at' } as cons
 type Parent = keyof typeof TIME;
 const PARENTS = Object.keys(TIME) as Parent[];
 
-/** Of a table with more pages than this (80 MB) only a sample is read to find its middle. */
+/** If a table has more pages than this (80 MB), only a sample is read to find its middle. */
 const SAMPLED_PAGES = 10_000;
 const PAGE_BYTES = 8_192;
-/** While a smaller share of a table's pages is in use, new rows fit into the free room. */
+/** While a smaller share of a table's pages is used, new rows fit into the free space. */
 const FULL = 0.75;
 /** An empty table with its indexes takes less than this. */
 const EMPTY_BYTES = 1024 * 1024;
@@ -50,9 +53,9 @@ interface Step {
 const NOTHING: Step = { partitions: [], rows: 0 };
 
 /**
- * Creates what keeps attempts within an age and a size. Whole days are dropped, the oldest first. If
- * one day is too much by itself, its older half is deleted and the room used again. Nothing that is
- * sent depends on stored attempts: at worst the number of the attempt at an entry starts again at 1.
+ * Creates the retention that keeps attempts within an age and a size. Whole days are dropped, the oldest first.
+ * If one day is too large by itself, its older half is deleted and the freed space used again. No delivery
+ * depends on stored attempts: at worst the number of the attempt at an entry starts again at 1.
  */
 export function createAttemptRetention(options: AttemptRetentionOptions): AttemptRetention {
   const { db, ageMs, maxBytes, log } = options;
@@ -93,7 +96,10 @@ export function createAttemptRetention(options: AttemptRetentionOptions): Attemp
     }
   }
 
-  /** If there is too much, drops the oldest day or, when only today is left, half of the largest part's rows. */
+  /**
+   * If the size limit is exceeded, drops the oldest day or, when only today is left, half of the largest part's
+   * rows.
+   */
   function makeRoom(): Promise<Step> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropAttempts})`);
@@ -140,7 +146,7 @@ async function drop(tx: Sql, names: string[]): Promise<void> {
   }
 }
 
-/** Deletes the older half of a day; returns how many rows, none while the room freed before is not used up. */
+/** Deletes the older half of a day; returns how many rows: none while the space freed before is not used up. */
 async function deleteOlderHalf(within: Sql, { name, parent }: Part): Promise<number> {
   const tx = await withLongStatements(within);
   const size = await tx.query<{ bytes: number }>(`select pg_relation_size('${name}') as bytes`);

@@ -7,7 +7,7 @@ import { withLongStatements } from '../db/longStatements.ts';
 import { EVENTS_A_PARTITION } from '../db/partitions.ts';
 import { tellOfLost } from './lostEvents.ts';
 
-/** What is kept for how long, and how losses are reported. */
+/** How long data is kept, and how losses are reported. */
 export interface RetentionOptions {
   db: Pick<Db, 'query' | 'transaction'>;
   /** How long events are kept, ms. */
@@ -19,10 +19,10 @@ export interface RetentionOptions {
   log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Drops events, and other rows, that are no longer kept. */
+/** Drops events, and other rows, that are not to be kept any longer. */
 export interface Retention {
   /**
-   * Drops what is old enough. Rejects when readers hold a partition for too long; the next run tries
+   * Drops everything that is old enough. Rejects when readers hold a partition for too long; the next run tries
    * again. Any number of processes may call it, every few minutes.
    */
   run(): Promise<void>;
@@ -45,9 +45,9 @@ const LEFTOVERS = [
 ];
 
 /**
- * Creates what drops events by age, one whole partition at a time: a partition is dropped when its
- * newest event is older than `eventMs`. Each consumer that had still to pass events of it gets an
- * alert that counts them, with its mail, in the same transaction.
+ * Creates the retention that drops events by age, one whole partition at a time: a partition is dropped when
+ * its newest event is older than `eventMs`. Each consumer that had not passed all its events yet gets an alert
+ * that counts them, with its mail, in the same transaction.
  */
 export function createRetention(options: RetentionOptions): Retention {
   const { db, eventMs, attemptMs, alerts, log } = options;
@@ -58,7 +58,7 @@ export function createRetention(options: RetentionOptions): Retention {
     for (const text of LEFTOVERS) await db.query({ text, values: [attemptMs] });
   }
 
-  /** Drops the oldest partition if it is due; true when it did, as the next one may be due then. */
+  /** Drops the oldest partition if it is due; true when it did, because the next one may then be due. */
   function dropOldestEvents(): Promise<boolean> {
     return db.transaction(async (tx) => {
       await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.dropEvents})`);
@@ -69,7 +69,8 @@ export function createRetention(options: RetentionOptions): Retention {
       const long = await withLongStatements(tx);
       const missed = await tellOfLost(long, alerts, { name, last: to - 1, keptMs: eventMs });
       await long.query({ text: 'delete from event_ids where position < $1', values: [to] });
-      // The row before the table, the order in which appends lock them. Neither may hold up appends and reads long.
+      // The row before the table, in the order in which appends lock them. Neither lock may hold up appends and
+      // reads for long.
       await tx.query(`set local lock_timeout = '2s'`);
       await tx.query({
         text: `update streams set first_position = greatest(first_position, $1) where name = 'events'`,

@@ -49,7 +49,7 @@ export async function tellOfLost(
   return alerts.length;
 }
 
-/** Finds the consumers that are not beyond the partition, so that the others, which are most, cost little. */
+/** Finds the consumers that are not beyond the partition, so that the others, which are the majority, cost little. */
 const BEHIND = `
   select k.id
     from consumers k

@@ -5,7 +5,7 @@ import { recipientsOf, writeAlertMails, type AlertMail } from '../alerts/writeAl
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 
-/** A consumer that has lost events to retention or, without `lost`, is about to. */
+/** A consumer that has lost events to retention or, without `lost`, is about to lose some. */
 export interface RetentionAlert {
   consumerId: string;
   reason: string;
@@ -62,7 +62,8 @@ function inMails({ targetId, recipients, alerts }: Group): AlertMail[] {
       at: alert.at,
       item: { ...alert.item, ...alert.lost },
     }));
-    // Neither position nor version would make it unique: after a seek a consumer may come to the same place again.
+    // Neither position nor version would make it unique: after a seek a consumer may come to the same position
+    // again.
     const messageId = `<retention.${told[0]?.consumerId}.${told[0]?.id}@millrace>`;
     return { messageId, kind: 'retention', recipients, targetId, alerts: told };
   });

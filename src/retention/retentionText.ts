@@ -2,17 +2,15 @@ import type { Lost } from '../alerts/alertItem.ts';
 import { amount, inWords } from '../rules/words.ts';
 import type { Waiting } from '../streams/waiting.ts';
 
-/**
- * The part of the retention at which a consumer is warned: when an event that is older waits for it.
- */
+/** The share of the retention at which a consumer is warned: when an event that is older waits for it. */
 export const WARN_AT = 0.8;
 /**
- * The part of the retention at which a warning is over: when no event that is older waits. It is
- * smaller, so that a consumer that just keeps up is not warned again and again.
+ * The share of the retention at which a warning is over: when no event that is older waits. It is smaller, so
+ * that a consumer that just keeps up is not warned again and again.
  */
 export const OVER_AT = 0.7;
 
-/** How old the events are that wait for a consumer. */
+/** The age of the events that wait for a consumer. */
 export interface Aging {
   waiting: Pick<Waiting, 'entries' | 'exact'>;
   /** The age of the oldest of them, and the age at which events are dropped, ms. */

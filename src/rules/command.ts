@@ -17,11 +17,14 @@ export type Command =
   /** Refers to one of the above that is too large for a history, by its id in `stored_edits`. */
   | { kind: 'stored'; id: string };
 
-/** A command as the workflow gets it. Stored histories use the names of its members, so they must stay. */
+/** A command as the workflow gets it. Stored histories use the names of its members, so these must not change. */
 export interface CommandRequest {
   /** Identifies the command: giving it again with the same id has no further effect. */
   editId: string;
-  /** The name of the caller's API key, `temporal` for a signal, `target` for a retry after its change. */
+  /**
+   * The name of the caller's API key; `temporal` for a signal; `target` for a retry because the target was
+   * changed or tested.
+   */
   actor: string;
   command: Command;
 }
@@ -32,13 +35,13 @@ export type CommandAnswer =
   | { ok: true; version: number; count?: number }
   | { ok: false; status: 404 | 409 | 422; code: ProblemCode; detail: string };
 
-/** Whether a command changes the position or order under a sender, and so waits until it has stopped. */
+/** Whether a command changes the position or the order of a running sender, and so waits until it has stopped. */
 export function needsHold(command: Command): boolean {
   if (command.kind === 'seek' || command.kind === 'stored') return true;
   return command.kind === 'patch' && command.patch.ordering !== undefined;
 }
 
-/** Whether a command ends sending. What it sets is shown only once no request can start any more. */
+/** Whether a command ends sending. Its status is shown only once no request can start any more. */
 export function endsSending(command: Command): boolean {
   return command.kind === 'pause' || command.kind === 'delete';
 }

@@ -3,7 +3,7 @@ import type { StreamName } from '../schema/stream.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
-/** The filter in a row of `filter_versions`, whatever other columns the row has. */
+/** The filter in a row of `filter_versions`, ignoring other columns of the row. */
 export function filterOf({ syncs, collections, event_types }: Filter): Filter {
   return { syncs, collections, event_types };
 }
@@ -11,7 +11,7 @@ export function filterOf({ syncs, collections, event_types }: Filter): Filter {
 /** A filter as Postgres may hold it: an array can hold nulls and arrays, and a row can be lost. */
 export type StoredFilter = { [list in (typeof LISTS)[number]]: readonly unknown[] | null };
 
-/** Whether a stored filter can be read: each of its lists is there, and holds texts alone. */
+/** Whether a stored filter can be read: each of its lists exists, and holds only texts. */
 export function isReadable(stored: StoredFilter): stored is StoredFilter & Filter {
   return LISTS.every((list) => stored[list]?.every((value) => typeof value === 'string') ?? false);
 }
@@ -53,9 +53,9 @@ export type Edited =
   | { ok: false; status: 409 | 422; detail: string };
 
 /**
- * Applies a delta. Adding to `["*"]` changes nothing, adding `"*"` means everything, removing from
- * `["*"]` is a conflict (409), and a value both added and removed is invalid (422). Adding a value that
- * is there, or removing one that is not, is no error.
+ * Applies a delta. Adding to `["*"]` changes nothing, adding `"*"` means everything, removing from `["*"]` is a
+ * conflict (409), and a value both added and removed is invalid (422). Adding a value that the list has, or
+ * removing one that it does not have, is not an error.
  */
 export function applyDelta(filter: Filter, delta: FilterDelta, stream: StreamName): Edited {
   const next: Filter = { ...filter };

@@ -2,14 +2,14 @@ import type { Filter } from '../schema/consumer.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
-/** Each list of a change names as many values at most, as a filter's lists hold up to 10,000. */
+/** The largest number of values that a change names for each list, because a filter's lists hold up to 10,000. */
 const NAMED = 10;
 
-/** What an edit changed of a filter, as the log of changes keeps it: the values by list; `["*"]` is everything. */
+/** What an edit changed in a filter, as the log of changes keeps it: the values by list; `["*"]` is everything. */
 export interface FilterChange {
   added: Partial<Filter>;
   removed: Partial<Filter>;
-  /** How many further values were added or removed; not there where all are named. */
+  /** How many further values were added or removed; missing if all are named. */
   left_out?: number;
 }
 

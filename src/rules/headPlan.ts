@@ -15,13 +15,13 @@ export interface HeadPlan {
 export const NO_NEXT_ATTEMPT: HeadPlan = { delayMs: null, nextAttemptAt: null, askedUntil: null };
 
 export interface HeadPlanRequest extends Omit<RetryRequest, 'retryAfterMs'> {
-  /** Unix ms, in the time that the plan is made in. */
+  /** Unix ms, on the clock by which the plan is made. */
   nowMs: number;
-  /** What the endpoint asked for, ms from now, as `longestRetryAfter` has it. */
+  /** The wait that the endpoint asked for, ms from now, from `longestRetryAfter`. */
   askedMs: number | null;
 }
 
-/** Plans the next attempt of a failing head: by the table, or by what the endpoint asked for. */
+/** Plans the next attempt of a failing head: by the table, or by the wait that the endpoint asked for. */
 export function planHead({ nowMs, askedMs, ...request }: HeadPlanRequest): HeadPlan {
   const delayMs = nextDelayMs({ ...request, retryAfterMs: askedMs });
   if (delayMs === null) return NO_NEXT_ATTEMPT;
@@ -29,7 +29,10 @@ export function planHead({ nowMs, askedMs, ...request }: HeadPlanRequest): HeadP
   return { delayMs, nextAttemptAt, askedUntil: askedMs === null ? null : nextAttemptAt };
 }
 
-/** A sender makes the retries of a failing head itself for this part of the retry window: a minute of 24 hours. */
+/**
+ * A sender makes the retries of a failing head itself for this part of the retry window: for one minute of 24
+ * hours.
+ */
 export function ownRetriesMs(windowMs: number): number {
   return windowMs / 1_440;
 }
@@ -44,7 +47,10 @@ export function visitRetriesMs(windowMs: number): number {
   return windowMs / 40;
 }
 
-/** Whether the next attempt of a head is one of its sender's own, which go on for `ownMs` after the first failure. */
+/**
+ * Whether the next attempt of a head is one that its sender makes itself, which it does for `ownMs` after the
+ * first failure.
+ */
 export function isOwnRetry(
   head: { nextAttemptAt: number | null; scheduleFrom: number | null },
   ownMs: number,

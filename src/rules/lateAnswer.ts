@@ -7,12 +7,15 @@ export function lateWaitMs(timeoutMs: number): number {
   return Math.min(2 * timeoutMs, MOST_MS);
 }
 
-/** Names a version of a target: what another version of it does says nothing about this one. */
+/** Names a version of a target, because a late answer of another version says nothing about this one. */
 export function targetVersionOf({ id, version }: { id: string; version: number }): string {
   return `${id}/${version}`;
 }
 
-/** What an earlier failure knows of late answers that still holds for this one: it has timed out as well, at the same target. */
+/**
+ * The late answer that an earlier failure has noted, if it still holds for this failure: a timeout as well, at
+ * the same version of the target.
+ */
 export function knownLate(
   earlier: Failure | null,
   failed: Pick<Failed, 'code' | 'status'>,
@@ -22,7 +25,7 @@ export function knownLate(
   return earlier?.late?.target === target ? earlier.late : null;
 }
 
-/** A failure with what is known of late answers, or without when nothing is; its detail says so, too. */
+/** A failure with a note about a late answer, in its detail as well, or without one if there is none. */
 export function withLate(failure: Failure, late: StoredLate | null): Failure {
   const { late: _before, ...rest } = failure;
   const detail = timeoutAlone(failure.detail);
@@ -33,7 +36,7 @@ export function withLate(failure: Failure, late: StoredLate | null): Failure {
 
 const ALSO = '; it answers, but later than its timeout (HTTP ';
 
-/** The detail of a timeout at an endpoint that answers too late. */
+/** The detail of a timeout at an endpoint that answers after its timeout. */
 export function lateDetail(detail: string, { status, afterMs }: LateAnswer): string {
   return `${detail}${ALSO}${status} after ${aboutSeconds(afterMs)})`;
 }

@@ -1,4 +1,4 @@
-/** Whether a lease for the cursor `c` is in force: that of its own, or that of the lane which visits it. */
+/** Whether a lease for the cursor `c` is in force: its own, or that of the lane which visits it. */
 export const IS_HELD = `
   case when c.visited then exists (select from visit_lanes v where v.id = c.holder and v.lease_until > clock_timestamp())
        else c.holder is not null and c.lease_until is not null and c.lease_until > clock_timestamp() end`;
@@ -8,7 +8,7 @@ export const HELD_UNTIL = `
   case when c.visited then (select v.lease_until from visit_lanes v where v.id = c.holder)
        else c.lease_until end`;
 
-/** Whether the cursor `c` is that of a lane whose lease has not been ended. */
+/** Whether the cursor `c` belongs to a lane whose lease has not been deleted. */
 export const IS_OF_LANE = `
   c.visited and exists (select from visit_lanes v where v.id = c.holder)`;
 

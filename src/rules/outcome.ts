@@ -18,12 +18,15 @@ export type ErrorCode =
   | 'GONE';
 
 /**
- * How far an attempt without a status came: to `connect` means that no byte of the request was written, so
- * that its message can't be the reason; `answer` means that the endpoint may have read the request.
+ * How far an attempt without a status came: `connect` means that no byte of the request was written, so that
+ * its message can't be the reason; `answer` means that the endpoint may have read the request.
  */
 export type Phase = 'connect' | 'answer';
 
-/** The outcome of one attempt. `ours` is a fault on our side: it blames no endpoint and starts no clock. */
+/**
+ * The outcome of one attempt. `ours` is a fault on Millrace's side: it blames no endpoint and begins no retry
+ * window.
+ */
 export type Outcome =
   | {
       kind: 'delivered';
@@ -51,13 +54,13 @@ export type Outcome =
   | {
       kind: 'ours';
       detail: string;
-      /** Given for a fault that does not pass by itself: consumers that it lasts for can't be sent to. */
+      /** Given for a fault that does not pass by itself: consumers that have it can't send. */
       lasting?: CannotStart['code'];
-      /** Of a lasting fault whose attempt was to be traced. */
+      /** The trace of an attempt with a lasting fault, if it was to be traced. */
       trace?: AttemptTrace;
     };
 
-/** The error code for an HTTP status; null for success. 3xx is a failure: redirects are never followed. */
+/** The error code for an HTTP status; null for success. 3xx is a failure, because redirects are never followed. */
 export function codeOfStatus(status: number): ErrorCode | null {
   if (status >= 200 && status < 300) return null;
   if (status >= 300 && status < 400) return 'REDIRECT';
@@ -82,7 +85,7 @@ export type Failed = Outcome & { kind: 'failed' };
 /** The outcome of an attempt that succeeded. */
 export type Delivered = Outcome & { kind: 'delivered' };
 
-/** The outcome of an attempt that came to nothing by a fault on our side. */
+/** The outcome of an attempt that failed because of a fault on Millrace's side. */
 export type Ours = Outcome & { kind: 'ours' };
 
 /**
@@ -92,7 +95,7 @@ export type Ours = Outcome & { kind: 'ours' };
  */
 export type Blame = 'endpoint' | 'message' | 'gone';
 
-/** The parts of a failure that tell kinds apart. */
+/** The parts of a failure that distinguish kinds. */
 type FailureKind = Pick<Failed, 'code' | 'status' | 'phase'>;
 
 const OVERLOADED = new Set([429, 502, 503, 504]);
@@ -133,7 +136,10 @@ const OF_ENDPOINT = new Set<ErrorCode>([
   'THROTTLED',
 ]);
 
-/** Whether a stored failure certainly says nothing of the message: no byte of the request was sent, or it asked to wait. */
+/**
+ * Whether a stored failure certainly says nothing about the message: no byte of the request was sent, or the
+ * endpoint asked to wait.
+ */
 export function isOfEndpoint({ code }: Pick<Failure, 'code'>): boolean {
   return OF_ENDPOINT.has(code);
 }
@@ -162,9 +168,12 @@ export interface Failure {
   status: number | null;
   detail: string;
   at: string;
-  /** When the first of the failures in a row came that have this code and status; added as it is stored. */
+  /**
+   * The time of the first failure in the present row of failures with this code and status; added when it is
+   * stored.
+   */
   since?: string;
-  /** The answer that came late, where it is known that one comes. */
+  /** The answer that came late, if one has been noted. */
   late?: StoredLate;
 }
 
@@ -175,7 +184,7 @@ export interface LateAnswer {
   afterMs: number;
 }
 
-/** A late answer as a failure keeps it, with the version of the target that gave it. */
+/** A late answer as a failure stores it, with the version of the target that gave it. */
 export interface StoredLate {
   status: number;
   after_ms: number;

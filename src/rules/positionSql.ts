@@ -1,7 +1,8 @@
 /**
- * The position that the API shows, for rows `k` (consumers), `c` (cursors), `t` (tails of its stream) and `l` (leader).
- * An idle consumer is where the leader is, which has found nothing for it up to there, or just before
- * the first entry that was found. One that is visited is where all that its lane visits have come to.
+ * The position that the API shows, for rows `k` (consumers), `c` (cursors), `t` (tails of its stream) and `l`
+ * (leader). For an idle consumer it is that of the leader, which has found no match up to there, or the one
+ * just before the first match. For a visited consumer it is the position up to which its lane has settled
+ * everything.
  */
 export const SHOWN_POSITION = `
   case when c.idle and c.wanted is null and c.indexed_epoch = l.epoch

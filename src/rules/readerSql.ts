@@ -1,7 +1,7 @@
 /**
- * A consumer as it reads its stream (a `Reader`), as JSON, for rows `k` (consumers), `c` (cursors) and `s`
- * (its stream), from the position that the expression says. Its filter is the one in force: a sender may
- * still go by an older one than the newest.
+ * A consumer as it reads its stream (a `Reader`), as JSON, for rows `k` (consumers), `c` (cursors) and `s` (its
+ * stream), from the position that the expression gives. Its filter is the one in force: a sender may still use
+ * an older version than the newest.
  */
 export function readerFrom(position: string): string {
   return `

@@ -13,7 +13,7 @@ export function requestPath(target: URL, path: string): string | null {
   return query === '' ? joined : `${joined}?${query}`;
 }
 
-/** The URL that a consumer's webhooks go to; null when it can't be read as one. */
+/** The URL that a consumer's webhooks go to; null when it is not a valid URL. */
 export function requestUrl(baseUrl: string, path: string): string | null {
   const target = URL.parse(baseUrl);
   const joined = target === null ? null : requestPath(target, path);

@@ -1,25 +1,25 @@
 /** Seconds from each time of the schedule to the next, from the first failure on; the last value repeats. */
 export const RETRY_SECONDS = [0.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600] as const;
 
-/** A time of the schedule that is less than this away counts as reached: an attempt may be this early, ms. */
+/** A time of the schedule that is less than this away counts as reached, because an attempt may be this early, ms. */
 const EARLY_MS = 50;
 
 /** What the time of the next attempt depends on. */
 export interface RetryRequest {
-  /** How long it had been failing when this attempt ended, ms; 0 when it was the first to fail. */
+  /** How long the endpoint had been failing when this attempt ended, ms; 0 for the first failure. */
   failingMs: number;
   /**
-   * How long the last wait that the endpoint had asked for was over when this attempt ended, ms;
-   * negative when it was not; null when the endpoint has asked for none.
+   * The time from the end of the last wait that the endpoint had asked for to the end of this attempt, ms;
+   * negative if that wait was not over; null if the endpoint has asked for none.
    */
   sinceAskedMs: number | null;
   /** What was left of the retry window when this attempt ended, ms. */
   remainingMs: number;
   /** The length of the retry window, ms. */
   windowMs: number;
-  /** The delay that the endpoint demanded, in ms; null when it demanded none. */
+  /** The wait that the endpoint asked for, in ms; null when it asked for none. */
   retryAfterMs: number | null;
-  /** By how much the schedule is stretched, as `stretchOf` has it. */
+  /** The factor by which the schedule is stretched, from `stretchOf`. */
   stretch: number;
   /** The least delay that a rate limit allows, ms; 0 by default. */
   leastMs?: number;
@@ -53,7 +53,7 @@ function untilScheduledMs({ failingMs, sinceAskedMs, stretch }: RetryRequest): n
   return Math.max(RETRY_SECONDS[0] * 1_000 * factor, next);
 }
 
-/** Milliseconds until the first time of the list that is to come, `sinceMs` after the list began. */
+/** Milliseconds until the first future time of the list, `sinceMs` after the list began. */
 function untilNextMs(sinceMs: number, factor: number): number {
   const reachedMs = sinceMs + EARLY_MS;
   let atMs = 0;

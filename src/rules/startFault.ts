@@ -1,4 +1,4 @@
-/** Lasting faults that keep a consumer from being sent to, by the names of the API. */
+/** Lasting faults that keep a consumer from sending, by the names of the API. */
 export const START_FAULT_CODES = [
   'credentials_unreadable',
   'signing_secret_unreadable',
@@ -10,18 +10,21 @@ export const START_FAULT_CODES = [
   'internal_error',
 ] as const;
 
-/** The kind of a lasting fault; `internal_error` is an exception that nothing explains, which is a bug of ours. */
+/**
+ * The kind of a lasting fault; `internal_error` is an exception without an explanation, which is a bug in
+ * Millrace.
+ */
 export type StartFaultCode = (typeof START_FAULT_CODES)[number];
 
-/** Whether a fault is of neither a consumer nor its target, so that it befalls those of all targets. */
+/** Whether a fault belongs neither to a consumer nor to its target, so that it concerns consumers of all targets. */
 export function isOfAllTargets(code: string): boolean {
   return code === 'proxy_unreachable';
 }
 
-/** Why a consumer can't be sent to. */
+/** Why a consumer can't send. */
 export interface StartFault {
   code: StartFaultCode;
-  /** A sentence without its full stop that names what to do; it holds no secret. */
+  /** A sentence without its full stop that says what to do; it holds no secret. */
   detail: string;
 }
 
@@ -45,9 +48,9 @@ const FIRST_MS = 1_000;
 const LONGEST_MS = 300_000;
 
 /**
- * How long to wait until the next try, ms, when the consumer could not be sent to for `failingForMs`: as
- * long again, at least a second and at most five minutes. Tries that a person or an edit has caused
- * therefore do not make it longer.
+ * How long to wait until the next try, ms, when the consumer has not been able to send for `failingForMs`: as
+ * long again, at least a second and at most five minutes. Tries caused by a person or an edit therefore do not
+ * make the wait longer.
  */
 export function startAgainInMs(failingForMs: number): number {
   return Math.min(LONGEST_MS, Math.max(FIRST_MS, Math.round(failingForMs)));
@@ -56,8 +59,8 @@ export function startAgainInMs(failingForMs: number): number {
 const TOLD_AFTER_MS = 3_000;
 
 /**
- * Whether an alert is due: the fault has lasted for a few tries, and no alert has told of one of this
- * code since the consumer last worked.
+ * Whether an alert is due: the fault has lasted for a few tries, and no alert has reported one with this code
+ * since the consumer last worked.
  */
 export function isAlertDue(
   code: StartFaultCode,

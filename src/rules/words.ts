@@ -8,7 +8,7 @@ const UNITS = [
   ['hour', 3_600_000],
   ['minute', 60_000],
 ] as const;
-/** The part of a length that may be lost when it is rounded down to a unit. */
+/** The share of a duration that may be lost when it is rounded down to a unit. */
 const NEARLY = 0.05;
 
 /** Prints a duration in whole units, rounded down, in the largest unit that loses little: `60 hours`. */

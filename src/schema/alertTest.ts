@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a test alert may be asked for with. */
+/** The fields of a request for a test alert. */
 export const AlertTestInput = z
   .strictObject({
     to: z.email().optional().meta({
@@ -14,7 +14,7 @@ const detail = z.string().nullable().meta({
   description: 'Why it failed, or what to set, in words; null when there is nothing to report',
 });
 
-/** What came of a test alert. */
+/** The outcome of a test alert. */
 export const AlertTest = z
   .object({
     mail: z.object({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { toCommonForm } from './rfc3339.ts';
 
-/** A string without what Postgres text can't store: NUL and halves of surrogate pairs. */
+/** A string without characters that Postgres text can't store: NUL and halves of surrogate pairs. */
 export const text = (max: number, min = 1) =>
   z
     .string()
@@ -116,8 +116,8 @@ export const path = z
   .refine(isSentAsWritten, 'must not begin with //, nor contain \\ or the segments . and ..');
 
 /**
- * Whether a URL parser takes a path for a path, and leaves its segments alone (WHATWG URL): two leading
- * slashes begin a host, a backslash is a slash, and dot segments are removed.
+ * Whether a URL parser reads a path as a path, and leaves its segments alone (WHATWG URL): two leading slashes
+ * begin a host, a backslash is a slash, and dot segments are removed.
  */
 function isSentAsWritten(value: string): boolean {
   const [path = ''] = value.split('?', 1);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Every `code` that a problem may have. `docs/errors.md` says of each what it means and what to do. */
+/** Every `code` that a problem may have. `docs/errors.md` says what each means and what to do. */
 export const PROBLEM_CODES = [
   'address_refused',
   'command_gone',
@@ -66,7 +66,7 @@ export const Problem = z
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 export type Problem = z.infer<typeof Problem>;
 
-/** Where the documentation says what a code means; it resolves against the URL of the API. */
+/** The address in the documentation of what a code means; it resolves against the URL of the API. */
 export function docsOf(code: ProblemCode): string {
   return `/docs/errors#${code}`;
 }

@@ -4,8 +4,8 @@ const ANYWHERE = /authorization|cookie|secret|password|passwd|credential|api[-_.
 const AT_THE_END = /(?:token|key|(?:^|[-_.])(?:auth|jwt|pass|pwd|sid|session))$/u;
 
 /**
- * Whether a header's name says that it carries credentials, in any case. Its value is then kept like those of
- * a target's credentials: sealed, masked in answers, and never sent to another origin unless it is given anew.
+ * Whether a header's name says that it carries credentials, in any case. Its value is then kept like those of a
+ * target's credentials: sealed, masked in answers, and never sent to another origin unless it is given again.
  */
 export function isSecretHeader(name: string): boolean {
   const lower = name.toLowerCase();

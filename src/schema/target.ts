@@ -38,7 +38,7 @@ const headersWith = <T extends z.ZodType<string>>(value: T) =>
     .refine((map) => Object.keys(map).length <= 50, 'must not have more than 50 headers')
     .meta({ description: `Sent with each webhook. ${SECRET_HEADER_RULE}` });
 
-/** `z.record` would leave this name out without a word. */
+/** `z.record` would silently leave out this name. */
 function refuseProto(value: unknown, c: z.RefinementCtx): unknown {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
     c.addIssue({
@@ -133,7 +133,7 @@ export const SecretRotation = z
   .meta({ id: 'SecretRotation' });
 export type SecretRotation = z.infer<typeof SecretRotation>;
 
-/** The two forms of an internationalised host, which show that it only looks like another one. */
+/** The two forms of an internationalised host, which reveal a host that only looks like another one. */
 const idnForms = {
   ascii: z.string().meta({ example: 'xn--mnchen-3ya.example' }),
   unicode: z.string().meta({ example: 'münchen.example' }),

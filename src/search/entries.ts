@@ -12,13 +12,13 @@ const EVENT = `'event' as kind, event_id, event, sync_id, collection_id, upstrea
 const RECORD = `'record' as kind, r.sync_id, r.collection_id, r.upstream_id, r.position, r.version_id,
   r.deleted, r.updated_at`;
 
-/** Records are looked up in so many collections, those with the newest events first. */
+/** Records are looked up in at most so many collections, those with the newest events first. */
 const COLLECTIONS = 10_000;
-/** A collection that is not known yet is among so many of the newest records. */
+/** A collection that is not known yet is searched for among so many of the newest records. */
 const NEWEST_RECORDS = 1_000;
-/** Events have no index by their record: so many of the newest ones are looked at. */
+/** Events have no index by their record, so only so many of the newest ones are searched. */
 const NEWEST_EVENTS = 10_000;
-/** The clocks of the processes that append, and of Postgres, differ by no more, ms. */
+/** The clocks of the processes that append differ from that of Postgres by no more than this, ms. */
 const CLOCKS_MS = 10_000;
 const NEAR = 100_000;
 
@@ -40,7 +40,7 @@ export async function findRecords(
   limit: number,
 ): Promise<Hit<'record'>[]> {
   const { rows } = await sql.query<RecordRow>({
-    // The limit within keeps one look at the primary key for each collection.
+    // The inner limit keeps the search at one look-up by primary key for each collection.
     text: `
       with known as (
         (select sync_id, collection_id from collections
@@ -84,8 +84,9 @@ export async function findEventsOf(
 }
 
 /**
- * Finds a record by its `version_id`, which is the `webhook-id` on the records stream, for as long as that version is
- * the latest. No index has it: the id says when it was made, and versions are in the order of time.
+ * Finds a record by its `version_id`, which is the `webhook-id` on the records stream, for as long as that
+ * version is the latest. There is no index for it, but the id says when it was made, and versions are in the
+ * order of time.
  */
 export async function findVersion(sql: Sql, versionId: string): Promise<Hit<'record'>[]> {
   const at = madeAt(versionId);

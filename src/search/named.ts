@@ -39,7 +39,7 @@ export async function findTargets(sql: Sql, text: string, limit: number): Promis
   return rows;
 }
 
-/** Finds syncs by the beginning of their id or name, in any case; a new one is known within a minute. */
+/** Finds syncs by the beginning of their id or name, in any case; a new one can be found within a minute. */
 export async function findSyncs(sql: Sql, text: string, limit: number): Promise<Hit<'sync'>[]> {
   const { rows } = await sql.query<Hit<'sync'>>({
     text: `
@@ -65,7 +65,10 @@ export async function findSyncs(sql: Sql, text: string, limit: number): Promise<
 
 const BEST_FIRST = 'best.place, lower(k.name) collate "C", k.id limit $2';
 
-/** CTEs with the ids of a table that match, by how well they do; each branch reads an index and stops at the limit. */
+/**
+ * CTEs with the ids of a table that match, ordered by how well they do; each branch reads an index and stops at
+ * the limit.
+ */
 function foundIn(table: 'consumers' | 'targets', condition: string): string {
   return `found as (
         (select id, 1 as place from ${table}

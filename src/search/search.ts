@@ -3,7 +3,7 @@ import type { SearchHit, SearchResult } from '../schema/search.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from './entries.ts';
 import { findConsumers, findSyncs, findTargets } from './named.ts';
 
-/** Finds things by what people know of them. */
+/** Finds things by what people know about them. */
 export interface Search {
   /**
    * Finds consumers, targets and syncs by the beginning of their id or name, records by their upstream id, and entries by

@@ -6,12 +6,12 @@ export interface IdRange {
 
 const LOWEST = '00000000-0000-0000-0000-000000000000';
 const HIGHEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-/** A shorter text says too little to be meant as the beginning of an id. */
+/** A shorter text is too short to be meant as the beginning of an id. */
 const LEAST = 4;
 
 const LONGEST_NAME = 255;
 
-/** The UUIDs that begin with a text; null when none does, or when it is shorter than 4 characters. */
+/** The range of UUIDs that begin with a text; null when none does, or when it is shorter than 4 characters. */
 export function idsFrom(text: string): IdRange | null {
   const begun = text.toLowerCase();
   if (begun.length < LEAST || begun.length > LOWEST.length) return null;
@@ -21,7 +21,7 @@ export function idsFrom(text: string): IdRange | null {
     : null;
 }
 
-/** The pattern of LIKE for what begins with a text. */
+/** The LIKE pattern for values that begin with a text. */
 export function beginningWith(text: string): string {
   return `${text.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
 }
@@ -36,7 +36,7 @@ export function wordsFrom(text: string): string | null {
   return words.map((word) => `'${word.replaceAll(/['\\]/gu, '$&$&')}':*`).join(' & ');
 }
 
-/** When an id of ours was made, unix ms; null for a text that is no UUIDv7. */
+/** When an id made by Millrace was made, unix ms; null for a text that is not a UUIDv7. */
 export function madeAt(id: string): number | null {
   const [, high, low] =
     /^([\da-f]{8})-([\da-f]{4})-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/iu.exec(id) ?? [];

@@ -19,7 +19,7 @@ export interface Appender {
   records: (changes: RecordChange[]) => Promise<RecordsAppended>;
   /** Appends events as they come, likewise all or none; an event whose `eventId` is stored is a duplicate. */
   events: (events: NewEvent[]) => Promise<EventsAppended>;
-  /** Refuses further appends, and waits for those that have been taken. */
+  /** Refuses further appends, and waits for those that have been accepted. */
   close(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export interface AppenderOptions {
 const GROUP = { maxRows: 5_000, maxBytes: 4 * 1024 * 1024 };
 const QUEUE = { maxQueuedBytes: 64 * 1024 * 1024, maxWaitMs: 10_000 };
 const STATEMENT_TIMEOUT_MS = 15_000;
-/** How long an append whose connection broke during its commit looks for what became of it, ms. */
+/** How long an append whose connection broke during its commit looks up whether it was committed, ms. */
 const DOUBT = { doubtMs: 5_000, retryMs: 100 };
 
 /** Creates an appender: requests that arrive while a group commits form the next group, with one commit. */

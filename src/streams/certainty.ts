@@ -2,22 +2,21 @@ import { setTimeout } from 'node:timers/promises';
 
 import { isDatabaseAway, isOutOfRoom, isReadOnly } from '../db/errors.ts';
 
-/** How to wait while it is unknown whether a write was committed. */
+/** How long to look up a write while it is unknown whether it was committed. */
 export interface Doubt {
-  /** How long to look for a write whose connection broke, ms. */
+  /** How long to look up a write whose connection broke, ms. */
   doubtMs: number;
-  /** The pause between two looks, ms. */
+  /** The pause between two look-ups, ms. */
   retryMs: number;
   /** Aborts when the process ends; from then on nothing is waited for. */
   signal: AbortSignal;
 }
 
 /**
- * Runs `write` until it is certain whether it was committed, and never commits it twice. When the
- * connection breaks, Postgres may or may not have committed; therefore `find` first looks for what
- * was written, and `write` runs again only when `find` returns null. Rejects with the error of a
- * write that Postgres refuses. When Postgres stays away or `signal` aborts, it rejects with the last
- * error, and the outcome stays unknown.
+ * Runs `write` until it is certain whether it was committed, and never commits it twice. When the connection
+ * breaks, Postgres may or may not have committed; therefore `find` first looks up the write, and `write` runs
+ * again only when `find` returns null. Rejects with the error of a write that Postgres refuses. When Postgres
+ * stays away or `signal` aborts, it rejects with the last error, and the outcome stays unknown.
  */
 export async function surely<T>(
   write: () => Promise<T>,

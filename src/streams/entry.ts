@@ -20,7 +20,7 @@ export interface Entry {
   superseded: boolean;
 }
 
-/** What takes the place of an entry that is not needed any more. */
+/** Stands in the place of an entry that is not needed any more. */
 export const NO_ENTRY: Entry = {
   position: 0,
   messageId: '',
@@ -47,22 +47,22 @@ export interface PageRequest {
   limit: number;
   /** A bound on the bytes of stored text. The entry that exceeds it is still returned, so there is at least one. */
   maxBytes: number;
-  /** How many rows one page looks at when no index alone can answer the filter. */
+  /** How many rows one page scans when no index alone can answer the filter. */
   scanRows: number;
 }
 
 /** A part of a stream. All its members are of one snapshot. */
 export interface Page {
   entries: Entry[];
-  /** Everything in (after, scannedTo] has been looked at. */
+  /** Everything in (after, scannedTo] has been scanned. */
   scannedTo: number;
   /** The stream's last position. */
   last: number;
-  /** The first position that retention has left. */
+  /** The first position that retention has not dropped. */
   first: number;
 }
 
-/** The parts of an entry that filters look at. */
+/** The parts of an entry that filters use. */
 export interface EntryKey {
   position: number;
   syncId: string;

@@ -52,7 +52,7 @@ export function createEventAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt })
   return append;
 }
 
-/** Waits for a commit that may still be under way, then returns the positions of the ids that are stored. */
+/** Waits for a commit that may still be in progress, then returns the positions of the ids that are stored. */
 export async function findEvents(pipe: Pipe, ids: string[]): Promise<Map<string, number>> {
   const [, found] = await pipe.transaction([lockLine('events'), selectEventIds(ids)]);
   return new Map(found!.rows.map((row) => [row.event_id, row.position]));

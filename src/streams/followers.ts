@@ -1,4 +1,4 @@
-/** The drains that follow a tail. Each is called when entries have been read that it may have to send. */
+/** The drains that follow a tail. Each is called when the tail has read entries that the drain may have to send. */
 export interface Followers {
   /** Adds `call` for entries of these syncs, or if they are null of these collections; the returned function removes it. */
   add(call: Call, syncs: Keys, collections?: Keys): () => void;
@@ -7,7 +7,7 @@ export interface Followers {
   /** Calls every follower, once, with 0. */
   tellAll(): void;
   readonly size: number;
-  /** Whether there is an entry that any of them would be called for. */
+  /** Whether there is an entry for which any of them would be called. */
   readonly callable: boolean;
   clear(): void;
 }
@@ -22,8 +22,8 @@ interface Told {
 }
 
 /**
- * Called with the position up to which everything had been read before. An entry that a follower was not
- * called for since it was added is not one that it may have to send.
+ * Called with the position up to which everything had been read before. If a follower was not called for an
+ * entry since it was added, it does not have to send it.
  */
 export type Call = (before: number) => void;
 

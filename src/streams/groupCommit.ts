@@ -10,7 +10,7 @@ export interface GroupCommitOptions<Request, Answer> {
   maxQueuedBytes: number;
   /** How long a request may wait for its group, ms. */
   maxWaitMs: number;
-  /** The error for a request that would exceed one of the two, or that comes after `close`. */
+  /** The error for a request that would exceed one of these two limits, or that comes after `close`. */
   refusal(): Error;
 }
 
@@ -18,7 +18,7 @@ export interface GroupCommitOptions<Request, Answer> {
 export interface GroupCommit<Request, Answer> {
   /** Resolves when the request's group has been committed. Requests are committed in the order of the calls. */
   add: (request: Request) => Promise<Answer>;
-  /** Refuses new requests, and waits for those that have been taken. */
+  /** Refuses new requests, and waits for those that have been accepted. */
   close(): Promise<void>;
 }
 

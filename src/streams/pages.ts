@@ -175,7 +175,7 @@ function toKey([position, syncId, collectionId, event]: unknown[]): EntryKey {
   return { position, syncId, collectionId, event } as EntryKey;
 }
 
-/** How far a page has looked that found fewer entries than it may hold. */
+/** How far a page has scanned that found fewer entries than it may hold. */
 function scannedBelow(
   { after, until }: { after: number; until?: number },
   last: number,

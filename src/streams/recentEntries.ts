@@ -40,7 +40,7 @@ export interface RecentEntriesOptions {
 /** The bounds may be exceeded by a quarter before entries are dropped, so that the array is copied rarely. */
 const SLACK = 1.25;
 
-/** Creates an empty memory of entries that stays within both bounds, apart from a quarter. */
+/** Creates an empty memory of entries, which exceeds its two bounds by a quarter at most. */
 export function createRecentEntries(options: RecentEntriesOptions): RecentEntries {
   const { maxEntries, maxBytes, supersedes } = options;
   const newest = new Map<string, Entry>(); // the newest entry of each record; unused without `supersedes`

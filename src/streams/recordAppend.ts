@@ -12,7 +12,7 @@ import { findEvents } from './eventAppend.ts';
  */
 export type RecordAppend = (requests: RecordChange[][]) => Promise<RecordsAppended[]>;
 
-/** What a commit writes that is under way, or was when the connection broke. */
+/** What a commit writes that is in progress, or was when the connection broke. */
 interface Committing {
   /** The last position of the records stream before the commit. */
   base: number;

@@ -6,11 +6,11 @@ import { withLongStatements } from '../db/longStatements.ts';
 const STEP = 100_000;
 
 /**
- * Adds the records and events that were appended since the last call to the counts of syncs and collections; then
- * these are exact.
+ * Adds the records and events that were appended since the last call to the counts of syncs and collections,
+ * which are then exact.
  */
 export async function rollUp(db: Pick<Db, 'query' | 'transaction'>): Promise<void> {
-  // Records first: the events of those that are counted are there by then as well.
+  // Records first: the events of the counted records are stored by then as well.
   await db.transaction(countRecords);
   const { rows } = await db.query<{ last: number; counted: number }>(
     `select last_position as last, rolled_up as counted from streams where name = 'events'`,
@@ -53,16 +53,17 @@ async function countEvents(tx: Sql, last: number): Promise<number> {
 }
 
 /**
- * Counts the records that were created since the last count, among those that have changed since. There is no
- * position at which a record was created, but a time, and times never go back within a stream. So one that was
- * created later than the entry up to which is counted is not counted yet, and one that was created earlier is. Of
- * the same time may be either (as when the clock stands still): its whole collection is then counted anew.
+ * Counts the records that were created since the last count, among those that have changed since. The creation
+ * of a record has no position, but a time, and times never go back within a stream. So a record that was
+ * created later than the entry up to which records are counted is not counted yet, and one that was created
+ * earlier is. Records of exactly that time may be either (for example if the clock stands still): their whole
+ * collections are then counted again.
  */
 async function countRecords(tx: Sql): Promise<void> {
   if ((await countedRecords(tx)) === null) return;
   await lock(tx);
   const from = await countedRecords(tx);
-  if (from === null) return; // another one has counted meanwhile
+  if (from === null) return; // another process has counted meanwhile
   const long = await withLongStatements(tx);
   const { rows } = await long.query<{ position: number; at: string }>({
     text: `
@@ -94,7 +95,7 @@ async function countRecords(tx: Sql): Promise<void> {
   await noteCounted(tx, 'records', rows[0]!);
 }
 
-/** Up to where records are counted, and the time of that entry; null when there are no later ones. */
+/** The position up to which records are counted, and the time of that entry; null when there are no later ones. */
 async function countedRecords(tx: Sql): Promise<{ position: number; at: string } | null> {
   const { rows } = await tx.query<{ position: number; at: string }>(
     `select rolled_up as position, rolled_up_at::text as at from streams
@@ -108,7 +109,10 @@ async function lock(tx: Sql): Promise<void> {
   await tx.query(`select pg_advisory_xact_lock(${ADVISORY_LOCKS.countEvents})`);
 }
 
-/** Notes up to where a stream is counted; at the end of a transaction, because appends wait for this row. */
+/**
+ * Stores the position up to which a stream is counted; at the end of a transaction, because appends wait for
+ * this row.
+ */
 async function noteCounted(
   tx: Sql,
   stream: 'records' | 'events',

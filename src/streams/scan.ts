@@ -17,7 +17,7 @@ export interface Scan {
   cte: string;
   /** What to select from: it has at most `limit` matching rows, ascending. */
   source: string;
-  /** An expression: the last position looked at when not everything was; otherwise null. */
+  /** An expression: the last scanned position if the page did not scan everything; otherwise null. */
   bound: string;
   /** The values from `$4` on; reading starts after position `$1` and ends with position `$2`. */
   values: unknown[];
@@ -124,7 +124,7 @@ function withMatched(columns: string, stream: StreamName): string {
 
 const arrayTexts = new WeakMap<string[], string>();
 
-/** Keeps the text of each list, as a list of thousands of values is sent with each page. */
+/** Keeps the text of each list, because a list of thousands of values is sent with each page. */
 function arrayText(list: string[]): string {
   let text = arrayTexts.get(list);
   if (text === undefined) {

@@ -11,7 +11,7 @@ import type { StreamName } from '../schema/stream.ts';
 export interface StreamEnds {
   /** Waits until the stream has passed `after`, for at most `ms` or until `signal` aborts; returns whether it has. */
   beyond(stream: StreamName, after: number, ms: number, signal: AbortSignal): Promise<boolean>;
-  /** Ends all waits; from then on `beyond` does not wait any more. */
+  /** Ends all waits; from then on `beyond` returns without waiting. */
   close(): void;
   readonly closed: boolean;
 }
@@ -19,7 +19,10 @@ export interface StreamEnds {
 export interface StreamEndsOptions {
   sql: Sql;
   listener: Pick<Listener, 'on'>;
-  /** How long NOTIFY is listened to after the last wait, ms, as other requests may soon wait; 30 s unless given. */
+  /**
+   * How long the process listens to NOTIFY after the last wait, ms, because other requests may soon wait; 30 s
+   * unless given.
+   */
   lingerMs?: number;
   log: Pick<Logger, 'warn'>;
 }
@@ -30,8 +33,8 @@ const LINGER_MS = 30_000;
 
 /**
  * Follows the ends of the streams while requests wait. NOTIFY carries the position, and one poll a second finds
- * what NOTIFY lost. While no request waits, nothing is polled, and soon nothing is listened to: a NOTIFY costs for
- * each process that hears it.
+ * what NOTIFY lost. While no request waits, nothing is polled, and soon nothing is listened to either, because
+ * a NOTIFY costs something for each process that listens.
  */
 export function createStreamEnds(options: StreamEndsOptions): StreamEnds {
   const { sql, listener, lingerMs = LINGER_MS, log } = options;
@@ -61,7 +64,7 @@ export function createStreamEnds(options: StreamEndsOptions): StreamEnds {
     if (stopping !== null) clearTimeout(stopping);
     stopping = null;
     if (stops.length > 0 || waits.isClosed) return;
-    void poll(); // what came while nothing was listened to
+    void poll(); // what was appended while nothing was listened to
     stops = STREAMS.map((stream) =>
       listener.on(CHANNELS[stream], (payload) => {
         if (payload === null) void poll();

@@ -18,11 +18,11 @@ export interface SyncsPage {
   after: SyncPlace | null;
 }
 
-/** The syncs and collections that the events stream has shown. */
+/** The syncs and collections that have appeared in the events stream. */
 export interface Syncs {
-  /** Adds what was appended since the last call to the counts, which are then exact. */
+  /** Adds everything that was appended since the last call to the counts, which are then exact. */
   rollUp(): Promise<void>;
-  /** Lists the syncs that events have shown or that `put` has stored. */
+  /** Lists the syncs that have appeared in events or that `put` has stored. */
   list(page: SyncsPage): Promise<Listing<Sync>>;
   /** Lists the collections of one sync, or of all syncs (null). */
   collections(page: SyncsPage & { syncId: string | null }): Promise<Listing<Collection>>;

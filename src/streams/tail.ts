@@ -15,7 +15,7 @@ const MAX_BYTES = 32 * 1024 * 1024;
 const PAGE = { limit: 2_000, scanRows: 10_000 };
 const BUSY_ENTRIES = 16;
 const BUSY_MS = 5;
-/** The pause between two looks while no follower would be called whatever is read, ms. */
+/** The pause between two readings while no follower would be called whatever is read, ms. */
 const UNCALLED_MS = 100;
 const EVERYTHING = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 
@@ -39,8 +39,8 @@ export interface Tail {
   readonly end: number | null;
   /**
    * The followers have been called for everything up to this position; null before the first reading. While
-   * they are called for a page, one after another, it is below `end`: one that has not been called yet may
-   * not take it that there is nothing for it.
+   * they are being called for a page, one after another, it is below `end`: a follower that has not been called
+   * yet must not assume that the page holds nothing for it.
    */
   readonly told: number | null;
   close(): void;
@@ -50,7 +50,7 @@ export interface TailOptions {
   stream: StreamName;
   pages: Pick<Pages, 'read'>;
   listener: Pick<Listener, 'on'>;
-  /** The pause between two looks without a NOTIFY, ms. NOTIFY only makes the next look come sooner. */
+  /** The pause between two readings without a NOTIFY, ms. NOTIFY only makes the next reading come sooner. */
   pollMs: number;
   /** How many bytes of entries are kept, apart from a quarter; 32 MB unless given. */
   maxBytes?: number;
@@ -113,7 +113,7 @@ export function createTail(options: TailOptions): Tail {
     if (read.entries.length >= PAGE.limit || read.scannedTo < read.last) loop.ask();
     if (read.scannedTo > after) followers.tell(read.entries, after);
     if (recent.end !== null) told = recent.end;
-    // At a high rate, reading several appends together saves more than these few ms cost.
+    // At a high rate, reading several appends together saves more time than these few ms cost.
     if (read.entries.length >= BUSY_ENTRIES && !loop.isAsked) await sleep(BUSY_MS);
   }
 

@@ -7,7 +7,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { EntryKey } from './entry.ts';
 import { createPages } from './pages.ts';
 
-/** A consumer as it reads its stream, of one snapshot; `READER` reads it. */
+/** A consumer as it reads its stream, from a single snapshot; `READER` reads it. */
 export interface Reader {
   stream: StreamName;
   position: number;
@@ -16,11 +16,11 @@ export interface Reader {
   /** The last position of the stream. */
   last: number;
   filter: Filter;
-  /** Up to here entries have to pass earlier versions of the filter as well. */
+  /** Up to this position entries have to pass earlier versions of the filter as well. */
   filterFrom: number;
 }
 
-/** What waits for a consumer. */
+/** The entries that wait for a consumer. */
 export interface Waiting {
   /** How many entries; an upper bound unless `exact`. */
   entries: number;
@@ -31,15 +31,16 @@ export interface Waiting {
 
 export const NOTHING_WAITS: Waiting = { entries: 0, seconds: 0, exact: true };
 
-/** How many of a stream's newest entries are looked at; older ones count as if they matched. */
+/** How many of a stream's newest entries are examined; older ones count as if they matched. */
 const COUNTED = 10_000;
-/** After so many consumers others get a turn. */
+/** After so many consumers other work gets a turn. */
 const A_TURN = 100;
 
 /**
- * Counts what waits for each of the readers: entries after its position that pass its filter and are not
- * settled. Everything that tells people how much waits uses this. It reads each stream once for all of them:
- * the count is exact for a reader that no more than 10,000 entries follow, and an upper bound for others.
+ * Counts the entries that wait for each of the readers: those after its position that pass its filter and are
+ * not settled. Everything that tells people how much waits uses this. It reads each stream once for all
+ * readers: the count is exact for a reader that no more than 10,000 entries follow, and an upper bound for
+ * others.
  */
 export async function countWaiting(sql: Sql, readers: readonly Reader[]): Promise<Waiting[]> {
   const counted = readers.map(() => NOTHING_WAITS);
@@ -80,7 +81,7 @@ async function countIn(
   }
 }
 
-/** Counts by the ascending `matching` positions above `from`; whatever is below it counts as if it matched. */
+/** Counts by the ascending `matching` positions above `from`; entries below it count as if they matched. */
 function count(
   { position, ahead, last }: Reader,
   matching: readonly number[],
@@ -116,10 +117,10 @@ function indexAfter(ascending: readonly number[], position: number): number {
   return low;
 }
 
-/** Filters of more syncs are looked for among all keys. */
+/** Filters with more syncs are matched against all keys. */
 const FEW_SYNCS = 100;
 
-/** Finds the positions that pass a filter, ascending; once for all consumers whose filters are the same. */
+/** Finds the positions that pass a filter, ascending; equal filters are matched once for all their consumers. */
 function createMatches(keys: readonly EntryKey[]): (filter: Filter) => readonly number[] {
   const found = new Map<string, readonly number[]>();
   const bySync = Map.groupBy(keys, ({ syncId }) => syncId);

@@ -22,7 +22,7 @@ export function refuseRequestSettings(
 }
 
 function refuseAddress(pointer: string, url: string, egress: Pick<Egress, 'refusal'>): void {
-  // Only a stored URL that was damaged comes here unread.
+  // Only a stored URL that was damaged is still unread here.
   if (!URL.canParse(url)) throw refuseField(pointer, 'must be an http or https URL');
   const why = egress.refusal(url);
   if (why === null) return;

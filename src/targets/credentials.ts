@@ -1,7 +1,7 @@
 import { refuseField } from '../db/refusal.ts';
 import type { Credentials, MaskedCredentials } from '../schema/target.ts';
 
-/** The headers that carry the credentials in a request; a name of the user's is as it was written. */
+/** The headers that carry the credentials in a request; a header name chosen by the user is as it was written. */
 export function toHeaders(credentials: Credentials): Record<string, string> {
   switch (credentials.type) {
     case 'none':
@@ -57,8 +57,9 @@ export function masked(credentials: Credentials): Credentials {
 export const UNREADABLE = { type: 'unreadable' } as const;
 
 /**
- * Puts the stored secret in place of its mask; throws a `Refusal` for a mask of any other secret. Null
- * for `stored`: what is stored can't be read; so may the answer be, and then it stays.
+ * Puts the stored secret in place of its mask; throws a `Refusal` for a mask of any other secret. A null
+ * `stored` means that the stored secret can't be read; the result may then be null as well, and the stored one
+ * is kept.
  */
 export function unmasked(sent: MaskedCredentials, stored: Credentials | null): Credentials | null {
   switch (sent.type) {
@@ -95,7 +96,7 @@ export function unmasked(sent: MaskedCredentials, stored: Credentials | null): C
   }
 }
 
-/** A mask of another secret is refused: stored, it would become the secret itself. */
+/** The mask of another secret is refused: if it were stored, it would become the secret itself. */
 function secret(sent: string, stored: string | null, field: string): string {
   if (stored !== null && sent === mask(stored)) return stored;
   if (!isMask(sent)) return sent;
@@ -115,8 +116,8 @@ const SECRET_FIELD = {
 
 /**
  * Throws a `Refusal` if credentials whose secret the caller kept as it is stored would be sent to another
- * origin: a caller that has never seen the secret could have it sent to a host of its own. Null: they
- * can't be read, but may be again once their key is back.
+ * origin: a caller that has never seen the secret could otherwise have it sent to a host of its own. Null means
+ * that they can't be read, but may be again once their key is back.
  */
 export function refuseElsewhere(kept: Credentials | null, to: string, from: string): void {
   const field = kept === null ? '' : SECRET_FIELD[kept.type];
@@ -127,7 +128,7 @@ export function refuseElsewhere(kept: Credentials | null, to: string, from: stri
   );
 }
 
-/** Keeps a caller who has never seen the secret from having it sent elsewhere. */
+/** Keeps a caller who has never seen the secret from having it sent to another origin. */
 function refuseMoved(to: string, from: string | undefined): void {
   if (to === from) return;
   throw refuseField('/credentials/client_secret', 'must be sent unmasked with another token_url');

@@ -9,7 +9,7 @@ export function idnHostOf(url: string): Omit<IdnHost, 'pointer'> | null {
   return ascii === unicode || ascii === '' ? null : { ascii, unicode };
 }
 
-/** The internationalised hosts of a target's URLs, by the URL's place in the target. */
+/** The internationalised hosts of a target's URLs, by the field of the URL. */
 export function idnHostsOf(target: {
   base_url: string;
   credentials: { type: string; token_url?: string };

@@ -37,8 +37,8 @@ export interface OpenTarget {
 }
 
 /**
- * Reads a target and unseals its secrets; null when there is no such target. Throws `CannotStart` when
- * something of it can't be read.
+ * Reads a target and unseals its secrets; null when there is no such target. Throws `CannotStart` when a part
+ * of it can't be read.
  */
 export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<OpenTarget | null> {
   const { rows } = await sql.query<TargetRow>({
@@ -50,13 +50,13 @@ export async function openTarget(sql: Sql, vault: Vault, id: string): Promise<Op
   return row === undefined ? null : unseal(row, vault);
 }
 
-/** Opens targets, and keeps those that were opened until they change. */
+/** Opens targets, and keeps opened ones until they change. */
 export interface TargetCache {
-  /** The targets with these ids that exist, each opened, or with the error of what can't be read of it. */
+  /** The targets with these ids that exist, each opened, or with the error about the part that can't be read. */
   open(ids: readonly string[]): Promise<Map<string, OpenTarget | Error>>;
 }
 
-/** As many are kept. */
+/** How many opened targets are kept. */
 const KEPT = 20_000;
 
 /** Creates an empty cache. Each call reads the rows; only unsealing is saved. */
@@ -132,7 +132,7 @@ export function openDraft(input: TargetInput): OpenTarget {
   };
 }
 
-/** A header of the credentials takes the place of one of that name in any case. */
+/** A header of the credentials replaces one of the same name in any case. */
 function headersOf(own: Record<string, string>, credentials: Credentials): Record<string, string> {
   const carried = toHeaders(credentials);
   const taken = new Set(Object.keys(carried).map((name) => name.toLowerCase()));

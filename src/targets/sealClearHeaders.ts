@@ -6,9 +6,9 @@ import { openHeaders, sealHeaders, type HeadersRow } from './secretHeaders.ts';
 const BATCH = 500;
 
 /**
- * Seals the headers that carry credentials of targets that were saved before such headers were sealed; returns
- * how many targets those are. What is sent stays the same, so no sender is notified. With `beside`, older workers
- * may be running, which would send without what is sealed: nothing is done in the first 24 hours after the
+ * Seals the headers with credentials of targets that were saved before such headers were sealed; returns the
+ * number of these targets. Requests stay the same, so no sender is notified. With `beside`, older workers may
+ * be running, which would send without the sealed headers: nothing is done in the first 24 hours after the
  * migration, in which they are to be replaced.
  */
 export async function sealClearHeaders(options: {

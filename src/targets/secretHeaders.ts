@@ -11,9 +11,9 @@ export type Headers = Record<string, string>;
 /** The part of a row of `targets` that holds its own headers. */
 export interface HeadersRow {
   id: string;
-  /** Those that carry no credentials; also those that were saved before they were sealed. */
+  /** The headers without credentials; also those with credentials that were saved before such headers were sealed. */
   headers: Headers;
-  /** Those that do, sealed. */
+  /** The headers with credentials, sealed. */
   secret_headers: string | null;
 }
 
@@ -34,7 +34,7 @@ export function openHeaders(row: HeadersRow, vault: Vault): Headers {
   return Object.fromEntries([...Object.entries(row.headers), ...Object.entries(secret)]);
 }
 
-/** What is stored of a target's headers: those that carry credentials are sealed. */
+/** The stored form of a target's headers: those that carry credentials are sealed. */
 export function sealHeaders(
   id: string,
   headers: Headers,
@@ -82,9 +82,9 @@ export function unmaskedHeaders(sent: Headers, stored: Headers): Headers {
 }
 
 /**
- * Throws a `Refusal` if a header that carries credentials and that the caller left as it is stored would be sent
- * to another origin. `sent` is undefined when the caller left all headers as they are. Null for `headers`: some
- * can't be read, but stay, and may be read again once their key is back.
+ * Throws a `Refusal` if a header that carries credentials and that the caller left as it is stored would be
+ * sent to another origin. `sent` is undefined when the caller left all headers as they are. A null `headers`
+ * means that some can't be read; these are kept, and may be read again once their key is back.
  */
 export function refuseHeadersElsewhere(
   { sent, headers }: { sent: Headers | undefined; headers: Headers | null },
@@ -101,10 +101,10 @@ export function refuseHeadersElsewhere(
 
 const UNMASKED = 'must be sent unmasked with a base_url of another scheme, host or port';
 
-/** A part of a value shorter than this is not searched for: it would hide what is no secret. */
+/** A part of a value shorter than this is not searched for, because that would hide text that is not secret. */
 const SHORTEST_PART = 8;
 
-/** What to mask in an answer that repeats a request: each secret value, and the parts of one, as `Bearer` is. */
+/** The texts to mask in an answer that repeats a request: each secret value, and its parts, as after `Bearer`. */
 export function secretsOfHeaders(headers: Headers): string[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (!isSecretHeader(name) || value === '') return [];

@@ -10,19 +10,19 @@ import {
 } from './targetSecrets.ts';
 import { orUnreadable } from './unseal.ts';
 
-/** What a rotation stores, sealed. */
+/** The sealed values that a rotation stores. */
 export interface RotatedSecrets {
   secret: string;
-  /** The secret until now, where it is to sign, too. */
+  /** The previous secret, if it is to sign as well. */
   previous: string | null;
-  /** For how long it does, s. */
+  /** How long it signs, s. */
   previousSeconds: number | null;
 }
 
 /**
- * The signing secret derived from `seed`, and what is to be stored of it: the secret until now signs
- * as well for `expiresInS` seconds. Nothing is stored of a rotation that is
- * repeated, as it would end the secret that was to sign on.
+ * The signing secret derived from `seed`, and what is to be stored: the previous secret signs as well for
+ * `expiresInS` seconds. Nothing is stored for a rotation that is repeated, because that would end the secret
+ * that was to continue signing.
  */
 export function rotateSigningSecret(
   vault: Vault,
@@ -34,7 +34,7 @@ export function rotateSigningSecret(
   if (secret === inUse || secret === orUnreadable(() => openReplaced(row, vault)))
     return { secret, stored: null };
   const sealed = vault.seal(secret, SIGNING_SECRET(row.id));
-  // A secret that can't be read could not sign as well: this ends it.
+  // A secret that can't be read could not sign as well, so the rotation ends it.
   if (expiresInS === 0 || inUse === null)
     return { secret, stored: { secret: sealed, previous: null, previousSeconds: null } };
   const previous = vault.seal(inUse, PREVIOUS_SECRET(row.id));

@@ -6,15 +6,15 @@ export interface CountedConsumers {
   paused?: number;
   blocked?: number;
   stopped?: number;
-  /** How many can't be sent to because of a lasting fault that is not the endpoint's. */
+  /** How many can't send because of a lasting fault that is not the endpoint's. */
   faulty?: number;
-  /** Why, each reason once; null: there is none. */
+  /** The reasons why they can't, each once; null: there is none. */
   faults?: string[] | null;
 }
 
 /**
- * A target's health: `error` while something of it can't be read (`unreadable`, as sentences) or a
- * consumer of it is stopped or can't be sent to, `warn` while one is blocked.
+ * A target's health: `error` while a part of it can't be read (`unreadable`, as sentences) or a consumer of it
+ * is stopped or can't send, `warn` while one is blocked.
  */
 export function targetHealth(
   { blocked = 0, stopped = 0, faulty = 0, faults }: CountedConsumers,

@@ -64,7 +64,7 @@ function openSecret(vault: Vault, sealed: string, place: string, name: string): 
       `The stored value of the target's ${name} ${why}: ${ROTATE}`,
     );
   const secret = unseal(vault, sealed, place, unreadable);
-  // Two characters of base64 are the least that hold a byte.
+  // A byte takes at least two characters of base64.
   if (!/^(?:whsec_)?[\w+/-]{2,}=*$/u.test(secret))
     throw unreadable('is not whsec_ followed by base64');
   return secret;

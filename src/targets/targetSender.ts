@@ -25,7 +25,7 @@ export interface WayToTarget {
   hiding: Hiding;
 }
 
-/** Prepares the way to a target. Throws `CannotStart` when the target can't be used. */
+/** Prepares sending to a target. Throws `CannotStart` when the target can't be used. */
 export function wayTo(target: OpenTarget): WayToTarget {
   pathOf(target.baseUrl, ''); // says what is wrong with the URL
   needCertificates(target.ca);

@@ -33,7 +33,10 @@ import { orUnreadable } from './unseal.ts';
 
 /** The endpoints that consumers send to. Secrets are sealed at rest and masked in answers. */
 export interface Targets {
-  /** Returns the whole signing secret. The same seed yields the same target, as it is by then. */
+  /**
+   * Creates a target and returns it with the whole signing secret. The same seed yields the same target, as it
+   * is by then.
+   */
   create(input: TargetInput, seed?: Seed): Promise<Target>;
   get(id: string): Promise<Target | null>;
   /** Whether there is one with this id. */
@@ -106,7 +109,7 @@ export function createTargets(deps: {
   };
 }
 
-/** Refuses (409) to use a target of which something can't be read. */
+/** Refuses (409) to use a target of which a part can't be read. */
 export function refuseUnreadable(error: unknown): never {
   if (!(error instanceof CannotStart)) throw error;
   throw new Refusal({ status: 409, code: 'target_unreadable', detail: `${error.message}.` });
@@ -192,7 +195,7 @@ async function list(
   return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
 }
 
-/** Fields that requests depend on: a change of one is a new version, which blocked consumers try next. */
+/** Fields that affect requests: a change of one is a new version, which blocked consumers try next. */
 const SENT_WITH = [
   'base_url',
   'credentials',
@@ -341,7 +344,7 @@ function maskedSecret(row: Row, vault: Vault): string {
   return mask(orUnreadable(() => openSigningSecret(row, vault)) ?? '');
 }
 
-/** A target as the API shows it. What of it can't be read is shown as such, and spoils no list. */
+/** A target as the API shows it. A part that can't be read is shown as such, and does not break the list. */
 function toTarget(row: Row, vault: Vault): Target {
   const credentials = orUnreadable(() => openCredentials(row, vault));
   const shown = credentials === null ? UNREADABLE : masked(credentials);

@@ -84,7 +84,7 @@ function untraced(outcome: Outcome): string {
     : 'a test webhook was not traced';
 }
 
-/** The code of a failure; that of a lasting fault is written as codes of failures are. */
+/** The code of a failure; the code of a lasting fault is written in the form of failure codes. */
 function codeOf(outcome: Outcome): string | null {
   if (outcome.kind === 'ours') return outcome.lasting?.toUpperCase() ?? null;
   return outcome.kind === 'failed' ? outcome.code : null;

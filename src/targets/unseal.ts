@@ -1,7 +1,10 @@
 import type { Vault } from '../db/vault.ts';
 import { CannotStart } from '../rules/startFault.ts';
 
-/** Opens what is sealed to a place; when it does not open, throws what `unreadable` makes of the reason. */
+/**
+ * Opens a text that is sealed to a place; when it does not open, throws the error that `unreadable` makes from
+ * the reason.
+ */
 export function unseal(
   vault: Vault,
   sealed: string,
@@ -17,7 +20,7 @@ export function unseal(
   }
 }
 
-/** The value of a JSON text; undefined when it is none. */
+/** The value of a JSON text; undefined when it is not JSON. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -26,7 +29,7 @@ export function parsed(text: string): unknown {
   }
 }
 
-/** The value that `open` reads; null when what is stored can't be read. */
+/** The value that `open` reads; null when the stored value can't be read. */
 export function orUnreadable<T>(open: () => T): T | null {
   try {
     return open();

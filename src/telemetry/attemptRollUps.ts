@@ -1,18 +1,18 @@
 import type { Sql } from '../db/db.ts';
 import { SUM_MINUTES } from './minutesSql.ts';
 
-/** The steps of charts that are summed up ahead, seconds: those that span several minutes. */
+/** The steps of charts that are summed up in advance, in seconds: those that span several minutes. */
 const POINT_SECONDS = [300, 1_800];
 
-/** The ranges over which each consumer is summed up ahead, hours. */
+/** The ranges over which each consumer is summed up in advance, in hours. */
 const RANGE_HOURS = [6, 24, 168];
 
 /** No range is longer, so nothing older is summed up. */
 const OLDEST = `interval '8 days'`;
 
 /**
- * Sums up the steps and the ranges that ended with the minutes that are counted, each once: what they
- * hold does not change any more. Runs in the transaction that counts, which one process does at a time.
+ * Sums up the steps and the ranges that ended with the counted minutes, each once, because their contents do
+ * not change any more. Runs in the transaction that counts, which one process does at a time.
  */
 export async function rollUp(tx: Sql): Promise<void> {
   await tx.query({ text: POINTS, values: [POINT_SECONDS] });

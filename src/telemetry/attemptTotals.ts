@@ -4,7 +4,7 @@ import { createPages } from '../streams/pages.ts';
 import { rollUp } from './attemptRollUps.ts';
 import { countMinutes, MINUTE_MS } from './minutesSql.ts';
 
-/** After this long nothing more is stored in a minute: no commit is under way for as long as that. */
+/** After this long nothing more is stored in a minute, because no commit takes as long. */
 const SETTLED = `interval '60 s'`;
 
 /** The most minutes of one transaction, which matters when no process ran for a while. */
@@ -12,8 +12,8 @@ const MINUTES_AT_ONCE = 60;
 
 /**
  * Counts the attempts, the appended events and the lag of all consumers, and the attempts of each target's
- * consumers, for each minute that is over, once. Any number of processes may call it. The first call begins with the last whole minute; what was
- * there before is not counted.
+ * consumers, for each minute that is over, once. Any number of processes may call it. The first call begins
+ * with the last whole minute; earlier minutes are not counted.
  */
 export async function countAttempts(db: Pick<Db, 'query' | 'transaction'>): Promise<void> {
   let mayBeMore = true;

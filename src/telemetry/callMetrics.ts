@@ -1,13 +1,13 @@
 import type { Metrics } from './metrics.ts';
 
-/** What the queue of calls of Temporal says of itself. */
+/** The figures of the queue of calls to Temporal. */
 export interface CallsReading {
   limit: number;
   waiting: number;
   failures: number;
 }
 
-/** Adds how many calls of Temporal may be under way, how many wait for that, and how many have failed. */
+/** Adds how many calls to Temporal may be in progress, how many wait, and how many have failed. */
 export function showCalls(metrics: Metrics, read: () => CallsReading): void {
   metrics.gauge(
     'millrace_temporal_calls_limit',

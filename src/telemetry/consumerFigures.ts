@@ -35,9 +35,12 @@ export interface AllFigures {
   tailDelay: Record<StreamName, number>;
   /** Mails and alert webhooks that wait to be sent. */
   unsent: number;
-  /** Consumers that want an entry and that a lane of visits has still to claim, and for how long the first has waited, s. */
+  /**
+   * Consumers that want an entry and have not been claimed by a lane of visits, and how long the first one has
+   * waited, s.
+   */
   waiting: { visits: number; seconds: number };
-  /** How many consumers a lasting fault that is not the endpoint's keeps from being sent to, by its code. */
+  /** How many consumers a lasting fault that is not the endpoint's keeps from sending, by its code. */
   cannotStart: Record<string, number>;
 }
 

@@ -8,7 +8,7 @@ export interface Durations extends Source {
 
 /** Upper bounds of the buckets, in ms, up to the longest timeout of a target. */
 const BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 15_000];
-/** Further ones, for what may have to wait for a process or for Temporal. */
+/** Further bounds, for durations that may include waiting for a process or for Temporal. */
 const LONG_BOUNDS_MS = [...BOUNDS_MS, 30_000, 60_000, 300_000];
 
 /**

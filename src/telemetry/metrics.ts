@@ -6,7 +6,7 @@ import type { Db } from '../db/db.ts';
 export interface Metrics {
   /** Adds a number that is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
-  /** Adds numbers that differ by one label and are read at each scrape. */
+  /** Adds numbers that differ in one label and are read at each scrape. */
   gauges(name: string, help: string, label: string, read: () => Record<string, number>): void;
   register(...metrics: Source[]): void;
   /** Renders all metrics in the Prometheus text format 0.0.4. */

@@ -1,4 +1,4 @@
-/** The percentiles of a minute are those of about this many attempts at most. */
+/** The percentiles of a minute are computed from about this many attempts at most. */
 const SAMPLED = 30_000;
 
 /** Steps on the logarithmic scale of answer times, for each doubling: a value is known to within 5 %. */

@@ -5,19 +5,19 @@ import { readTop } from './topConsumers.ts';
 import { readTotals } from './totalsSeries.ts';
 import { readTroubles } from './troubles.ts';
 
-/** What all consumers do together, for people. */
+/** The figures of all consumers together, for people. */
 export interface Overviews {
-  /** Over the last hours; the answer may be some seconds old, up to a minute for seven days. */
+  /** The last hours; the answer may be some seconds old, or up to a minute for seven days. */
   read(range: OverviewRange): Promise<Overview>;
-  /** Those in trouble, by target and cause; at most 2 s old. */
+  /** The consumers in trouble, by target and cause; at most 2 s old. */
   troubles(): Promise<Troubles>;
-  /** Those of one target that are in trouble, as they are now. */
+  /** The consumers of one target that are in trouble, as they are now. */
   troublesOf(targetId: string): Promise<Troubles>;
-  /** What the consumers of one target did together over the last hours. */
+  /** The attempts of one target's consumers together over the last hours. */
   ofTarget(targetId: string, range: OverviewRange): Promise<TargetMetrics>;
 }
 
-/** How long an answer is used again, ms, so that many readers cost no more than one. */
+/** How long an answer is reused, ms, so that many readers cost no more than one. */
 export type KeptMs = Record<OverviewRange | 'troubles', number>;
 
 const KEPT: KeptMs = { '1h': 4_000, '6h': 10_000, '24h': 20_000, '7d': 60_000, troubles: 2_000 };
@@ -29,7 +29,7 @@ const SPANS: Record<OverviewRange, { seconds: number; stepSeconds: number }> = {
   '7d': { seconds: 604_800, stepSeconds: 1_800 },
 };
 
-/** Creates a reader of overviews. `retryWindowMs`: after which a failing consumer stops. */
+/** Creates a reader of overviews. `retryWindowMs`: the time after which a failing consumer stops. */
 export function createOverviews(options: {
   sql: Sql;
   retryWindowMs: number;
@@ -60,7 +60,7 @@ async function read(sql: Sql, range: OverviewRange): Promise<Overview> {
   return { range, step: span.stepSeconds, series, top };
 }
 
-/** Uses an answer again for `ms` from when it was asked for; one that failed is asked for again at once. */
+/** Reuses an answer for `ms` from when it was requested; a failed one is requested again immediately. */
 function keep<T>(ms: number, work: () => Promise<T>): () => Promise<T> {
   let last: { at: number; answer: Promise<T> } | null = null;
   return () => {

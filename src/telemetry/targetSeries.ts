@@ -12,9 +12,9 @@ interface Row {
 }
 
 /**
- * Reads what the consumers of a target did over the last `seconds`, in steps that are whole minutes aligned to
- * 1970: counted minutes, and the attempts themselves of those that are not counted yet. An attempt belongs to
- * the target that its consumer had when it was counted.
+ * Reads the attempts of a target's consumers over the last `seconds`, in steps that are whole minutes aligned
+ * to 1970: counted minutes, and the attempts themselves for those that are not counted yet. An attempt belongs
+ * to the target that its consumer had when it was counted.
  */
 export async function readTargetSeries(
   sql: Sql,
@@ -43,11 +43,11 @@ export async function readTargetSeries(
 
 const OF_TARGET =
   'consumer_id in (select id from consumers where target_id = $5::uuid and deleted_at is null)';
-/** Of more active minutes than these, percentiles are those of some of each step, spread over it. */
+/** With more active minutes than these, percentiles are those of some minutes, spread over each step. */
 const SAMPLED_MINUTES = 2_500;
 const BIN = `date_bin(make_interval(secs => $2::int), at, timestamptz 'epoch')`;
 
-/** Only active minutes have a row of the target; attempt_minutes says which others were counted. */
+/** Only active minutes have a row for the target; attempt_minutes says which others were counted. */
 const SERIES = `
   with ${countMinutes('$3::timestamptz', '$4::timestamptz', OF_TARGET)}, numbered as (
     select ${BIN} as bin, *, row_number() over (partition by ${BIN} order by at) - 1 as nth,

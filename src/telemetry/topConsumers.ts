@@ -5,7 +5,7 @@ const SHOWN = 5;
 
 type Top = Overview['top'];
 
-/** From when hours are read, and up to when they are summed up ahead; null: they are not. */
+/** From when hours are read, and up to when they are summed up in advance; null: they are not. */
 interface Span {
   since: string;
   summed: string | null;
@@ -40,7 +40,7 @@ const SPAN = `
      select max(until) as summed, max(until) >= h.at - interval '1 hour' as is_new
        from attempt_ranges where hours = $1::int) s`;
 
-/** Consumers are looked up as a list takes them, in its order; for the targets their table is read once. */
+/** Consumers are looked up one by one in the order of the list; for targets the whole table is read once. */
 const SENT = `
   with parts as materialized (
     select consumer_id, delivered, failed, answers, answer_ms
@@ -72,7 +72,7 @@ const SENT = `
   )
   select ${list('busiest')}, ${list('failing')}, ${list('slowest')}`;
 
-/** The rows of a CTE that have more than 0 of something, most first, with the names of consumers that exist. */
+/** The rows of a CTE that have more than 0 of a figure, the highest first, with the names of consumers that exist. */
 function inOrder(cte: string, most: string): string {
   return `(select * from ${cte} where ${most} > 0 order by ${most} desc, consumer_id) ranked
      cross join lateral (
@@ -84,7 +84,7 @@ function list(cte: string): string {
   return `coalesce((select jsonb_agg(one) from ${cte} one), '[]') as ${cte}`;
 }
 
-/** By the samples of the newest minute that has any, if it is not over for longer than a minute. */
+/** Uses the samples of the newest minute that has any, unless it ended more than a minute ago. */
 const LAGGING = `
   with sampled as (
     select consumer_id, at, entries, exact, max(at) over () as last from lag_samples

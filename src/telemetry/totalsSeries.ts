@@ -3,7 +3,10 @@ import type { OverviewPoint } from '../schema/overview.ts';
 import { eventEnds } from './attemptTotals.ts';
 import { countMinutes, MINUTE_MS, msOfStep, SUM_MINUTES } from './minutesSql.ts';
 
-/** Minutes that are not counted yet are counted for the answer; of more than these the others are left out. */
+/**
+ * Minutes that are not counted yet are counted for the answer; if they are more than this, the others are left
+ * out.
+ */
 const LIVE_MINUTES = 5;
 
 interface Row {
@@ -23,7 +26,7 @@ interface EdgesRow {
   summed: string | null;
 }
 
-/** Where a series changes from what is stored to what has to be counted. */
+/** The points at which a series changes from stored minutes to those that have to be counted. */
 interface Edges {
   /** Unix ms. */
   live: number;
@@ -40,7 +43,7 @@ export async function readTotals(
 ): Promise<OverviewPoint[]> {
   const { live, now, summed } = await readEdges(sql, stepSeconds);
   const stepMs = stepSeconds * 1_000;
-  // One step earlier, for the position from which the first one's appends are counted.
+  // One step earlier, for the position after which the appends of the first step are counted.
   const from = Math.floor((now - seconds * 1_000) / stepMs) * stepMs - stepMs;
   const { rows } = await sql.query<Row>({
     text: SERIES,
@@ -65,11 +68,11 @@ export async function readEdges(sql: Sql, stepSeconds: number): Promise<Edges> {
   return { live: Math.max(uncounted, now - LIVE_MINUTES * MINUTE_MS), now, summed };
 }
 
-/** The points but for the first, which only says how far the stream was. */
+/** The points except the first, which only says which position the stream had. */
 function toPoints(rows: Row[]): OverviewPoint[] {
   let before = rows[0]?.events_to ?? null;
   return rows.slice(1).map(({ at, delivered, failed, p50, p95, events_to, lag }) => {
-    // A stream that was restored from a backup goes on at an earlier position.
+    // A stream that was restored from a backup continues at an earlier position.
     const appended = events_to === null || before === null ? null : Math.max(0, events_to - before);
     before = events_to;
     return {

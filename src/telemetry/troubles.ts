@@ -3,12 +3,12 @@ import { SHOWN_FAILING_SINCE, SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { Trouble, Troubles } from '../schema/overview.ts';
 
 const SHOWN = 50;
-/** So many consumers of a group are named: of more, the list of them tells more. */
+/** How many consumers of a group are named; for more there is the list of them. */
 const NAMED = 3;
 
 /**
  * Reads which consumers are in trouble, in groups by target and cause, of one target if given. `retryWindowMs`:
- * after which they stop.
+ * the time after which they stop.
  */
 export async function readTroubles(
   sql: Sql,

@@ -2,14 +2,14 @@ import { HAND_OVER_REASONS, type VisitCounts } from '../visits/visitCounts.ts';
 import { createCounts, createDurations } from './counters.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Which lanes a process may run. */
+/** The lanes that a process may run. */
 export interface LanesOf {
   region: string;
-  /** How many lanes the region is to have. */
+  /** How many lanes the region should have. */
   lanes: number;
 }
 
-/** Counts the visits of a process, and shows its lanes beside the number that its region is to have. */
+/** Counts the visits of a process, and shows its lanes beside the number that its region should have. */
 export function countVisits(metrics: Metrics, { region, lanes: wanted }: LanesOf): VisitCounts {
   const lanes = new Set<{ readonly visiting: number }>();
   const begun = createCounts('millrace_visits_total', 'Visits of quiet consumers that have begun');

@@ -3,13 +3,13 @@ import { ActivityNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 
-/** A task of this part of the heartbeat timeout's age may have been given up. */
+/** A task that has reached this share of the heartbeat timeout may have been given up. */
 const OLD = 1 / 2;
 
 /**
- * Keeps a process from beginning an activity that Temporal has given up already: one that was frozen gets a
- * task for each long poll that it had open, and begins them all when it wakes. By then another process has
- * the task, whose lease a sender that begins here would take. Temporal is asked about an old task only.
+ * Keeps a process from beginning an activity that Temporal has given up already: a process that was frozen gets
+ * a task for each long poll that it had open, and would begin them all when it wakes. By then another process
+ * has the task, and a sender that begins here would take its lease. Temporal is asked only about old tasks.
  */
 export function createCurrentTaskInterceptor(now: () => number): ActivityInterceptorsFactory {
   return (context) => ({
@@ -28,13 +28,16 @@ export function createCurrentTaskInterceptor(now: () => number): ActivityInterce
   });
 }
 
-/** Since when it has been in a queue is known, not when it was given to this process. */
+/** It is known how long the task has been in a queue, but not when it was given to this process. */
 function isOld({ info }: Context, now: number): boolean {
   const timeoutMs = info.heartbeatTimeoutMs ?? Infinity;
   return now - info.currentAttemptScheduledTimestampMs > timeoutMs * OLD;
 }
 
-/** Whether Temporal says so; while it can't be asked, leases and fences keep senders apart. */
+/**
+ * Whether Temporal says that it has given up the task; while Temporal can't be asked, leases and fences keep
+ * senders apart.
+ */
 async function isGivenUp({ client, info, log }: Context): Promise<boolean> {
   try {
     await client.activity.heartbeat(info.taskToken);

@@ -28,11 +28,17 @@ import type { OpenSender } from './openSender.ts';
 const TICK_MS = 50;
 const COMMIT_MS = 25;
 const LEASE_MS = 8_000;
-/** That of a lane, which stands for thousands of consumers: longer, as a lane that loses it begins anew with all of them. */
+/**
+ * The lease of a lane, which stands for thousands of consumers: longer, because a lane that loses it begins
+ * again with all of them.
+ */
 const LANE_LEASE_MS = 10_000;
 const TAIL_POLL_MS = 500;
 const TIME_BUDGET_MS = 3_600_000;
-/** How long a consumer is visited after its last entry: while it rests, it costs some memory and a commit a minute. */
+/**
+ * How long a consumer is visited after its last entry; while it rests, it costs some memory and a commit a
+ * minute.
+ */
 const LINGER_MS = 3_600_000;
 const VISIT_POLL_MS = 500;
 const MOST_VISITED = 20_000;
@@ -40,7 +46,7 @@ const MEMORY_BYTES = 256 * 1024 * 1024;
 /** The part of the memory that each of the two tails gets; the drains share the rest. */
 const TAIL_PART = 1 / 8;
 const MAX_REQUESTS = 4_096;
-/** What an open connection takes, TLS included. */
+/** The memory of an open connection, TLS included. */
 const REQUEST_BYTES = 32 * 1024;
 /** Slots kept free for `deliver` and for the consumers that wake next. */
 const SPARE_SLOTS = 20;
@@ -50,7 +56,7 @@ export interface DrainsOptions {
   vault: Vault;
   listener: Pick<Listener, 'on'>;
   openSender: OpenSender;
-  /** What lanes of visits need as well; without it, this process opens none. */
+  /** What lanes of visits need in addition; without it, this process opens none. */
   visits?: {
     /** Opens a sender of a visited consumer, over connections that visits share. */
     openSender: OpenSender;
@@ -71,14 +77,14 @@ export interface DrainsOptions {
   retryWindowMs: number;
   /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
   ownRetriesMs?: number | undefined;
-  /** How long a lane of visits does, ms; 36 minutes of 24 hours unless given. */
+  /** The same for a lane of visits, ms; 36 minutes of 24 hours unless given. */
   visitRetriesMs?: number | undefined;
   /** How many activities this process may run concurrently. */
   slots: number;
   /** The memory for entries that are sent, shared by all drains; 256 MB unless given. */
   memoryBytes?: number;
   reportHead: DeliverDeps['reportHead'];
-  /** Notes what keeps a consumer from being sent to. */
+  /** Notes faults that keep a consumer from sending. */
   faults: StartFaults;
   /** Called when there may be a mail to send. */
   mailWaits: () => void;
@@ -99,8 +105,8 @@ export interface Drains extends AsyncDisposable {
 }
 
 /**
- * Creates what all senders of a process share: tails, committer, budget and ticks. Connections are
- * opened by `openSender`. Disposing of it stores what can be stored and stops reading.
+ * Creates what all senders of a process share: tails, committer, budget and ticks. Connections are opened by
+ * `openSender`. Disposing of it stores the remaining outcomes as far as possible and stops reading.
  */
 export function createDrains(options: DrainsOptions): Drains {
   const { db, vault, listener, openSender, log } = options;

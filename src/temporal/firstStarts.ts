@@ -15,31 +15,34 @@ export interface FirstStartsOptions {
   db: Sql;
   listener: Pick<Listener, 'on'>;
   start: Workflows['start'];
-  /** The queue of the process, in which starts have their turns. */
+  /** The queue of the process, in which starts wait for their turn. */
   queue: Pick<PacedQueue, 'put' | 'has' | 'drop'>;
   /** Whether this process is the leader. */
   leads: () => boolean;
   log: Pick<Logger, 'warn'>;
 }
 
-/** The pause between two looks while there is something to start, ms. */
+/** The pause between two checks while there are workflows to start, ms. */
 const LOOK_MS = 200;
-/** The pause between two looks without a hint, ms. */
+/** The pause between two checks without a hint, ms. */
 const POLL_MS = 5_000;
 /**
- * So many workflows may be started that have not begun: more would only wait in Temporal, and delay the
- * workflows of others.
+ * At most so many workflows are started that have not begun yet: more would only wait in Temporal, and delay
+ * the workflows of others.
  */
 const MOST_OPEN = 64;
-/** A workflow that has not begun after so long no longer counts, as something else keeps it from that, ms. */
+/**
+ * A workflow that has not begun after so long no longer counts, because something else must keep it from
+ * beginning, ms.
+ */
 const OPEN_MS = 10_000;
 const READ = 4 * MOST_OPEN;
 
 /**
- * Starts the workflows of new consumers, the oldest first, while this process leads, at the pace that Temporal
- * takes and workers keep. A new consumer is served without its workflow, so its start lets wakes and
- * hand-overs go first. A consumer is new until its workflow has read its row: so what a process that died had
- * still to start is started by the next leader.
+ * Starts the workflows of new consumers, the oldest first, while this process is the leader, as fast as
+ * Temporal and the workers can follow. A new consumer is served without its workflow, so wakes and hand-overs
+ * go before its start. A consumer is new until its workflow has read its row; so the next leader makes the
+ * starts that were left by a process that died.
  */
 export function startFirstStarts(options: FirstStartsOptions): {
   /** Stops; resolves when the last look has ended. */
@@ -72,7 +75,7 @@ export function startFirstStarts(options: FirstStartsOptions): {
 
   async function look(): Promise<void> {
     if (!leads()) {
-      queue.drop((key) => key.startsWith(KEY)); // it is for the one that leads to start them
+      queue.drop((key) => key.startsWith(KEY)); // the leader has to start them
       return;
     }
     isHinted = false;

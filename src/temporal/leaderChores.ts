@@ -22,24 +22,24 @@ export interface LeaderChoresOptions {
   taskQueue: string;
   listener: Pick<Listener, 'on'>;
   workflows: Pick<Workflows, 'give' | 'start'>;
-  /** The queue of the process, in which starts of workflows have their turns. */
+  /** The queue of the process, in which starts of workflows wait for their turn. */
   queue: PacedQueue;
   alerts: AlertOptions;
   /** Called when a mail may have been put into the outbox. */
   mailWaits: () => void;
   /** Names this process. */
   holder: string;
-  /** Whether this process is the leader; in the others the chores rest. */
+  /** Whether this process is the leader; in other processes the chores do nothing. */
   leads: () => boolean;
   log: Logger;
 }
 
 /**
- * Starts what the leader does on top of waking consumers: it reports dead letters, has changed targets
- * tried, and starts workflows that are new or missing.
+ * Starts the leader's tasks apart from waking consumers: it reports dead letters, retries changed targets, and
+ * starts workflows that are new or missing.
  */
 export function startLeaderChores(options: LeaderChoresOptions): {
-  /** Stops, and waits for what is being done. */
+  /** Stops, and waits for the tasks in progress. */
   close(): Promise<void>;
 } {
   const { db, workflows, holder, leads, log } = options;

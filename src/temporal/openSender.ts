@@ -30,12 +30,15 @@ export interface OpenSenderOptions {
   requests?: OpenRequests | undefined;
 }
 
-/** Creates the way out of a process: through the egress guard, with OAuth2 tokens that its senders share. */
+/**
+ * Creates the function that opens senders: through the egress guard, with OAuth2 tokens that the senders of the
+ * process share.
+ */
 export function createOpenSender(options: OpenSenderOptions): OpenSender {
   const { egress, userAgent, now, requests } = options;
   const tokens = createTokens({ egress, userAgent });
   const counted = requests === undefined ? {} : { requests };
-  const ways = new WeakMap<OpenTarget, WayToTarget>(); // those of a visited consumer's target are kept
+  const ways = new WeakMap<OpenTarget, WayToTarget>(); // those of the target of a visited consumer are kept
 
   function wayOf(target: OpenTarget): WayToTarget {
     const way = ways.get(target) ?? wayTo(target);

@@ -1,12 +1,15 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 
-/** A lost server is looked for at least this often, ms; gRPC would let two minutes pass after a long outage. */
+/**
+ * Connecting to a lost server is tried at least this often, ms; gRPC would let two minutes pass after a long
+ * outage.
+ */
 const RECONNECT_MS = 5_000;
 
 /**
- * Opens, with the first call, the connection for calls that wait for their turn in the process's queue. It
- * repeats no call by itself, as Temporal's connections do up to ten times: so the queue hears of each
- * failure immediately, and what is offered is what the queue allows.
+ * Opens, with the first call, the connection for calls that wait for their turn in the process's queue. It does
+ * not repeat calls by itself, as Temporal's connections do up to ten times: so the queue sees each failure
+ * immediately, and Temporal gets only the calls that the queue allows.
  */
 export function pacedConnection(options: ConnectionOptions): Connection {
   return Connection.lazy({

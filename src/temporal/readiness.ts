@@ -13,7 +13,7 @@ export interface ReadinessOptions {
   queues: { name: string; kind: 'workflow' | 'activity' }[];
 }
 
-/** The checks of `/readyz`, by name; each rejects or resolves with false while what it names is away. */
+/** The checks of `/readyz`, by name; each rejects or resolves with false while the part that it names is away. */
 export type Readiness = Record<string, () => Promise<boolean>>;
 
 /** Locks and changes nothing; a server that is read-only refuses it (25006), so that its connections are dropped. */
@@ -27,10 +27,10 @@ type QueueType = NonNullable<
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is in a package of the SDK's own
 const KIND = { workflow: 1 as QueueType, activity: 2 as QueueType };
 
-/** Creates the checks; each ends within about a second while what it names answers. */
+/** Creates the checks; each ends within about a second while the part that it names answers. */
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { connection, namespace, now, queues } = options;
-  let migrated = false; // once true it stays true, as migrations are not undone
+  let migrated = false; // once true it stays true, because migrations are not undone
 
   async function database(): Promise<boolean> {
     migrated ||= (await pendingMigrations(options.sql)).length === 0;

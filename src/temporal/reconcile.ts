@@ -13,28 +13,29 @@ export interface ReconcileOptions {
   db: Sql;
   client: Client;
   start: Workflows['start'];
-  /** The queue of the process, in which starts have their turns. */
+  /** The queue of the process, in which starts wait for their turn. */
   queue: Pick<PacedQueue, 'put'>;
   log: Logger;
 }
 
 const COUNT_EVERY_MS = 60_000;
-/** A list of 10,000 workflows takes Temporal seconds, a count of them none. */
+/** Listing 10,000 workflows takes Temporal seconds, counting them takes no time. */
 const LIST_EVERY_MS = 3_600_000;
-/** The first time comes about when it is known which process leads, ms. */
+/** The first run comes at about the time when it is known which process is the leader, ms. */
 const FIRST_MS = 1_000;
 /** The deadlines, ms: without one, the client would try for long while the server is away. */
 const COUNT_MS = 15_000;
 const LIST_MS = 120_000;
 
 /**
- * Reconciles while this process leads, one run at a time: each minute if fewer workflows run than should, and
- * each hour in any case, as one that runs although its consumer is deleted counts like one that is missing.
+ * Reconciles while this process is the leader, one run at a time: each minute if fewer workflows run than
+ * should, and each hour in any case, because a workflow that runs although its consumer is deleted makes up for
+ * a missing one in the count.
  */
 export function startReconciling(
   options: ReconcileOptions & CountOptions & { leads: () => boolean },
 ): {
-  /** Stops, and waits for a run that is under way; its connection may be closed afterwards. */
+  /** Stops, and waits for a run in progress; its connection may be closed afterwards. */
   close(): Promise<void>;
 } {
   const { log } = options;
@@ -72,7 +73,7 @@ export function startReconciling(
 
 const RUNNING = `WorkflowType = 'consumer' and ExecutionStatus = 'Running'`;
 
-/** What is needed to count workflows. */
+/** What counting workflows needs. */
 export interface CountOptions extends Pick<ReconcileOptions, 'db' | 'client'> {
   /** The queue of the workflows of this installation; others may share its namespace. */
   taskQueue: string;
@@ -90,14 +91,14 @@ export async function fewerRun({ db, client, taskQueue }: CountOptions): Promise
 }
 
 /**
- * Has the workflow started of every consumer whose workflow has run before and does not run now, because
- * Temporal's database was lost. Those that have never run are started as those of new consumers are. It is
- * safe to repeat: a workflow loads its row first and ends when there is none. Returns how many starts are put
- * into the queue; one that fails is found missing again.
+ * Starts the workflow of every consumer whose workflow has run before and does not run now, because Temporal's
+ * database was lost. Workflows that have never run are started with those of new consumers. It is safe to
+ * repeat: a workflow loads its row first and ends when there is none. Returns how many starts are put into the
+ * queue; if a start fails, the workflow is found missing again.
  */
 export async function reconcile(options: ReconcileOptions): Promise<number> {
   const { db, client, queue, log } = options;
-  // The rows are read first: a workflow that begins afterwards is none of those that are missing.
+  // The rows are read first: a workflow that begins afterwards is not one of the missing ones.
   const consumers = await startedConsumers(db);
   if (consumers.length === 0) return 0;
   const running = new Set<string>();

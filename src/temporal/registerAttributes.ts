@@ -10,9 +10,8 @@ import {
 const ANSWER_MS = 10_000;
 
 /**
- * Registers the search attributes that are missing in the namespace, as those that a new version brings. Where
- * that is not allowed, the log says which command does it; workflows wait for it, and consumers that are
- * visited do not.
+ * Registers the search attributes that are missing in the namespace, such as those of a new version. If that is
+ * not allowed, the log says which command does it; workflows wait for it, and visited consumers do not.
  */
 export async function registerAttributes(options: {
   connection: Pick<NativeConnection, 'operatorService' | 'withDeadline'>;

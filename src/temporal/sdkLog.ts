@@ -3,7 +3,7 @@ import { DefaultLogger, type LogEntry, type LogExporterConfig } from '@temporali
 import type { LogLevel } from '../process/config.ts';
 import type { Log } from '../process/log.ts';
 
-/** The SDK's own events are only of interest where something is wrong, or to those who look closer. */
+/** The SDK's own events are of interest only when something is wrong, or to people who look closer. */
 const FROM: Record<LogLevel, 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'> = {
   trace: 'TRACE',
   debug: 'INFO',
@@ -14,7 +14,7 @@ const FROM: Record<LogLevel, 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'> = {
   silent: 'ERROR',
 };
 
-/** Has the SDK's native part hand its events to the logger instead of printing them as coloured text. */
+/** Makes the SDK's native part pass its events to the logger instead of printing them as coloured text. */
 export function sdkLogging(level: LogLevel): LogExporterConfig {
   return { forward: {}, filter: { core: FROM[level], other: FROM[level] } };
 }

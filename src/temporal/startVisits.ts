@@ -34,7 +34,7 @@ export async function startVisits(options: VisitsOf): Promise<void> {
   });
 }
 
-/** Ends the lanes of an installation that had some. */
+/** Ends the lanes of an installation that used to have some. */
 async function endLanes(client: Client, workflowId: string): Promise<void> {
   try {
     await client.workflow.getHandle(workflowId).signal<[number]>('lanes', 0);

@@ -3,13 +3,14 @@ import type { Logger } from 'pino';
 import { startUpkeep } from '../process/upkeep.ts';
 import { startVisits, type VisitsOf } from './startVisits.ts';
 
-/** Soon after the process has started, and again soon when Temporal was away; then every few minutes. */
+/** Soon after the process has started, and soon again when Temporal was away; then every few minutes. */
 const LOOK_MS = 500;
 const EVERY_MS = 300_000;
 
 /**
- * Sees to it that the lanes of visits of this process's region run, as every process does that serves the region:
- * so a region has its lanes whichever process leads. Where there are to be none, those of before are ended once.
+ * Makes sure that the lanes of visits of this process's region run, as every process does that serves the
+ * region: so a region has its lanes whichever process is the leader. If there should be none, earlier ones are
+ * ended once.
  */
 export function startVisitKeeper(options: VisitsOf & { log: Logger }): { close(): Promise<void> } {
   let dueAt = -Infinity; // monotonic ms

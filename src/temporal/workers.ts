@@ -34,7 +34,7 @@ import { isRefusal, type Workflows } from './workflowClient.ts';
 
 /** How long a worker has to stop, ms: requests end within 15 s, then outcomes are stored. */
 const FORCE_AFTER_MS = 30_000;
-/** How long outcomes are tried to be stored while Postgres is away, ms. */
+/** How long storing outcomes is tried while Postgres is away, ms. */
 const STORE_WITHIN_MS = 20_000;
 const WAKE_POLL_MS = 500;
 /** The largest number of connections of all visits to one origin, and how many are opened at once. */
@@ -66,14 +66,14 @@ export interface WorkersOptions {
   retryWindowMs: number;
   /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
   ownRetriesMs?: number | undefined;
-  /** How long a lane of visits does, ms; 36 minutes of 24 hours unless given. */
+  /** The same for a lane of visits, ms; 36 minutes of 24 hours unless given. */
   visitRetriesMs?: number | undefined;
   alertEmails: string[];
   publicUrl: string;
   sendMail: Send;
   /** Null: there is no alert webhook. */
   sendAlertWebhook: Send | null;
-  /** The region whose consumers this process sends to. */
+  /** The region of the consumers for which this process sends. */
   region: string;
   /** How many lanes of visits the region has; 0: there are none. */
   visitLanes: number;
@@ -97,13 +97,13 @@ export interface Workers {
   shutdown(): void;
   /** Whether this process wakes idle consumers. */
   readonly leads: boolean;
-  /** The queue of calls of Temporal that have to keep its pace. */
+  /** The queue of calls to Temporal, which limits their number. */
   readonly calls: QueueReading;
-  /** The bytes that are held of entries that are sent. */
+  /** The bytes of entries that are held for sending. */
   readonly heldBytes: number;
 }
 
-/** Creates a process's Temporal workers and what runs beside them: the wake leader, its chores, the outbox. */
+/** Creates a process's Temporal workers and the parts that run beside them: the leader, its tasks, the outbox. */
 export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   const { db, log, listener, workflows, retryWindowMs } = options;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
@@ -221,7 +221,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   };
 }
 
-/** What senders have to say to workflows, each in its turn. */
+/** The calls of senders to workflows, each in its turn. */
 function callsOf(queue: PacedQueue, { workflows, now }: Pick<WorkersOptions, 'workflows' | 'now'>) {
   function handOver(consumerId: string, wanted: number): void {
     const key = `hand over ${consumerId}`;
@@ -240,7 +240,7 @@ function callsOf(queue: PacedQueue, { workflows, now }: Pick<WorkersOptions, 'wo
   return { handOver, reportHead };
 }
 
-/** Whether the attempt after the one that is reported is still to come. */
+/** Whether the attempt after the reported one is still to come. */
 function isCurrent({ nextAttemptAt }: HeadReport, now: number): boolean {
   return nextAttemptAt === null || Date.parse(nextAttemptAt) > now;
 }
@@ -299,7 +299,7 @@ async function createQueueWorkers(
       activities: createDelivery(drains.deps),
       interceptors: { activity: [createCurrentTaskInterceptor(options.now)] },
       maxConcurrentActivityTaskExecutions: options.slots,
-      // A frozen process gets a task for each long poll it has open, and each such task loses 15 s.
+      // A frozen process gets a task for each long poll that it has open, and each such task loses 15 s.
       activityTaskPollerBehavior: { type: 'autoscaling', minimum: 1, initial: 1, maximum: 20 },
       maxHeartbeatThrottleInterval: '6s',
     });

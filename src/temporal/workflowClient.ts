@@ -18,7 +18,7 @@ import { publishedText, searchAttributes } from '../workflows/searchAttributes.t
 /** Longer than the lease of a lost sender, whose end an answer may have to wait for, ms. */
 const ANSWER_MS = 20_000;
 const START_MS = 5_000;
-/** A server that is there answers within this time, ms. */
+/** A server that is not away answers within this time, ms. */
 const THERE_MS = 2_000;
 /** The type of the server's failure for an update whose run ended before the update was answered. */
 const UNANSWERED = 'AcceptedUpdateCompletedWorkflow';
@@ -31,19 +31,19 @@ export interface WorkflowClientOptions {
   deliveryQueue: string;
   /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
   deliveryQueueOf?: (region: string) => string;
-  /** Reads what is known of a consumer, for a workflow that is started for another reason than `start`. */
+  /** Reads the facts about a consumer, for a workflow that is started for another reason than `start`. */
   consumerOf?: (consumerId: string) => Promise<KnownAtStart | null>;
   retryWindowMs: number;
   /** Where the console is; its URL without a path. */
   publicUrl: string;
 }
 
-/** What is known of a consumer whose workflow is started. */
+/** The facts about a consumer whose workflow is started. */
 export interface KnownAtStart {
   region: string;
   name: string;
   targetName: string;
-  /** Of a consumer that is active, its target; so the workflow need not show it first. */
+  /** The target of an active consumer, so that the workflow need not show it first. */
   activeAt?: { targetHost: string; targetId: string };
 }
 
@@ -94,7 +94,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
     }
   }
 
-  /** Throws `Unavailable` soon if the server is away, where a call would be tried again until its deadline. */
+  /** Throws `Unavailable` soon if the server is away, while a call would be tried again until its deadline. */
   async function isThere(): Promise<void> {
     try {
       await within(THERE_MS, () => client.workflowService.getSystemInfo({}));
@@ -190,7 +190,7 @@ async function startOf(options: WorkflowClientOptions, consumerId: string, known
   } as const;
 }
 
-/** What the Temporal UI shows of a consumer from the start, and as what the workflow gets to know it. */
+/** What the Temporal UI shows about a consumer from the start, in the form in which the workflow learns of it. */
 function shownOf({ name, targetName, activeAt }: KnownAtStart, consolePage: string) {
   const memorized = { name, targetName, consolePage };
   const attributed = activeAt === undefined ? null : { status: 'active' as const, ...activeAt };
@@ -220,14 +220,15 @@ function isAway(error: unknown): boolean {
 }
 
 /**
- * Whether an error means that the workflow's last task has failed, or was not done in time, so that Temporal takes
- * no update until the task has been repeated. Only the text tells it from other preconditions (FAILED_PRECONDITION 9).
+ * Whether an error means that the workflow's last task has failed, or was not completed in time, so that
+ * Temporal accepts no update until the task has been repeated. Only the text distinguishes it from other
+ * preconditions (FAILED_PRECONDITION 9).
  */
 function isHeldUp(error: unknown): boolean {
   return codeOf(error) === 9 && /workflow task in failed state/iu.test(String(error));
 }
 
-/** Whether an error is Temporal's answer to this one call, which says nothing of how busy the server is. */
+/** Whether an error is Temporal's answer to this one call, which does not mean that the server is busy. */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof WorkflowNotFoundError) return true;
   // INVALID_ARGUMENT 3, NOT_FOUND 5, ALREADY_EXISTS 6, FAILED_PRECONDITION 9, OUT_OF_RANGE 11

@@ -7,7 +7,7 @@ import type { VisitCounts } from './visitCounts.ts';
 import type { Visits } from './visits.ts';
 import type { VisitStore } from './visitStore.ts';
 
-/** What a lane has under one lease. */
+/** What a lane has under its present lease. */
 export interface Current {
   term: Term;
   visits: Visits;
@@ -15,9 +15,12 @@ export interface Current {
 
 /** Claims consumers for a lane, and begins visits to them. */
 export interface Claimer {
-  /** Claims some of those that want an entry, and asks for another turn if there may be more. */
+  /** Claims some of the consumers that want an entry, and asks for another turn if there may be more. */
   claimSome(current: Current): Promise<void>;
-  /** Notes that consumers may be this lane's that it does not visit; it lets go of them before it claims others. */
+  /**
+   * Notes that this lane may have claimed consumers that it does not visit; it releases them before it claims
+   * others.
+   */
   isUnsure(): void;
   /** Resolves when a visit has begun for each consumer that was claimed. */
   settled(): Promise<void>;
@@ -34,19 +37,20 @@ export interface ClaimerOptions {
   /** Asks for another turn of `claimSome`. */
   ask: () => void;
   lateness: Pick<Lateness, 'ms'>;
-  /** Is given the error of what goes on beside the turns. */
+  /** Called with the error of work that goes on beside the turns. */
   interrupted: (error: unknown) => void;
   log: Pick<Logger, 'info'>;
 }
 
 /** How many consumers are claimed at a time. */
 export const CLAIMED_AT_ONCE = 500;
-/** So many claims may wait for what their senders need. */
+/** At most so many claims wait at a time until the data for their senders has been read. */
 const LOADS_AT_ONCE = 2;
 const LOOK_FOR_LOST_MS = 1_000;
 /**
- * A process that is as late as this has more consumers to look after than it can: it claims others after a pause
- * as long as it is late, ms. It would be later still, until it could not even renew its lease in time.
+ * A process that is as late as this, ms, has more consumers than it can look after: it pauses for as long as it
+ * is late before it claims more. Otherwise it would be later still, until it could not even renew its lease in
+ * time.
  */
 const LATE_MS = 250;
 
@@ -89,7 +93,7 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     }
   }
 
-  /** Begins visits once what their senders need has been read; others are claimed meanwhile. */
+  /** Begins visits once the data for their senders has been read; others are claimed meanwhile. */
   function visit(visits: Visits, claimed: Claimed[]): void {
     if (claimed.length === 0) return;
     claims += claimed.length;
@@ -110,7 +114,7 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     for (const one of await store.load(claimed)) visits.begin(one);
   }
 
-  /** Lets go of what this lane has claimed and does not visit, because it did not get to know of it. */
+  /** Releases consumers that this lane has claimed without knowing it, and therefore does not visit. */
   async function letGoOfUnknown({ term, visits }: Current): Promise<void> {
     await Promise.all(loading);
     unsure = false;

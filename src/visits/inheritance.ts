@@ -12,21 +12,21 @@ interface Ended {
 }
 
 /**
- * What a drain takes over from a quiet sender: its way to the endpoint, and the request that it has begun,
- * which may have ended meanwhile. When the drain sends that entry, it gets the outcome of this request. A
- * drain that does not send it, because a newer version of its record has come, sends nothing else before the
- * request has ended.
+ * Everything that a drain takes over from a quiet sender: its connections to the endpoint, and the request that
+ * it has begun, which may have ended meanwhile. When the drain sends that entry, it gets the outcome of this
+ * request. If the drain does not send the entry, because a newer version of its record has come, it sends
+ * nothing else before the request has ended.
  */
 export class Inheritance implements WebhookSender<Outgoing> {
   readonly #sender: WebhookSender<Outgoing>;
   readonly #over = Promise.withResolvers<void>();
   #begun: Outgoing | null;
   #result: Ended | null = null;
-  /** The slot of the drain that the request stands for. */
+  /** The slot of the drain for which the request counts. */
   #slot: Outgoing | null = null;
   #landed: OnAttemptEnd<Outgoing> | null = null;
   #startBy: (() => number) | null = null;
-  /** What the drain sends while it does not know of the request. */
+  /** What the drain wants to send while it does not know of the request yet. */
   #waiting: { slot: Outgoing; attempt: number }[] = [];
 
   constructor(sender: WebhookSender<Outgoing>, begun: Outgoing | null) {
@@ -35,14 +35,14 @@ export class Inheritance implements WebhookSender<Outgoing> {
     if (begun === null) this.#over.resolve();
   }
 
-  /** Gives it to a drain, whose callbacks these are. */
+  /** Hands everything over to a drain, whose callbacks these are. */
   takenBy(landed: OnAttemptEnd<Outgoing>, startBy: () => number): WebhookSender<Outgoing> {
     this.#landed = landed;
     this.#startBy = startBy;
     return this;
   }
 
-  /** The time until which a request may start, monotonic ms; null before a drain has taken it. */
+  /** The time until which a request may start, monotonic ms; null before a drain has taken over. */
   get startBy(): (() => number) | null {
     return this.#startBy;
   }
@@ -52,7 +52,7 @@ export class Inheritance implements WebhookSender<Outgoing> {
     return this.#result?.outcome.kind === 'failed';
   }
 
-  /** Resolves once the drain waits for the request by itself, or it has ended. */
+  /** Resolves once the drain itself waits for the request, or the request has ended. */
   get over(): Promise<void> {
     return this.#over.promise;
   }
@@ -84,7 +84,7 @@ export class Inheritance implements WebhookSender<Outgoing> {
     else this.#sender.send(slot, attempt);
   }
 
-  /** Whether the request goes on while the drain does not know of it. */
+  /** Whether the request is still open and the drain does not know of it. */
   get #isUnknown(): boolean {
     return this.#begun !== null && this.#slot === null && this.#result === null;
   }

@@ -14,17 +14,17 @@ import type { VisitStore } from './visitStore.ts';
 
 /** How much a lane has done. */
 export interface LaneReading {
-  /** How many consumers it is the sender of. */
+  /** How many consumers it visits. */
   visiting: number;
-  /** How many it has claimed since it began. */
+  /** How many consumers it has claimed since it began. */
   visits: number;
-  /** How many of them it has handed over to drains of their own. */
+  /** How many of these it has handed over to drains of their own. */
   handedOver: number;
 }
 
 /** Delivers for many quiet consumers, until it is closed. */
 export interface Lane {
-  /** Lets go of all consumers, which other lanes may then claim; resolves when everything is stored. */
+  /** Releases all consumers, which other lanes may then claim; resolves when everything is stored. */
   close(): Promise<void>;
   readonly reading: LaneReading;
 }
@@ -35,16 +35,16 @@ export interface LaneOptions extends Omit<
   'handOver' | 'lease' | 'store' | 'isUnsure'
 > {
   store: VisitStore;
-  /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
+  /** Hints a consumer's workflow that it needs a drain. If the hint is lost, the leader gives it again. */
   handOver: (consumerId: string, wanted: number) => void;
   /** Counts visits, for metrics. */
   counts?: VisitCounts | undefined;
   listener: Pick<Listener, 'on'>;
-  /** Returns the name of this lane in cursors, another one each time: each lease has its own. */
+  /** Returns a new name for this lane in cursors: each lease has its own. */
   nextHolder: () => string;
   region: string;
   leaseMs: number;
-  /** The pause between two looks without a hint, ms. */
+  /** The pause between two checks without a hint, ms. */
   pollMs: number;
   /** The most consumers that are visited at the same time. */
   most: number;
@@ -52,20 +52,18 @@ export interface LaneOptions extends Omit<
 }
 
 const TICK_MS = 50;
-/** How often the lease is renewed, in its time. */
+/** How many times the lease is renewed within its duration. */
 const RENEWALS = 4;
 
 /**
- * Opens a lane. It claims consumers that want an entry, and is their sender until they have been caught up
- * for a while, with the fence and promises of any sender. One that stays busy, fails for long, or can't
- * be sent to, goes to a drain of its own.
- *
- * One lease stands for all its consumers. When it could not be renewed in time, all of them are let go of, and the
- * lane begins anew under another one.
+ * Opens a lane. It claims consumers that want an entry, and is their sender until they have been caught up for
+ * a while, under a fence and with the same promises as any sender. A consumer that stays busy, fails for long,
+ * or can't send is handed over to a drain of its own. One lease stands for all consumers of the lane. When it
+ * could not be renewed in time, all of them are released, and the lane begins again under another lease.
  */
 export function openLane(options: LaneOptions): Lane {
   const { context, store, listener, leaseMs, counts, log } = options;
-  const held = new Set<Current>(); // the current one, and those that are being let go of
+  const held = new Set<Current>(); // the current one, and those whose consumers are being released
   const letGo = new Set<Promise<void>>();
   let current: Current | null = null;
   let handedOver = 0;
@@ -77,7 +75,7 @@ export function openLane(options: LaneOptions): Lane {
   const loop = createLoop({ turn: claimSome, failed: interrupted });
   const lateness = createLateness(TICK_MS);
   const claimer = createClaimer({ ...options, ask: loop.ask, lateness, interrupted });
-  // The tails go on reading, so that an entry is in memory when its consumer is claimed.
+  // The tails keep reading, so that an entry is in memory when its consumer is claimed.
   const stops = [
     listener.on(CHANNELS.visits, loop.ask),
     ...Object.values(context.tails).map((tail) => tail.follow(() => undefined, [])),
@@ -103,7 +101,10 @@ export function openLane(options: LaneOptions): Lane {
     return begun;
   }
 
-  /** Renews the leases, also of what is being let go of, as its requests may take longer than a lease. */
+  /**
+   * Renews the leases, including those whose consumers are being released, because their requests may take
+   * longer than a lease.
+   */
   async function renewAll(): Promise<void> {
     const now = performance.now();
     for (const one of held) if (now > one.term.until) lapse(one);
@@ -125,21 +126,21 @@ export function openLane(options: LaneOptions): Lane {
     }
   }
 
-  /** Leaves some to lanes that visit fewer, as those of a worker that has just started. */
+  /** Leaves some consumers to lanes that visit fewer, such as those of a worker that has just started. */
   function share(visits: Visits, shares: Shares): void {
     const surplus = surplusOf(shares);
     if (surplus > 0) visits.endQuietest(Math.min(CLAIMED_AT_ONCE, surplus));
   }
 
-  /** The lease is over: what this lane still stores is fenced where others have claimed meanwhile. */
+  /** The lease is over: whatever this lane still stores is fenced where others have claimed meanwhile. */
   function lapse(one: Current): void {
-    if (one !== current) return; // it is let go of already
+    if (one !== current) return; // it is being released already
     log.warn('the lease of a lane of visits could not be renewed in time; the lane starts again');
     end();
     loop.ask();
   }
 
-  /** Lets go of all consumers, and then ends the lease. */
+  /** Releases all consumers, and then ends the lease. */
   function end(): void {
     const ended = current;
     current = null;
@@ -163,7 +164,7 @@ export function openLane(options: LaneOptions): Lane {
     lateness.tick();
     for (const { visits } of held) visits.tick();
     if (current === null || current.visits.size < options.most) return;
-    // Others want an entry.
+    // Other consumers want an entry.
     const { visits } = current;
     visits.endFailing(CLAIMED_AT_ONCE - visits.endQuietest(CLAIMED_AT_ONCE));
   }

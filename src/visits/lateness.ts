@@ -1,8 +1,8 @@
-/** How late the ticks of a lane come: its process has more to do than it can, or gets too little of a processor. */
+/** How late the ticks of a lane are: its process has more work than it can do, or gets too little CPU time. */
 export interface Lateness {
   /** Notes a tick. */
   tick(): void;
-  /** How late they come at present, ms; a single late one is forgotten within some ticks. */
+  /** How late the ticks are at present, ms; a single late one is forgotten within a few ticks. */
   readonly ms: number;
 }
 

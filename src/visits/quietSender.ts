@@ -20,19 +20,19 @@ export interface QuietSenderOptions {
   config: SenderConfig;
   /** Whether the last sender has confirmed the same configuration. */
   isConfirmed: boolean;
-  /** Nothing fails or is parked, and nothing has settled above its position. */
+  /** Must be a lease under which nothing fails or is parked, and nothing is settled above the position. */
   lease: Lease;
-  /** How long it goes on after its last entry, ms. */
+  /** How long the visit goes on after the last entry, ms. */
   lingerMs: number;
   /** Called when it no longer rests. */
   stirred: () => void;
 }
 
-/** So often its position is stored while nothing comes that matches, ms. */
+/** How often the position is stored while no matching entry comes, ms. */
 const STORED_MS = 60_000;
 /**
- * How long what it has sent waits for that of other consumers, ms: one commit for many of them. After a crash, what
- * was sent in this time is sent again.
+ * How long outcomes wait for those of other consumers, ms, so that one commit stores many. After a crash,
+ * everything that was sent in this time is sent again.
  */
 const COMMIT_MS = 100;
 const JOINING = { isOfLane: true, everyMs: STORED_MS, withinMs: COMMIT_MS };
@@ -40,10 +40,10 @@ const NONE: never[] = [];
 const NOT_CONFIRMED = 'a configuration could not be confirmed; a drain tries again';
 
 /**
- * The sender of one quiet consumer. It sends an entry at a time, and costs little more than its requests:
- * there may be ten thousand of them. As long as each request succeeds, it is all that a visit needs. When
- * anything else happens (a failure, an edit, more entries than a few, entries that are not in memory), the
- * engine of a drain takes over from it: under the same lease, with the request that it has begun.
+ * The sender of one quiet consumer. There may be ten thousand of them, so it sends one entry at a time and
+ * costs little more than its requests. As long as each request succeeds, a visit needs nothing else. When
+ * anything else happens (a failure, an edit, more than a few entries, entries that are not in memory), the
+ * engine of a drain takes over: under the same lease, with the request that has begun.
  */
 export class QuietSender implements Drain, Committing {
   readonly consumerId: string;
@@ -57,7 +57,7 @@ export class QuietSender implements Drain, Committing {
   readonly #unfollow: () => void;
   readonly #end = Promise.withResolvers<DrainEnd>();
   readonly #again = (): void => this.#look(0);
-  /** The request that is under way is of the first one. */
+  /** The open request is that of the first entry. */
   readonly #waiting: WaitingEntries;
   #slot: Outgoing | null = null;
   readonly #successes: SuccessLog;
@@ -141,7 +141,7 @@ export class QuietSender implements Drain, Committing {
       this.#sender.sweep(now);
       if (now > this.#startBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
-    else if (this.#isBusy()) this.#look(0); // another may have been told of the memory that is free again
+    else if (this.#isBusy()) this.#look(0); // another sender may have been notified of the free memory
     else if (now - this.#waiting.lastMatchAt >= this.#lingerMs) {
       this.stop('idle');
     }
@@ -150,7 +150,7 @@ export class QuietSender implements Drain, Committing {
   stop(reason: 'yielded' | 'changed' | 'idle'): void {
     const drain = this.#drain;
     if (drain !== null) {
-      // It would end without a request that it does not know yet, whose entry was then sent again.
+      // Otherwise it would end without a request that it does not know of yet, whose entry would be sent again.
       void this.#inheritance?.over.then(() => drain.stop(reason));
       return;
     }
@@ -198,10 +198,10 @@ export class QuietSender implements Drain, Committing {
     return this.#inheritance?.startBy?.() ?? this.#context.laneLease.until - LEASE_MARGIN_MS;
   }
 
-  /** Looks at what the tail has read. It had come to `before` when this sender was last called or not needed. */
+  /** Looks for entries in the tail, which had come to `before` when it last called this sender or did not need to. */
   #look(before: number): void {
     if (this.#reason !== null || this.#inheritance !== null) {
-      this.#waiting.miss(); // the next sender looks at it
+      this.#waiting.miss(); // the next sender looks for it
       return;
     }
     try {
@@ -282,7 +282,7 @@ export class QuietSender implements Drain, Committing {
     }
   }
 
-  /** Has a drain take over, with the request that is under way. It begins when what has settled is stored. */
+  /** Lets a drain take over, with the open request. The drain begins when settled entries are stored. */
   #becomeDrain(): void {
     if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
     this.#inheritance = new Inheritance(this.#sender, this.#slot);
@@ -331,7 +331,7 @@ export class QuietSender implements Drain, Committing {
     }
   }
 
-  /** Progress as the drain has it: it keeps the lease as long as the request is under way. */
+  /** The progress that the drain uses: it keeps the lease as long as the request is open. */
   #releasingAfter(inheritance: Inheritance): Progress {
     const { progress } = this.#context;
     return {
@@ -343,7 +343,7 @@ export class QuietSender implements Drain, Committing {
     };
   }
 
-  /** Stores what has settled, and releases the lease. */
+  /** Stores what is settled, and releases the lease. */
   async #conclude(): Promise<void> {
     if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
     this.#isConcluding = true;
@@ -389,7 +389,7 @@ export class QuietSender implements Drain, Committing {
     });
   }
 
-  /** Gives back what it holds of the process, apart from its way to the endpoint. */
+  /** Gives back the resources of the process that it holds, apart from its connections. */
   #letGo(): void {
     this.#context.committer.leave(this);
     this.#unfollow();

@@ -7,7 +7,7 @@ import type { StreamName } from '../schema/stream.ts';
 const NOTHING: Batch = emptyBatch();
 const NONE: AttemptRow[] = [];
 
-/** The successes of one quiet sender that have not been handed over to be stored; all of first attempts. */
+/** The successes of one quiet sender that have not been handed over to be stored; all of them are first attempts. */
 export class SuccessLog {
   readonly #stream: StreamName;
   #batch: Batch = NOTHING;

@@ -15,7 +15,7 @@ export interface Term extends LaneLease {
 /** Begins a term of `leaseMs`. */
 export async function beginTerm(leases: LaneLeases, lane: LaneId, leaseMs: number): Promise<Term> {
   const { id } = lane;
-  let until = performance.now() + leaseMs; // read before, so that it ends here no later than in Postgres
+  let until = performance.now() + leaseMs; // read first, so that the lease ends here no later than in Postgres
   await leases.begin(lane, leaseMs);
   return {
     id,

@@ -1,16 +1,16 @@
-/** Collects what is asked for within a moment, and has it done together. */
+/** Collects calls that are made within a moment, and processes them together. */
 export interface TogetherOptions<T, R> {
-  /** Does all of it, and returns one result for each item, in order. */
+  /** Processes all items, and returns one result for each of them, in order. */
   run: (items: T[]) => Promise<R[]>;
-  /** How long others may join, ms. */
+  /** How long further calls may join, ms. */
   waitMs: number;
-  /** At most so many are done at a time. */
+  /** The largest number of items that are processed together. */
   most: number;
 }
 
 /**
- * Returns a function that has `run` do an item together with those of other calls, and resolves with its
- * result. If `run` rejects, so do all calls of that time.
+ * Returns a function that processes an item together with those of other calls, by `run`, and resolves with its
+ * result. If `run` rejects, so do all calls whose items it got.
  */
 export function together<T, R>({ run, waitMs, most }: TogetherOptions<T, R>) {
   interface Call {

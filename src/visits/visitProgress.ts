@@ -9,8 +9,8 @@ const WAIT_MS = 10;
 const MOST = 1_000;
 
 /**
- * The progress of visited consumers: as that of any sender, but leases are released and versions confirmed
- * for many consumers at a time. `wantsOf` says who sends next to one that is released.
+ * The progress of visited consumers, as for any sender, except that leases are released and versions confirmed
+ * for many consumers at a time. `wantsOf` says who sends next for a consumer that is released.
  */
 export function createVisitProgress(
   progress: Progress,

@@ -16,9 +16,9 @@ import { claim, claimedBy, release, type Claim, type Claimed } from '../progress
 import { failedAttemptsOf } from '../progress/progress.ts';
 import { createTargetCache } from '../targets/openTarget.ts';
 
-/** A claimed consumer, with what its sender begins with. */
+/** A claimed consumer, and the data with which its sender begins. */
 export interface ToVisit extends Claimed {
-  /** The error says what of the consumer or its target can't be read; null: the consumer is gone. */
+  /** An error says which part of the consumer or its target can't be read; null: the consumer is gone. */
   config: SenderConfig | Error | null;
   /** By position: how many attempts at entries above the consumer's position have failed. */
   failedAttempts: Map<number, number>;
@@ -37,7 +37,7 @@ export interface VisitKey {
 export interface LaneLeases {
   /** Begins a lease of `leaseMs`, under an id that has not been used before. */
   begin(lane: LaneId, leaseMs: number): Promise<void>;
-  /** Renews it, and returns what there is of lanes; null when it is over, which is for good. */
+  /** Renews the lease, and returns the figures of all lanes; null when the lease is over, which cannot be undone. */
   renew(id: string, leaseMs: number, note: LaneNote): Promise<AllLanes | null>;
   /** Ends it; `leaseMs` is what it was begun for. */
   end(id: string, leaseMs: number): Promise<void>;
@@ -47,20 +47,20 @@ export interface LaneLeases {
 
 /** Reads and writes the rows of visited consumers, those of many consumers in one statement. */
 export interface VisitStore {
-  /** Claims consumers. If it rejects, some may have been claimed all the same. */
+  /** Claims consumers. If this rejects, some may have been claimed all the same. */
   claim(of: Claim): Promise<Claimed[]>;
   /**
-   * Reads what the senders of claimed consumers need. As the configuration is read after the claim is stored, a
-   * command which has changed it since is seen.
+   * Reads the data that the senders of claimed consumers need. The configuration is read after the claim is
+   * stored, so that it includes every command that came before.
    */
   load(claimed: Claimed[]): Promise<ToVisit[]>;
-  /** Lets go of consumers of this lane that it does not know; returns how many there were. */
+  /** Releases consumers that this lane has claimed without knowing it; returns how many there were. */
   letGoOfUnknown(holder: string, isKnown: (key: VisitKey) => boolean): Promise<number>;
   /** Begins, renews and ends the lease of a lane, and those of lanes that have not renewed theirs in time. */
   lease: LaneLeases;
-  /** Ends leases; returns for each whether it was in force. */
+  /** Releases consumers; returns for each whether its lease was in force. */
   release(released: Release[]): Promise<boolean[]>;
-  /** Notes which versions senders have taken. */
+  /** Stores which versions senders have confirmed. */
   confirm(taken: Confirmation[]): Promise<void>;
 }
 

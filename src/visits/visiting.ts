@@ -6,21 +6,24 @@ import { isBusy } from './busyness.ts';
 export interface Visiting {
   add(key: string, drain: Drain, stream: StreamName): void;
   remove(key: string): void;
-  /** Notes that one no longer rests. */
+  /** Notes that a sender no longer rests. */
   stir(key: string): void;
   /**
-   * Does what is due, for some hundreds of those that do not rest, in turns; with `isAll` for each of them. Returns
-   * those whose consumers stay busy, and so are worth a drain of their own.
+   * Does what is due, for some hundreds of the senders that do not rest, in turns; with `isAll` for each of
+   * them. Returns the keys of those whose consumers stay busy, and should get a drain of their own.
    */
   tick(now: number, isAll?: boolean): string[];
-  /** Ends senders: all of them, so that other lanes may claim; or of those that stay busy, one. */
+  /** Ends all senders, so that other lanes may claim their consumers, or the one of a consumer that stays busy. */
   yieldAll(): void;
   yieldOne(key: string): void;
-  /** Ends those that have been quiet for longest, up to `count`; returns how many. */
+  /** Ends the senders that have been quiet for longest, up to `count`; returns how many. */
   endQuietest(count: number): number;
-  /** Ends some whose endpoints fail, up to `count`: their drains are to go on. */
+  /** Ends up to `count` senders whose endpoints fail: drains of their own are to continue. */
   endFailing(count: number): void;
-  /** Up to where everything of a stream is settled for those that do not rest; Infinity when all rest. */
+  /**
+   * The position up to which everything of a stream is settled for the senders that do not rest; Infinity when
+   * all rest.
+   */
   settledTo(stream: StreamName): number;
   readonly size: number;
 }
@@ -33,22 +36,22 @@ interface Visit {
   settledBefore: number;
 }
 
-/** Nearly all senders rest. So often it is looked up which of them have something to do again, ms. */
+/** Nearly all senders rest. How often it is checked which of them have something to do again, ms. */
 const LOOK_MS = 1_000;
 /**
- * So many consumers whose endpoints fail have their turn in a tick: what broke for thousands at the same time is
- * not tried for all of them in the same moment.
+ * At most so many consumers whose endpoints fail get their turn in a tick, so that after an outage of thousands
+ * they are not all tried at the same moment.
  */
 const TRIES_A_TICK = 100;
 /**
- * So many have their turn in a tick, or this part of them if that is more. When thousands have something to send,
- * looking after all of them each time would take the time in which they are served. Each has its turn within 20
- * ticks, a second, so that a request is given up at most that late.
+ * So many senders get their turn in a tick, or this part of them if that is more. When thousands have something
+ * to send, looking after all of them each time would take the time that sending needs. Each has its turn within
+ * 20 ticks, a second, so that a request is given up at most that late.
  */
 const TURNS_A_TICK = 250;
 const LEAST_PART = 1 / 20;
 
-/** Whether a drain sits out an outage, and the time of its next attempt has come. */
+/** Whether a drain waits for the end of an outage, and its next attempt is due. */
 function isDueAgain({ isFailing, restsUntil }: Drain, now: number): boolean {
   return isFailing && Number.isFinite(restsUntil) && now >= restsUntil;
 }
@@ -57,7 +60,7 @@ function isDueAgain({ isFailing, restsUntil }: Drain, now: number): boolean {
 export function createVisiting(): Visiting {
   const visits = new Map<string, Visit>();
   const awake = new Set<string>();
-  const due = new Set<string>(); // those that sit out an outage, whose next attempts are due
+  const due = new Set<string>(); // those that wait for the end of an outage and whose next attempts are due
   let lookAt = 0;
 
   function tick(now: number, isAll = false): string[] {
@@ -68,7 +71,7 @@ export function createVisiting(): Visiting {
     let left = awake.size;
     for (const key of awake) {
       if (left-- <= 0 || turns <= 0) break;
-      awake.delete(key); // those that go on stand behind the others
+      awake.delete(key); // those that continue go behind the others
       const visit = visits.get(key);
       if (visit === undefined) continue;
       if (isDueAgain(visit.drain, now)) {
@@ -81,14 +84,14 @@ export function createVisiting(): Visiting {
     return busy;
   }
 
-  /** Has some of those try again whose next attempts are due. */
+  /** Lets some of the senders try again whose next attempts are due. */
   function tryAgain(now: number, busy: string[]): void {
     let tries = TRIES_A_TICK;
     for (const key of due) {
       if (tries <= 0) return;
       due.delete(key);
       const visit = visits.get(key);
-      if (visit === undefined || !isDueAgain(visit.drain, now)) continue; // it is looked up again soon
+      if (visit === undefined || !isDueAgain(visit.drain, now)) continue; // it is checked again soon
       tries -= 1;
       awake.delete(key);
       tickOne(key, visit, now, busy);
@@ -165,7 +168,7 @@ export function createVisiting(): Visiting {
       due.delete(key);
     },
     stir: (key) => {
-      if (visits.has(key)) awake.add(key); // one that has ended is stirred by what it had begun to read
+      if (visits.has(key)) awake.add(key); // an ended sender gets the page that it had begun to read
     },
     tick,
     yieldAll: () => {

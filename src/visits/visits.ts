@@ -17,7 +17,7 @@ import type { ToVisit, VisitKey, VisitStore } from './visitStore.ts';
 
 /** The visits of a lane: each is the only sender of one claimed consumer, from its claim to its end. */
 export interface Visits {
-  /** Begins to send to a claimed consumer. */
+  /** Begins to send for a claimed consumer. */
   begin(one: ToVisit): void;
   /** Whether this visit has begun and has not ended. */
   has(key: VisitKey): boolean;
@@ -25,13 +25,16 @@ export interface Visits {
   tick(): void;
   /** Ends visits whose consumers have been quiet for longest, up to `count`; returns how many. */
   endQuietest(count: number): number;
-  /** Ends visits whose endpoints fail, up to `count`; drains of their own go on. */
+  /** Ends up to `count` visits whose endpoints fail; drains of their own continue. */
   endFailing(count: number): void;
   /** Ends all of them, so that other lanes may claim; resolves when everything is stored. */
   close(): Promise<void>;
-  /** Up to where everything is settled for those that do not fail, as far as this process has read. */
+  /**
+   * The positions up to which everything is settled for consumers that do not fail, as far as this process has
+   * read.
+   */
   floors(): Floors;
-  /** How many there are. */
+  /** The number of visits. */
   readonly size: number;
 }
 
@@ -43,9 +46,9 @@ export interface VisitsOptions {
   store: Pick<VisitStore, 'release' | 'confirm'>;
   /** How long a consumer is visited after its last entry, ms, unless it needed the engine of a drain. */
   lingerMs: number;
-  /** Hints a consumer's workflow that it needs a drain. A hint that is lost is made up for by the leader. */
+  /** Hints a consumer's workflow that it needs a drain. If the hint is lost, the leader gives it again. */
   handOver: (consumerId: string, wanted: number, why: HandOverReason) => void;
-  /** Called when a consumer may still be this lane's that is not visited. */
+  /** Called when this lane may still have a consumer that it does not visit. */
   isUnsure: () => void;
   log: Pick<Logger, 'error' | 'warn'>;
 }
@@ -55,7 +58,7 @@ export function createVisits(options: VisitsOptions): Visits {
   const { store, log } = options;
   const visiting = createVisiting();
   const leavers = new Set<string>(); // the keys of visits whose consumers are busy
-  const goesOn = new Set<string>(); // the keys of visits with which the next lane goes on
+  const goesOn = new Set<string>(); // the keys of visits that the next lane continues
   const ends = new Set<Promise<void>>();
   const begun = new Set<string>();
   let closing = false;
@@ -74,7 +77,7 @@ export function createVisits(options: VisitsOptions): Visits {
     ends.add(ended);
   }
 
-  /** Sends to a claimed consumer. If even giving it back fails, the lane lets go of it later. */
+  /** Sends for a claimed consumer until its visit is over. If even releasing it fails, the lane releases it later. */
   async function untilOver(one: ToVisit): Promise<void> {
     try {
       await live(one);
@@ -116,7 +119,7 @@ export function createVisits(options: VisitsOptions): Visits {
     after(one, await drain.ended);
   }
 
-  /** Hints what follows when a visit has ended; what is stored is the truth. */
+  /** Gives the hint that follows the end of a visit; what is stored is the truth. */
   function after(one: ToVisit, { reason, position, parkedDueAt }: DrainEnd): void {
     const isOver = reason === 'fenced' || (reason === 'idle' && parkedDueAt === null);
     if (isOver || goesOn.has(keyOf(one))) return;
@@ -124,7 +127,7 @@ export function createVisits(options: VisitsOptions): Visits {
     options.handOver(one.consumerId, position + 1, whyAfter(reason));
   }
 
-  /** Ends a claim that no sender took, and hands the consumer over unless the lane closes. */
+  /** Ends the claim of a consumer that no sender has taken, and hands the consumer over unless the lane closes. */
   async function giveBack({ consumerId, lease }: ToVisit, why: HandOverReason): Promise<void> {
     const { epoch, position } = lease;
     const wants = closing ? 'visit' : 'drain';
@@ -133,7 +136,7 @@ export function createVisits(options: VisitsOptions): Visits {
     options.handOver(consumerId, position + 1, why);
   }
 
-  /** By whom a consumer is sent to next. */
+  /** Who is to send next for a consumer. */
   function wantsOf(released: Release): Pick<Release, 'wants'> {
     const { idle, head, parked = false, wants } = released;
     if (wants !== undefined || (idle && !parked)) return {};
@@ -145,7 +148,7 @@ export function createVisits(options: VisitsOptions): Visits {
 
   function tick(): void {
     const now = performance.now();
-    const isOver = now > laneLease.until - LEASE_MARGIN_MS; // each cuts its requests
+    const isOver = now > laneLease.until - LEASE_MARGIN_MS; // each has to cut its requests
     for (const key of visiting.tick(now, isOver)) {
       leavers.add(key);
       visiting.yieldOne(key);
@@ -208,7 +211,7 @@ function startVisit(options: {
   });
 }
 
-/** Whether a quiet sender will do at the beginning: nothing is left of earlier failures or limits. */
+/** Whether a quiet sender can begin: nothing is left of earlier failures or limits. */
 function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderConfig): boolean {
   const { ahead, head, ramp } = lease;
   const isClean = head === null && ahead.length === 0 && !ramp && failedAttempts.size === 0;
@@ -216,8 +219,8 @@ function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderCon
 }
 
 /**
- * Whether a lane sends to the consumer: nothing of it is parked, no command waits, and what fails is to be
- * tried by its sender.
+ * Whether a lane may send for the consumer: it has no parked entries, no command waits, and its own sender is
+ * to make the next attempt at anything that fails.
  */
 function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease, ownMs: number): boolean {
   const isLeft = lease.head !== null && (!isOwnRetry(lease, ownMs) || isGone(lease));
@@ -236,7 +239,7 @@ function whyNotVisited({ config, lease }: ToVisit): HandOverReason {
   return lease.parked ? 'parked' : 'changed';
 }
 
-/** Whether the last sender has confirmed what this one begins with. */
+/** Whether the last sender has confirmed the configuration with which this one begins. */
 function isConfirmed({ confirmed }: ToVisit, { version, target, filters }: SenderConfig): boolean {
   return (
     confirmed.version === version &&

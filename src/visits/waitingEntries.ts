@@ -14,17 +14,17 @@ export interface WaitingEntriesOptions {
   again: () => void;
 }
 
-/** More entries than this at once are a drain's to send. */
+/** When more entries than this wait, a drain has to send them. */
 const MOST_WAITING = 16;
-/** So many entries are looked at in one go. */
+/** So many entries are examined at a time. */
 const PAGE = 1_000;
 
 /** The entries that a quiet sender has to send, in order. They come from the tail alone. */
 export class WaitingEntries {
   readonly #options: WaitingEntriesOptions;
-  /** Everything up to here has been looked at. */
+  /** Everything up to here has been examined. */
   #readTo: number;
-  /** Whether everything that the tail knows has been looked at; what it does not call for does not match. */
+  /** Whether everything that the tail knows has been examined; entries for which it does not call do not match. */
   #caughtUp = false;
   #entries: Entry[] = [];
   #readAt: number[] = []; // of each entry
@@ -46,12 +46,12 @@ export class WaitingEntries {
     return this.#readAt[0] ?? this.#lastMatchAt;
   }
 
-  /** Whether nothing waits, and nothing is known of that has not been looked at. */
+  /** Whether no entry waits, and everything that is known of has been examined. */
   get isDone(): boolean {
     return this.#entries.length === 0 && (this.#caughtUp || this.#options.tail.end === null);
   }
 
-  /** Whether the tail may hold matching entries that have not been looked at. */
+  /** Whether the tail may hold matching entries that have not been examined. */
   get isBehind(): boolean {
     return !this.#caughtUp;
   }
@@ -68,8 +68,9 @@ export class WaitingEntries {
   }
 
   /**
-   * Takes matching entries of the tail, which had come to `before` when this was last called or not needed.
-   * Returns false if a drain has to read instead: there are many, or the tail does not go back that far.
+   * Takes matching entries from the tail, which had come to `before` when it last called or did not need to.
+   * Returns false if a drain has to read instead: there are many entries, or the tail does not go back that
+   * far.
    */
   look(before: number): boolean {
     if (this.#caughtUp && before > this.#readTo) this.#readTo = before;
@@ -112,17 +113,17 @@ export class WaitingEntries {
     if (entry !== undefined) this.#hold(-TIMES * entry.bytes);
   }
 
-  /** Notes that the tail has called and nothing was looked at: what it has read may match. */
+  /** Notes that the tail has called and nothing was examined: the entries it has read may match. */
   miss(): void {
     this.#caughtUp = false;
   }
 
-  /** Moves on over entries that the tail has not called for. */
+  /** Moves past entries for which the tail has not called. */
   passBy(): void {
     if (this.#caughtUp) this.#readTo = Math.max(this.#readTo, this.#options.tail.told ?? 0);
   }
 
-  /** Gives back what is held of the budget; nothing is looked at any more. */
+  /** Gives back the bytes of the budget; nothing is examined any more. */
   letGo(): void {
     this.#caughtUp = false;
     this.#hold(-this.#held);

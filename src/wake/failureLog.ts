@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-/** Logs that calls of Temporal fail: once when that begins and once when it is over, however many fail. */
+/** Logs that calls to Temporal fail: once when that begins and once when it is over, however many calls fail. */
 export interface FailureLog {
   failed(key: string, error: unknown): void;
   answered(): void;
@@ -14,24 +14,24 @@ export interface FailureLogOptions {
   log: Pick<Logger, 'warn' | 'info'>;
 }
 
-/** Failures are counted for so long before the first line, ms. */
+/** How long failures are counted before the first line, ms. */
 const GATHER_MS = 1_000;
-/** It is over when, after an answer, nothing has failed for so long, ms. */
+/** It counts as over when nothing has failed for so long after an answer, ms. */
 const OVER_MS = 5_000;
 
-/** What is going on since a first failure. */
+/** A series of failures, from the first one on. */
 interface Trouble {
   key: string;
   error: unknown;
   since: number;
   failed: number;
-  /** The line that says that it begins; null once it is written. */
+  /** The timer of the line that says that it begins; null once it is written. */
   begins: NodeJS.Timeout | null;
-  /** The line that says that it is over; null while nothing has been answered since the last failure. */
+  /** The timer of the line that says that it is over; null while nothing has been answered since the last failure. */
   ends: NodeJS.Timeout | null;
 }
 
-/** Creates the log; nothing fails yet. */
+/** Creates the log; no call fails yet. */
 export function createFailureLog({ waiting, log }: FailureLogOptions): FailureLog {
   let trouble: Trouble | null = null;
 

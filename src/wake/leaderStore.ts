@@ -24,30 +24,33 @@ export interface LeaderStore {
   resign(epoch: number): Promise<void>;
   /** The leader's stored position on a stream. */
   position(stream: StreamName): Promise<number>;
-  /** Idle consumers that no leader watches, whether their filters can be read or not. */
+  /** Idle consumers that the leader does not watch, whether their filters can be read or not. */
   unwatched(limit: number): Promise<Idle[]>;
   /**
-   * Ends the watch over all consumers, as a new leader begins. Each stays at the leader's position, so
+   * Ends the watch over all consumers, because a new leader begins. Each stays at the leader's position, so
    * that nothing is matched again and no filter edit reaches back behind it.
    */
   unwatchAll(): Promise<void>;
-  /** Notes that these are watched, at the leader's position unless they want something; fenced by `epoch`. */
+  /**
+   * Notes that these consumers are watched, at the leader's position unless they want an entry; fenced by
+   * `epoch`.
+   */
   watch(epoch: number, watched: Matched[]): Promise<void>;
   /**
-   * Moves the leader's position and notes what idle consumers want, in one transaction, fenced by
-   * `epoch`. False when this process no longer leads.
+   * Moves the leader's position and notes which entries idle consumers want, in one transaction, fenced by
+   * `epoch`. False when this process is no longer the leader.
    */
   advance(advance: Advance): Promise<boolean>;
   /** Hints the lanes of visits that there is something to claim. */
   hintVisits(): Promise<void>;
   /**
-   * Leaves what lanes of visits were to send to drains, as there are no lanes; returns those for which that is
-   * new.
+   * Leaves consumers that lanes of visits were to serve to their own drains, because there are no lanes;
+   * returns those for which that is new.
    */
   leaveToDrains(): Promise<{ consumerId: string; wanted: number }[]>;
   /**
-   * Consumers that want something and have no sender, those that need a drain first, then those with the
-   * lowest wanted positions; in this order, those that follow `after`, if it is given.
+   * Consumers that want an entry and have no sender: those that need a drain first, then those with the lowest
+   * wanted positions; in this order, those that follow `after`, if it is given.
    */
   wanting(limit: number, after?: Wanting | null): Promise<Wanting[]>;
 }
@@ -69,7 +72,7 @@ export interface Idle {
   stream: StreamName;
   position: number;
   filterVersion: number;
-  /** Null: it can't be read. */
+  /** Null if it can't be read. */
   filter: Filter | null;
 }
 
@@ -84,7 +87,10 @@ export interface Advance {
 
 type LeaderDb = Sql & { pipe: Pick<Pipe, 'transaction'> };
 
-/** Creates the store of the leader's rows; what consumers want is sent `by` visits or by their own drains. */
+/**
+ * Creates the store of the leader's rows; entries that consumers want are sent by visits or by their own
+ * drains, as `by` says.
+ */
 export function createLeaderStore(db: LeaderDb, by: WantedOf): LeaderStore {
   return {
     lead: (holder, epoch, leaseMs) => lead(db, holder, epoch, leaseMs),
@@ -190,7 +196,7 @@ async function hintVisits(sql: Sql): Promise<void> {
 }
 
 async function wanting(sql: Sql, limit: number, after: Wanting | null): Promise<Wanting[]> {
-  await endLapsedLaneLeases(sql); // there may be no lane that does
+  await endLapsedLaneLeases(sql); // there may be no lane to do it
   const { rows } = await sql.query<{
     consumer_id: string;
     wanted: number;

@@ -2,16 +2,17 @@ import type { Logger } from 'pino';
 
 import type { LeaderStore } from './leaderStore.ts';
 
-/** Decides whether this process leads. */
+/** Decides whether this process is the leader. */
 export interface Leadership {
   /**
-   * Takes the lead, or renews it once half of its lease is over; false while another process leads, which is
-   * looked up a few times a second. When the lead begins under a new epoch, `begin` has ended before this resolves.
+   * Takes the lead, or renews it once half of its lease is over; false while another process is the leader,
+   * which is checked a few times a second. When the lead begins under a new epoch, `begin` has ended before
+   * this resolves.
    */
   lead(): Promise<boolean>;
-  /** The epoch under which this process leads; throws when it does not. */
+  /** The epoch under which this process is the leader; throws when it is not. */
   epoch(): number;
-  /** Whether this process leads by its own clock, by which the lease ends before another process can lead. */
+  /** Whether this process is the leader by its own clock, by which the lease ends before another process can lead. */
   readonly leads: boolean;
   /** Gives up the epoch, but not the lease: the next `lead` begins under a new epoch. */
   startOver(): void;
@@ -29,7 +30,10 @@ export interface LeadershipOptions {
 }
 
 const LEASE_MS = 5_000;
-/** How often a process that does not lead tries to, ms. It is asked at each append, and most of them change nothing. */
+/**
+ * How often a process that is not the leader tries to become it, ms. It is asked at each append, when there is
+ * usually nothing to change.
+ */
 const TRY_AGAIN_MS = 250;
 
 /** A lease on the leader's row: one process at a time holds it, each time under a new epoch. */

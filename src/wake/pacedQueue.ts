@@ -3,44 +3,47 @@ import type { Logger } from 'pino';
 import { createCallPace } from './callPace.ts';
 import { createFailureLog } from './failureLog.ts';
 
-/** A call of Temporal that waits for its turn. */
+/** A call to Temporal that waits for its turn. */
 export interface QueuedCall {
-  /** Names what it does and to what: of one key, at most one call waits and at most one is under way. */
+  /**
+   * Names what the call does and to which object: with one key, at most one call waits and at most one is in
+   * progress.
+   */
   key: string;
-  /** It goes after those that are none, but every eighth turn is one for repetitions. */
+  /** A repetition goes after the other calls, but every eighth turn is for one. */
   isRepetition: boolean;
   /**
-   * Calls Temporal; settles within a time of its own, and rejects when Temporal did not take the call.
-   * The queue does not repeat it: whoever puts it in knows whether it is still needed.
+   * Calls Temporal; settles within a time limit of its own, and rejects when Temporal did not accept the call.
+   * The queue does not repeat it, because only the part that put it in knows whether it is still needed.
    */
   act: () => Promise<void>;
 }
 
 /**
- * The calls that a process makes of Temporal when it pleases: as many at a time as Temporal takes, and
- * fewer or none for a while when it does not. One queue a process, so that what is put in by different
- * parts (wakes, starts of workflows, hand-overs) shares one limit.
+ * The calls to Temporal that a process makes at a time of its own choice: as many at a time as Temporal
+ * accepts, and fewer or none for a while when it does not. There is one queue for each process, so that calls
+ * of different parts (wakes, starts of workflows, hand-overs) share one limit.
  */
 export interface PacedQueue {
   /**
-   * Has the call made in its turn. It takes the place of the one of its key that waits; one of its key
-   * that is under way ends first.
+   * Makes the call in its turn. It replaces the waiting call with the same key; a call with that key that is in
+   * progress ends first.
    */
   put(call: QueuedCall): void;
-  /** Whether a call of this key waits or is under way. */
+  /** Whether a call with this key waits or is in progress. */
   has(key: string): boolean;
-  /** Takes out the calls that wait and whose keys these are. */
+  /** Removes the waiting calls with these keys. */
   drop(isOver: (key: string) => boolean): void;
-  /** What it shows to metrics. */
+  /** Its figures for metrics. */
   readonly reading: QueueReading;
-  /** No call begins any more; resolves when none is under way. */
+  /** No call begins any more; resolves when none is in progress. */
   close(): Promise<void>;
 }
 
 export interface QueueReading {
-  /** How many calls may be under way. */
+  /** How many calls may be in progress. */
   limit: number;
-  /** How many wait. */
+  /** How many calls wait. */
   waiting: number;
   underWay: number;
   /** How many have failed since the process began. */
@@ -48,14 +51,14 @@ export interface QueueReading {
 }
 
 export interface PacedQueueOptions {
-  /** Whether an error is Temporal's answer to this one call, which says nothing of how busy Temporal is. */
+  /** Whether an error is Temporal's answer to this one call, which does not mean that Temporal is busy. */
   isRefusal: (error: unknown) => boolean;
   /** From 0 to 1; `Math.random` unless given. */
   random?: () => number;
   log: Pick<Logger, 'warn' | 'info'>;
 }
 
-/** One turn of so many is for a repetition while others wait, so that none waits for ever. */
+/** One turn in so many is for a repetition while others wait, so that none waits for ever. */
 const TURNS = 8;
 
 /** Creates an empty queue. */
@@ -67,7 +70,7 @@ export function createPacedQueue(options: PacedQueueOptions): PacedQueue {
   const underWay = new Map<string, Promise<void>>();
   const waiting = (): number => first.size + repetitions.size;
   const failureLog = createFailureLog({ log: options.log, waiting });
-  let passedOver = 0; // turns, one after another, in which a repetition had to wait
+  let passedOver = 0; // how many turns in a row a repetition has had to wait
   let failures = 0;
   let isClosed = false;
   let pause: NodeJS.Timeout | undefined;
@@ -80,7 +83,7 @@ export function createPacedQueue(options: PacedQueueOptions): PacedQueue {
     fill();
   }
 
-  /** Begins as many calls as may be under way. */
+  /** Begins as many calls as may be in progress. */
   function fill(): void {
     clearTimeout(pause);
     while (!isClosed && pace.mayBegin(performance.now())) {
@@ -92,7 +95,7 @@ export function createPacedQueue(options: PacedQueueOptions): PacedQueue {
     if (!isClosed && ms > 0 && waiting() > 0) pause = setTimeout(fill, Math.ceil(ms));
   }
 
-  /** Takes out the call whose turn it is; null when none may be made now. */
+  /** Removes and returns the call whose turn it is; null when none may be made now. */
   function next(): QueuedCall | null {
     const lanes = passedOver + 1 < TURNS ? [first, repetitions] : [repetitions, first];
     for (const lane of lanes) {

@@ -3,16 +3,16 @@ import type { EntryKey } from '../streams/entry.ts';
 
 /** The keys of the newest entries that a leader has matched: all of those above some position. */
 export interface RecentKeys {
-  /** Begins anew: nothing up to `position` is known. */
+  /** Starts again: nothing up to `position` is known. */
   begin(position: number): void;
   /** Adds the next keys, in order. */
   add(keys: readonly EntryKey[]): void;
-  /** The first position above `after` whose entry matches; null: there is none. Undefined: it is not known. */
+  /** The first position above `after` whose entry matches; null: there is none; undefined: this is not known. */
   first(after: number, matches: Matcher): number | null | undefined;
 }
 
 const MOST = 20_000;
-/** More are left to Postgres, which has indexes for them. */
+/** A longer search is left to Postgres, which has indexes for it. */
 const MOST_LOOKED_AT = 2_000;
 
 /** Creates a memory of up to 25,000 keys. */

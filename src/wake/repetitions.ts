@@ -1,21 +1,21 @@
 /**
- * Decides when a signal that was sent is sent again. Temporal keeps a signal that it has taken, so a
- * repetition only guards against the unforeseen, and many of them would slow the wakes that wait. It
- * comes after 5 s, then after twice as long each time, up to a minute. A signal that Temporal did not
- * take is repeated after a second. Times are ms.
+ * Decides when a signal that was sent is sent again. Temporal keeps a signal that it has accepted, so a
+ * repetition only guards against the unforeseen, and many of them would slow down the wakes that wait. It comes
+ * after 5 s, then after twice as long each time, up to a minute. A signal that Temporal did not accept is
+ * repeated after a second. Times are ms.
  */
 export interface Repetitions {
   /** Whether to send the consumer's signal at `now`: it was never sent, or long enough ago. */
   isDue(consumerId: string, now: number): boolean;
-  /** Whether Temporal took the last signal, so that the next one is only a repetition. */
+  /** Whether Temporal accepted the last signal, so that the next one is only a repetition. */
   isRepetition(consumerId: string): boolean;
-  /** Notes that Temporal took the signal. */
+  /** Notes that Temporal accepted the signal. */
   sent(consumerId: string, now: number): void;
-  /** Notes that Temporal did not take the signal. */
+  /** Notes that Temporal did not accept the signal. */
   notTaken(consumerId: string, now: number): void;
-  /** Forgets a consumer that wants something new, so that its next signal counts as the first. */
+  /** Forgets a consumer that wants another entry, so that its next signal counts as the first. */
   forget(consumerId: string): void;
-  /** Forgets the consumers that no longer want anything. */
+  /** Forgets the consumers that no longer want an entry. */
   keep(wanting: ReadonlySet<string>): void;
 }
 

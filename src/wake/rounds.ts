@@ -1,17 +1,17 @@
 import type { LeaderStore, Wanting } from './leaderStore.ts';
 import { createUnclaimed } from './unclaimed.ts';
 
-/** Those to be signalled, of one page of the consumers that want an entry. */
+/** The consumers to be signalled, of one page of those that want an entry. */
 export interface Page {
   toSignal: Wanting[];
-  /** With the last page of a round: all that were to be signalled in it. Null: the round goes on. */
+  /** With the last page of a round: all consumers that were to be signalled in it. Null while the round continues. */
   round: ReadonlySet<string> | null;
 }
 
 /**
- * Reads the consumers that want an entry and have no sender, a page with each call, and after the last page
- * the first one again. So those behind many whom nobody serves, as the workers of their region are away,
- * have their turn as well.
+ * Reads the consumers that want an entry and have no sender, a page with each call, and after the last page the
+ * first one again. So consumers behind many unserved ones (for example because the workers of a region are
+ * away) get their turn as well.
  */
 export function createRounds(
   store: Pick<LeaderStore, 'wanting'>,

@@ -9,17 +9,17 @@ import type { Idle, LeaderStore } from './leaderStore.ts';
 import { createRecentKeys } from './recentKeys.ts';
 import { createWakeIndex, type WatchedConsumer } from './wakeIndex.ts';
 
-/** Follows one stream for the idle consumers that are watched on it, while this process leads. */
+/** Follows one stream for the idle consumers that are watched on it, while this process is the leader. */
 export interface StreamFollower {
   /** Begins under a new epoch: at the stored position, with no consumer watched. */
   begin(): Promise<void>;
   /**
-   * Finds the first entry between the consumer's position and this follower's that the consumer wants. A
-   * consumer for which that can't be found out, because its filter can't be read, wants the next entry:
-   * its sender then says what is wrong, and no other consumer is held up.
+   * Finds the first matching entry between the consumer's position and this follower's. If that is not
+   * possible, because the filter can't be read, the consumer counts as wanting the next entry: its sender then
+   * reports what is wrong, and no other consumer is held up.
    */
   matchSkipped(idle: Idle): Promise<Matched>;
-  /** Matches what is followed from now on for this consumer, until it wants an entry. */
+  /** Matches all entries from now on for this consumer, until it wants one. */
   watch(idle: WatchedConsumer): void;
   /** Matches what has been appended, up to the end of the stream. False: it is not time yet, so ask again. */
   follow(): Promise<boolean>;
@@ -31,7 +31,7 @@ export interface StreamFollowerOptions {
   stream: StreamName;
   store: Pick<LeaderStore, 'position' | 'advance'>;
   pages: Pick<Pages, 'keys' | 'first'>;
-  /** Throws when this process does not lead. */
+  /** Throws when this process is not the leader. */
   epoch: () => number;
   log: Pick<Logger, 'warn'>;
   /** Called once it is stored that the consumer wants the entry at this position. */
@@ -39,7 +39,7 @@ export interface StreamFollowerOptions {
 }
 
 const KEYS_PER_STEP = 5_000;
-/** The pause between writes that only move the position, and between looks while no consumer is watched, ms. */
+/** The pause between writes that only move the position, and between checks while no consumer is watched, ms. */
 const ADVANCE_MS = 200;
 
 /** Creates a follower; `begin` has to be called before anything else. */
@@ -96,7 +96,7 @@ export function createStreamFollower(options: StreamFollowerOptions): StreamFoll
     }
   }
 
-  /** Stores the position together with what is wanted; if nothing is, a few times a second are enough. */
+  /** Stores the position and the wanted entries; if there are none, a few times a second are enough. */
   async function advance(to: number, wanted: Wanted[]): Promise<void> {
     seen = to;
     const now = performance.now();

@@ -1,21 +1,24 @@
 import type { Wanting } from './leaderStore.ts';
 
-/** So long lanes of visits have to claim a consumer, ms, before its own workflow is signalled after all. */
+/** How long lanes of visits have to claim a consumer before its own workflow is signalled after all, ms. */
 const GRACE_MS = 20_000;
 /**
- * Where there are lanes, or have been a moment ago, that have not got to it, they have more to do than they can, or
- * begin anew: as many drains would be more work, and for Temporal as well. A lane that is there and claims nothing
- * is not waited for longer than this, ms.
+ * How long a consumer waits where there are lanes, or were a moment ago, ms: they have more work than they can
+ * do, or are starting again, and as many drains would be even more work, also for Temporal. Lanes that claim
+ * nothing are not waited for longer than this.
  */
 const LANES_GRACE_MS = 180_000;
-/** Lanes that have claimed others within `LANES_GRACE_MS` get on with it, and are waited for as long as this, ms. */
+/**
+ * Lanes that have claimed others within `LANES_GRACE_MS` are making progress, and are waited for as long as
+ * this, ms.
+ */
 const CLAIMING_GRACE_MS = 1_800_000;
 
 /**
- * Chooses, of the consumers that want something and have no sender, those whose workflows are to be
- * signalled: those that need a drain, and those that no lane of visits has claimed for long, as when none
- * runs. `now` is monotonic ms. They may come page by page; `isLast` ends a round, after which those that it
- * did not have are forgotten.
+ * Chooses, of the consumers that want an entry and have no sender, those whose workflows are to be signalled:
+ * those that need a drain, and those that no lane of visits has claimed for long, for example because none
+ * runs. `now` is monotonic ms. The consumers may come page by page; `isLast` ends a round, after which
+ * consumers that did not appear in it are forgotten.
  */
 export interface Unclaimed {
   choose(wanting: readonly Wanting[], now: number, isLast?: boolean): Wanting[];
@@ -35,11 +38,11 @@ interface Lanes {
   claimedAt: number;
 }
 
-/** Creates a memory of since when each consumer has not been claimed. */
+/** Creates a memory of the time since which each consumer has not been claimed. */
 export function createUnclaimed(): Unclaimed {
   let since = new Map<string, Waits>();
   let seen: typeof since = new Map(); // in this round
-  let wants = new Map<string, number>(); // of all that this round has had
+  let wants = new Map<string, number>(); // of all that have appeared in this round
   const regions = new Map<string, Lanes>();
 
   function choose(wanting: readonly Wanting[], now: number, isLast = true): Wanting[] {
@@ -78,7 +81,10 @@ export function createUnclaimed(): Unclaimed {
     }
   }
 
-  /** Notes of which regions a consumer is gone, by the end of a round, that nobody but a lane can have taken. */
+  /**
+   * At the end of a round, notes the regions of consumers that are gone although only a lane can have claimed
+   * them.
+   */
   function noticeClaims(now: number): void {
     for (const [consumerId, { wanted, region, isChosen }] of since) {
       const lanes = regions.get(region);

@@ -20,13 +20,13 @@ export interface WakeOptions {
   pages: Pages;
   listener: Pick<Listener, 'on'>;
   holder: string;
-  /** Whether lanes of visits send what is wanted; without them each consumer's own drain does. */
+  /** Whether lanes of visits send the wanted entries; without them each consumer's own drain does. */
   visits: boolean;
   /** Signals the consumer's workflow, and starts it if it does not run. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
-  /** The queue of the process, in which signals have their turns. */
+  /** The queue of the process, in which signals wait for their turn. */
   queue: PacedQueue;
-  /** The pause between two looks without a NOTIFY, ms. */
+  /** The pause between two checks without a NOTIFY, ms. */
   pollMs: number;
   log: Logger;
 }
@@ -40,9 +40,9 @@ export interface Wake extends AsyncDisposable {
 }
 
 /**
- * Takes part in the election of the one leader of an installation, which follows both streams for all
- * idle consumers and wakes those for which there is an entry. Waking is level-triggered: what is
- * wanted stays in the cursor until a sender takes it, and the hint or the signal is repeated until then.
+ * Takes part in the election of the one leader of an installation, which follows both streams for all idle
+ * consumers and wakes those for which there is an entry. Waking is level-triggered: the wanted position stays
+ * in the cursor until a sender takes it, and the hint or the signal is repeated until then.
  */
 export function startWake(options: WakeOptions): Wake {
   const { store, log, listener } = options;
@@ -58,7 +58,7 @@ export function startWake(options: WakeOptions): Wake {
     failed: (error) => {
       interruptions.note(error);
       signals.drop();
-      leadership.startOver(); // what was half done is read again
+      leadership.startOver(); // work that was half done is read again
     },
   });
   let lookAgainAt = 0;
@@ -76,7 +76,7 @@ export function startWake(options: WakeOptions): Wake {
 
   function follower(stream: StreamName): StreamFollower {
     const { epoch } = leadership;
-    // The transaction that notes what is wanted hints the lanes of visits.
+    // The transaction that notes the wanted positions also hints the lanes of visits.
     const wanted = options.visits ? () => undefined : signals.want;
     return createStreamFollower({ ...options, stream, epoch, wanted });
   }
@@ -99,7 +99,7 @@ export function startWake(options: WakeOptions): Wake {
 
   async function step(): Promise<void> {
     if (!(await leadership.lead())) {
-      signals.drop(); // it is for the one that leads to signal them
+      signals.drop(); // the leader has to signal them
       return;
     }
     if (performance.now() >= lookAgainAt) {
@@ -143,7 +143,7 @@ export function startWake(options: WakeOptions): Wake {
     }
   }
 
-  /** Signals those that lanes of visits were to serve, such as new consumers for which entries wait. */
+  /** Signals consumers that lanes of visits were to serve, such as new ones for which entries wait. */
   async function leaveToDrains(): Promise<void> {
     for (const { consumerId, wanted } of await store.leaveToDrains())
       signals.want(consumerId, wanted);

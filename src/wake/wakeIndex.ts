@@ -15,14 +15,14 @@ interface Indexed extends WatchedConsumer {
 }
 
 /**
- * Finds the idle consumers whose filters let an entry through, by inverted indexes: from sync to
- * consumers; from collection to consumers, for filters with any sync; and a list of the rest. The
- * cost of an entry does not grow with the number of consumers in the indexes that it is not for.
+ * Finds the idle consumers whose filters let an entry through, by inverted indexes: from sync to consumers;
+ * from collection to consumers, for filters with any sync; and a list of the rest. The cost of an entry does
+ * not grow with the number of indexed consumers that it is not for.
  */
 export interface WakeIndex {
   add(watched: WatchedConsumer): void;
   remove(consumerId: string): void;
-  /** The watched consumers that the entry is for. */
+  /** The watched consumers whose filters let the entry through. */
   match(entry: Matchable & { position: number }): WatchedConsumer[];
   readonly size: number;
 }

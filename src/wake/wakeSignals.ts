@@ -4,15 +4,19 @@ import type { Page } from './rounds.ts';
 
 /** Signals the workflows of consumers that want an entry. */
 export interface WakeSignals {
-  /** Signals a consumer, for which it is stored that it wants the entry at `position`, in its turn. */
+  /** Signals a consumer in its turn; it has to be stored already that the consumer wants the entry at `position`. */
   want(consumerId: string, position: number): void;
   /**
-   * Looks once a second which consumers want an entry: signals those that were signalled before and
-   * those of which this process does not know, and no longer those that want nothing. Of more than 2,000, each
-   * look takes the next ones, so that each is looked at once in as many seconds as that takes.
+   * Queries once a second which consumers want an entry: signals again those that were signalled before,
+   * signals those that this process does not know yet, and forgets those that no longer want one. If there are
+   * more than 2,000, each query reads the next ones, so that all are read once in as many seconds as that
+   * takes.
    */
   sweep(): Promise<void>;
-  /** Signals nothing of what waits: another process leads. What is still wanted is found by a sweep. */
+  /**
+   * Drops the signals that wait, because another process is the leader. A sweep finds consumers that still want
+   * an entry.
+   */
   drop(): void;
 }
 
@@ -21,13 +25,13 @@ export interface WakeSignalsOptions {
     /** The next of the consumers that are to be signalled until they have a sender. */
     wanting(limit: number): Promise<Wanted>;
   };
-  /** Signals the consumer's workflow; rejects when Temporal did not take the signal. */
+  /** Signals the consumer's workflow; rejects when Temporal did not accept the signal. */
   signal: (consumerId: string, wanted: number) => Promise<void>;
-  /** The queue of the process, in which signals have their turns. */
+  /** The queue of the process, in which signals wait for their turn. */
   queue: Pick<PacedQueue, 'put' | 'has' | 'drop'>;
 }
 
-/** A page of those that are to be signalled, as far as that needs to be known of them. */
+/** A page of the consumers that are to be signalled, with the data that this needs. */
 type Wanted = Pick<Page, 'round'> & { toSignal: { consumerId: string; wanted: number }[] };
 
 const SWEEP_MS = 1_000;
@@ -38,7 +42,7 @@ const KEY = 'wake ';
 export function createWakeSignals({ store, signal, queue }: WakeSignalsOptions): WakeSignals {
   const repetitions = createRepetitions();
   let sweepAt = 0;
-  let fresh = new Set<string>(); // those that have wanted anew since this round of looks began
+  let fresh = new Set<string>(); // those that have wanted another entry since this round of queries began
 
   function want(consumerId: string, position: number): void {
     fresh.add(consumerId);
@@ -61,7 +65,7 @@ export function createWakeSignals({ store, signal, queue }: WakeSignalsOptions):
     }
   }
 
-  /** Forgets the consumers that no longer want anything: they have a sender. */
+  /** Forgets the consumers that no longer want an entry: they have a sender. */
   function keep(wanting: ReadonlySet<string>): void {
     repetitions.keep(wanting);
     queue.drop((key) => key.startsWith(KEY) && !wanting.has(key.slice(KEY.length)));

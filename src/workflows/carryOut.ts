@@ -48,7 +48,7 @@ export function createCarryOut(options: CarryOutOptions): () => Promise<void> {
     }
   }
 
-  /** Does what follows from an applied command for the filter that is shown and for what is being sent. */
+  /** Applies the consequences of a command to the filter that is shown and to the sender. */
   async function follow(command: Command, before: ConsumerSnapshot): Promise<void> {
     const changedFilter = known.snapshot.filterVersion !== before.filterVersion;
     if (changedFilter) await refreshFilter(command);

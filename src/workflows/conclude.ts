@@ -10,7 +10,7 @@ import { wasFinal } from './wasFinal.ts';
 /** A `drain` or `deliver` that has ended; `result` is null when it failed with `error`. */
 export type Ended = {
   error: unknown;
-  /** Whether a command was applied after it began, so that what it says of the row may be out of date. */
+  /** Whether a command was applied after it began, so that its statements about the row may be out of date. */
   outdated: boolean;
 } & ({ kind: 'drain'; result: Drained | null } | { kind: 'deliver'; result: Delivered | null });
 
@@ -50,7 +50,10 @@ export function createConclude({ control, known }: { control: Control; known: Kn
   return conclude;
 }
 
-/** What kept the sender from sending; a command that came meanwhile may have mended it, so it is tried at once. */
+/**
+ * The fault that kept the sender from sending; a command that came meanwhile may have fixed it, so it is then
+ * tried immediately.
+ */
 function cannotStartOf({ result, outdated }: Ended): Known['cannotStart'] {
   if (result?.cannotStart === undefined) return null;
   const waitMs = outdated ? 0 : (result.againInMs ?? 0);

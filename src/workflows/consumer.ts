@@ -26,7 +26,7 @@ export interface ConsumerArgs {
   deliveryQueue: string;
   /** The retry window, ms, until a worker has reported its own. */
   retryWindowMs: number;
-  /** What the run before has handed over, after a continue-as-new. */
+  /** The state that the previous run handed over, after a continue-as-new. */
   carried?: Carried;
 }
 
@@ -43,9 +43,9 @@ interface Carried {
 const DAY_MS = 86_400_000;
 
 /**
- * The workflow of one consumer, for as long as it exists. It runs `drain` while there is something to
- * send, `deliver` while the endpoint fails, and nothing while the consumer is idle, paused or stopped.
- * It applies commands one by one, in the order in which they came. The row in Postgres is the truth.
+ * The workflow of one consumer, for as long as it exists. It runs `drain` while there is something to send,
+ * `deliver` while the endpoint fails, and nothing while the consumer is idle, paused or stopped. It applies
+ * commands one by one, in the order in which they came. The row in Postgres is the source of truth.
  */
 export async function consumer(args: ConsumerArgs): Promise<void> {
   const mailbox = openMailbox();
@@ -162,7 +162,7 @@ async function live(life: Life): Promise<void> {
     known.snapshot = { ...(await control.warn()), warned: true };
   }
 
-  /** Forgets a wish to try the head without waiting, because the failure is over. */
+  /** Forgets the request to try the head without waiting, because the failure is over. */
   function forgetRetry(): void {
     known.retryNow = false;
   }
@@ -171,12 +171,12 @@ async function live(life: Life): Promise<void> {
     known.snapshot = { ...known.snapshot, idle: false, parkedDueAt: null };
     if (life.takesWanted) {
       taken = wanted();
-      mailbox.wanted = 0; // what is still wanted when the drain has ended, the leader says again
+      mailbox.wanted = 0; // if an entry is still wanted when the drain has ended, the leader signals again
     }
     sending.startDrain();
   }
 
-  /** What the leader wants of the consumer; also of a drain that could not start. */
+  /** The position that the leader wants the consumer to reach, even if a drain could not start. */
   function wanted(): number {
     return known.cannotStart === null ? mailbox.wanted : Math.max(mailbox.wanted, taken);
   }

@@ -22,7 +22,7 @@ export function openControl(consumerId: string) {
     retry: { maximumAttempts: 1 },
   });
 
-  /** Within the workflow task that asks for it, which costs Temporal least; if that fails, as an activity. */
+  /** Loads within the current workflow task, which costs Temporal least; if that fails, as an activity. */
   async function loadSoon(): ReturnType<ControlActivities['load']> {
     try {
       return await withinTask.load({ consumerId });

@@ -1,9 +1,9 @@
 import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 
-/** What the page shows beside the consumer's row. */
+/** The facts that the page shows in addition to the consumer's row. */
 export interface Beside {
   filter: string;
-  /** The lasting fault that keeps it from being sent to; null: there is none. */
+  /** The lasting fault that keeps it from sending; null: there is none. */
   fault: string | null;
   note: string | null;
   /** The consumer's page in the console, as a URL; undefined: it is not known. */
@@ -13,8 +13,9 @@ export interface Beside {
 }
 
 /**
- * The consumer's page in the Temporal UI, as Markdown that can be read at a glance. A drain or a lane of
- * visits sends without a step of this workflow; so what the page says of an active consumer holds however far it is.
+ * The consumer's page in the Temporal UI, as Markdown that can be read at a glance. A drain or a lane of visits
+ * sends without a step of this workflow; so what the page says about an active consumer holds whatever its
+ * position is.
  */
 export function details(snapshot: ConsumerSnapshot, beside: Beside): string {
   const { filter, fault, note } = beside;
@@ -50,7 +51,7 @@ function consumer({ name }: ConsumerSnapshot, { consolePage }: Beside): string {
   return consolePage === undefined ? text : `[${text}](${consolePage})`;
 }
 
-/** A name that people gave, so that Markdown shows it as it is, in one line. */
+/** A name given by people, escaped so that Markdown shows it as it is, in one line. */
 function inLine(name: string): string {
   return name.replaceAll(/\s+/gu, ' ').replaceAll(/[\\`*_[\]<>]/gu, String.raw`\$&`);
 }
@@ -68,7 +69,7 @@ function sentence(snapshot: ConsumerSnapshot): string {
   }
 }
 
-/** By whom the consumer is sent to. */
+/** Who sends for the consumer. */
 function sender(snapshot: ConsumerSnapshot, { fault, deliveryQueue }: Beside): string {
   if (fault !== null) return 'none until the next try';
   const { status, idle, parkedDueAt } = snapshot;

@@ -2,7 +2,7 @@ import type { ConsumerSnapshot } from '../consumers/consumerSnapshot.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { State } from './messages.ts';
 
-/** What the workflow knows of its consumer. The row in Postgres is the truth. */
+/** What the workflow knows about its consumer. The row in Postgres is the source of truth. */
 export interface Known {
   /** The row as it was last read, with what has been reported about it since. */
   snapshot: ConsumerSnapshot;
@@ -15,7 +15,10 @@ export interface Known {
   firstWindowMs: number;
   /** Whether a command asks for the failing head to be tried without waiting. */
   retryNow: boolean;
-  /** The failing head is not tried before this time, unix ms, because its last `deliver` failed by our own fault. */
+  /**
+   * The failing head is not tried before this time, unix ms, because its last `deliver` failed for a reason of
+   * Millrace's own.
+   */
   notBefore: number;
   /**
    * The lasting fault that kept the last sender from sending, as a sentence, and when it is tried again, unix
@@ -57,7 +60,7 @@ export function stateOf(known: Known | null): State {
   };
 }
 
-/** Whether a consumer is to be sent to; only then a fault that keeps it from that is worth showing. */
+/** Whether a consumer is to send; only then is a fault that prevents it worth showing. */
 export function isSentTo({ status }: Pick<ConsumerSnapshot, 'status'>): boolean {
   return status === 'active' || status === 'blocked';
 }

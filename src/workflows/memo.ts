@@ -1,4 +1,4 @@
-/** What the memo of a consumer's workflow tells of it. */
+/** The contents of the memo of a consumer's workflow. */
 export interface Memorized {
   name: string;
   targetName: string;
@@ -11,7 +11,7 @@ export function memoOf({ name, targetName, consolePage }: Memorized): Record<str
   return { consumer: name, target: targetName, console: consolePage };
 }
 
-/** The same as a text, by which the workflow knows what was written last. */
+/** The same as a text, by which the workflow knows what it wrote last. */
 export function memoText(memorized: Memorized): string {
   return JSON.stringify(memoOf(memorized));
 }
@@ -19,7 +19,7 @@ export function memoText(memorized: Memorized): string {
 /** How many characters of each name a summary has; Temporal takes 400 bytes in all. */
 const SUMMARY_CHARACTERS = 45;
 
-/** One line that says which consumer it is, and where it sends. */
+/** One line that says which consumer it is, and which target it sends to. */
 export function summaryOf({ name, targetName }: Omit<Memorized, 'consolePage'>): string {
   return `${cut(name)} → ${cut(targetName)}`;
 }

@@ -33,7 +33,7 @@ export interface State {
   filter: Filter;
   filter_version: number;
   next_attempt_at: string | null;
-  /** The lasting fault that keeps the consumer from being sent to, as a sentence. */
+  /** The lasting fault that keeps the consumer from sending, as a sentence. */
   cannot_start: string | null;
   /** Whether the filter's lists were cut to fit. */
   truncated: boolean;

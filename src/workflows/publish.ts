@@ -10,9 +10,12 @@ import { publishedText, searchAttributes } from './searchAttributes.ts';
 export interface Publisher {
   /** The search attributes as they were last written, for the run that continues this one. */
   readonly published: string;
-  /** The memo as it was last written, likewise. */
+  /** The memo as it was last written, for the same run. */
   readonly memo: string;
-  /** Shows what is known. Search attributes and memo are written only when they change, because history keeps them. */
+  /**
+   * Shows what is known. Search attributes and memo are written only when they change, because they are kept in
+   * history.
+   */
   publish(known: Known, note: string | null): void;
   /** Shows the note as well, without a step of the workflow. */
   show(known: Known, note: string | null): void;

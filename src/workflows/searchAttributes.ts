@@ -6,11 +6,11 @@ const STATUS = defineSearchAttributeKey('ConsumerStatus', 'KEYWORD');
 const HOST = defineSearchAttributeKey('TargetHost', 'KEYWORD');
 const TARGET = defineSearchAttributeKey('TargetId', 'KEYWORD');
 
-/** What the search attributes of a consumer's workflow are made from. */
+/** The facts from which the search attributes of a consumer's workflow are made. */
 export interface Attributed {
   status: ConsumerStatus;
   targetHost: string;
-  /** Tells targets of one host apart; older histories lack it. */
+  /** Distinguishes targets of one host; older histories lack it. */
   targetId?: string;
 }
 
@@ -23,7 +23,7 @@ export function searchAttributes({ status, targetHost, targetId }: Attributed) {
   ];
 }
 
-/** The same as a text, by which the workflow knows what was written last. */
+/** The same as a text, by which the workflow knows what it wrote last. */
 export function publishedText({ status, targetHost, targetId }: Attributed): string {
   return [status, targetHost, targetId].filter((part) => part !== undefined).join(' ');
 }

@@ -10,19 +10,19 @@ import { isLastAttempt, remainingMs } from './timing.ts';
 export interface Sending {
   startDrain(): void;
   startDeliver(): void;
-  /** Whether no activity is under way and none waits to be concluded. */
+  /** Whether no activity is in progress and none waits to be concluded. */
   isNone(): boolean;
-  /** Whether an activity of this kind is under way. */
+  /** Whether an activity of this kind is in progress. */
   isSending(kind: Ended['kind']): boolean;
   /** Whether an activity has ended and waits to be concluded. */
   hasEnded(): boolean;
-  /** Carries out what follows from the end of the activity. */
+  /** Carries out the consequences of the end of the activity. */
   concludeEnded(): Promise<void>;
-  /** Notes that a command was applied, so that what the sender says of the row may be out of date. */
+  /** Notes that a command was applied, so that the sender's statements about the row may be out of date. */
   outdate(): void;
-  /** Makes the running drain release its lease, and concludes it; what is in flight is stored. */
+  /** Makes the running drain release its lease, and concludes it; outcomes of requests in flight are stored. */
   hold(): Promise<void>;
-  /** Ends a running activity, if there is one, and concludes it; what is in flight is stored. */
+  /** Ends a running activity, if there is one, and concludes it; outcomes of requests in flight are stored. */
   quiet(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export interface SendingOptions {
 
 type UnderWay = Ended & { scope: CancellationScope; done: boolean };
 
-/** Creates the sender of one consumer; nothing is under way. */
+/** Creates the sender of one consumer; no activity is in progress. */
 export function createSending(options: SendingOptions): Sending {
   const { consumerId, deliveryQueue: taskQueue, control, known, conclude } = options;
   let underWay: UnderWay | null = null;
@@ -67,7 +67,7 @@ export function createSending(options: SendingOptions): Sending {
       heartbeatTimeout: '20s',
       retry: last
         ? { maximumAttempts: 1 }
-        : // Only our own faults use it: the endpoint's failures say when the next attempt is.
+        : // Used only for faults of Millrace itself: the endpoint's failures say when the next attempt is.
           { initialInterval: '2s', backoffCoefficient: 1 },
       summary: `the failing head, to ${known.snapshot.targetHost}`.slice(0, 100),
     });

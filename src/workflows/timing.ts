@@ -19,9 +19,9 @@ export function untilParked(snapshot: ConsumerSnapshot, nowMs: number): number {
 }
 
 /**
- * Milliseconds until a drain that was not due at once is: when the next parked entry is due or, after a fault
- * that kept it from being sent to, not before `notBefore` (unix ms; null: there was none). `wants`: whether
- * something waits to be sent already.
+ * Milliseconds until a drain is due that was not due immediately: when the next parked entry is due or, after a
+ * fault that kept the consumer from sending, not before `notBefore` (unix ms; null: there was none). `wants`:
+ * whether an entry waits to be sent already.
  */
 export function untilDrain(
   snapshot: ConsumerSnapshot,

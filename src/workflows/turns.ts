@@ -1,8 +1,8 @@
-/** One of the things that a loop may do next. */
+/** One of the actions that a loop may take next. */
 export interface Turn {
-  /** Whether something has come that asks for this turn. */
+  /** Whether something has come that requires this turn. */
   isDue?: () => boolean;
-  /** Milliseconds until the time for this turn comes; 0 or less: it has come; Infinity: there is no such time. */
+  /** Milliseconds until the time for this turn; 0 or less: it has come; Infinity: there is no such time. */
   untilDueMs?: () => number;
   /** What it waits for until that time, as the Temporal UI names the timer: `until …`. */
   timer?: () => string;
@@ -15,8 +15,8 @@ export function dueTurn(turns: readonly Turn[]): Turn | undefined {
 }
 
 /**
- * Whether something has come that asks for a turn. A time that has come does not count: a wait for a
- * time ends only with its timer, so that a history replays whose timer fired later than it was due.
+ * Whether something has come that requires a turn. A time that has come does not count: a wait for a time ends
+ * only with its timer, so that a history in which a timer fired late still replays.
  */
 export function hasSomethingCome(turns: readonly Turn[]): boolean {
   return turns.some((one) => one.isDue?.() === true);

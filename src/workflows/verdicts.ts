@@ -4,10 +4,10 @@ import type { StopReason } from '../consumers/lifecycle.ts';
 /** What to do once a `drain` or `deliver` has ended. */
 export type Verdict =
   | { do: 'block' }
-  /** `success`: the endpoint has taken something; otherwise nothing was left to try. */
+  /** `success`: the endpoint has accepted an entry; otherwise nothing was left to try. */
   | { do: 'unblock'; success: boolean }
   | { do: 'stop'; why: StopReason }
-  /** Take over what the drain says of the row, so that no activity has to read it. */
+  /** Take over what the drain reports about the row, so that no activity has to read it. */
   | { do: 'believe'; idle: boolean }
   /** Read the row again; the next attempt is not made within `thenWaitMs`. */
   | { do: 'look'; thenWaitMs: number };
@@ -26,7 +26,7 @@ export type DeliverEnding = Delivered['outcome'] | 'final' | 'cancelled' | 'fail
 
 const LOOK: Verdict = { do: 'look', thenWaitMs: 0 };
 
-/** What follows from each end of a drain. A missing case does not compile, here and below. */
+/** The consequence of each end of a drain. A missing case does not compile, here and below. */
 const AFTER_DRAIN: Record<DrainEnding, Verdict> = {
   idle: { do: 'believe', idle: true },
   yielded: { do: 'believe', idle: false },
@@ -53,15 +53,15 @@ const AFTER_DELIVER: Record<DeliverEnding, Verdict> = {
 };
 
 /**
- * What follows from the end of a `drain`; `reason` is null when it failed. `outdated`: a command was
- * applied while it ran. If a worker of a later version gives an unknown reason, the row is read.
+ * The consequence of the end of a `drain`; `reason` is null when it failed. `outdated`: a command was applied
+ * while it ran. If a worker of a later version gives an unknown reason, the row is read.
  */
 export function afterDrain(reason: Drained['reason'] | null, outdated: boolean): Verdict {
   if (reason === 'idle' && outdated) return AFTER_DRAIN.woken;
   return AFTER_DRAIN[reason ?? 'failed'] ?? LOOK;
 }
 
-/** What follows from the end of a `deliver`; if its outcome is unknown here, the row is read. */
+/** The consequence of the end of a `deliver`; if its outcome is unknown here, the row is read. */
 export function afterDeliver(ending: DeliverEnding): Verdict {
   return AFTER_DELIVER[ending] ?? LOOK;
 }

@@ -123,7 +123,7 @@ export async function visits(args: VisitsArgs): Promise<void> {
   await continueAsNew<typeof visits>({ ...args, lanes });
 }
 
-/** What a failed activity says of its failure. */
+/** The message of a failed activity about its failure. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof ActivityFailure ? (error.cause ?? error) : error;
   return cause instanceof Error ? cause.message : 'unknown';

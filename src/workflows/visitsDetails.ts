@@ -1,15 +1,15 @@
 import { amount } from '../rules/words.ts';
 
-/** What the workflow of visits knows of its lanes. */
+/** What the workflow of visits knows about its lanes. */
 export interface LanesKnown {
   deliveryQueue: string;
-  /** How many lanes there are to be. */
+  /** How many lanes there should be. */
   lanes: number;
   /** How many are kept running. */
   running: number;
   /** When this run of the workflow began. */
   since: Date;
-  /** What the lanes that have ended in this run have done. */
+  /** The figures of the lanes that have ended in this run. */
   ended: { lanes: number; visits: number; handedOver: number };
   /** The last failure of a lane, as a sentence; null: none has failed in this run. */
   failure: string | null;

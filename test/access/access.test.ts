@@ -53,7 +53,7 @@ function get(key: string, path = '/v1/info', app: TestApp = api): Promise<Answer
 }
 
 describe('an API key', () => {
-  test('is shown once, works at once, and is stored as its hash alone', async () => {
+  test('is shown once, works immediately, and is stored only as its hash', async () => {
     const made = await api.request('POST', '/v1/api-keys', { name: 'reader', scopes: ['read'] });
     expect(made.status).toBe(201);
     expect(made.headers.get('cache-control')).toBe('no-store');
@@ -77,7 +77,7 @@ describe('an API key', () => {
     expect(api.logged.join()).not.toContain(key);
   });
 
-  test('is refused with scopes, names and ends that cannot be', async () => {
+  test('is refused with invalid scopes, names or ends', async () => {
     for (const [input, pointer] of [
       [{ name: 'x', scopes: [] }, '/scopes'],
       [{ name: 'x', scopes: ['root'] }, '/scopes/0'],
@@ -118,7 +118,7 @@ describe('an API key', () => {
     }
   });
 
-  test('that has expired is 401 key_expired, also while it is known', async () => {
+  test('that has expired is 401 key_expired, even while it is cached', async () => {
     const { key } = await makeKey(['read'], {
       expires_at: new Date(Date.now() + 60_000).toISOString(),
     });
@@ -128,7 +128,7 @@ describe('an API key', () => {
     expect([expired.status, expired.body.code]).toEqual([401, 'key_expired']);
   });
 
-  test('that is revoked is 401 key_revoked at once, and in another process within 5 s', async () => {
+  test('that is revoked is 401 key_revoked immediately, and within 5 s in another process', async () => {
     await using other = openApp(api.databaseUrl);
     const { id, key } = await makeKey(['read']);
     expect((await get(key)).status).toBe(200);
@@ -144,7 +144,7 @@ describe('an API key', () => {
     expect((await api.request('DELETE', `/v1/api-keys/${unknown}`)).status).toBe(404);
   });
 
-  test('that is revoked ends within 5 s where no NOTIFY is heard', async () => {
+  test('that is revoked ends within 5 s where no NOTIFY arrives', async () => {
     const { id, key } = await makeKey(['read']);
     vi.useFakeTimers({ toFake: ['performance'] });
     await using deaf = createKeyring({
@@ -160,7 +160,7 @@ describe('an API key', () => {
     expect(await deaf.authenticate(key)).toEqual({ refused: 'revoked' });
   });
 
-  test('costs one query for many requests, and is noted as used once a minute', async () => {
+  test('costs one query for many requests, and its use is noted once a minute', async () => {
     const { id, key } = await makeKey(['read']);
     const asked = { find: 0, used: 0 };
     const { apiKeys } = api.access;
@@ -186,7 +186,7 @@ describe('an API key', () => {
     expect(Date.now() - Date.parse(body.last_used_at)).toBeLessThan(60_000);
   });
 
-  test('is 503 while Postgres is away; the key of the configuration is still known', async () => {
+  test('is 503 while Postgres is away; the configured key still works', async () => {
     const closed = createServer().listen(0, '127.0.0.1');
     await once(closed, 'listening');
     const { port } = closed.address() as AddressInfo;
@@ -225,7 +225,7 @@ describe('a scope', () => {
     ['manage', manage, 201],
     ['manage', remove, 404],
     ['manage', keys, 200],
-  ] as const)('%s, tried at %o, is answered %i', async (scope, { method, path, body }, status) => {
+  ] as const)('%s, used for %o, is answered %i', async (scope, { method, path, body }, status) => {
     const { key } = await makeKey([scope]);
     const answer = await api.request(method, path, body, as(key));
     expect(answer.status).toBe(status);
@@ -237,7 +237,7 @@ describe('a scope', () => {
     expect(answer.headers.get('www-authenticate')).toContain(`scope="${name}"`);
   });
 
-  test('to read is enough for HEAD, and not for what only takes a POST', async () => {
+  test('to read is enough for HEAD, but not for routes that accept only POST', async () => {
     const { key } = await makeKey(['read']);
     const head = (path: string) => api.app.request(path, { method: 'HEAD', headers: as(key) });
     expect((await head('/v1/targets')).status).toBe(200);
@@ -245,13 +245,13 @@ describe('a scope', () => {
     expect((await head('/v1/session/links')).status).toBe(405);
   });
 
-  test('of a key does not hide what is not there: other paths are 404 and 405', async () => {
+  test('of a key does not hide that a path or a method does not exist: 404 and 405', async () => {
     const { key } = await makeKey(['ingest']);
     expect((await get(key, '/v1/nothing')).status).toBe(404);
     expect((await api.request('PUT', '/v1/targets', {}, as(key))).status).toBe(405);
   });
 
-  test('is declared by every route of the document, and holds for it', async () => {
+  test('is declared by every route of the document, and enforced by it', async () => {
     const document = await api.request('GET', '/v1/openapi.json');
     const paths = document.body.paths as Record<string, Record<string, { security?: unknown }>>;
     const open: string[] = [];

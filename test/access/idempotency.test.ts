@@ -35,7 +35,7 @@ async function countTargets(): Promise<number> {
 }
 
 describe('the same POST with the same Idempotency-Key', () => {
-  test('is done once, and answered as the first time, secrets included', async () => {
+  test('is carried out once, and answered as the first time, secrets included', async () => {
     const key = newKey();
     const before = await countTargets();
     const first = await create(key);
@@ -50,7 +50,7 @@ describe('the same POST with the same Idempotency-Key', () => {
     expect(await countTargets()).toBe(before + 1);
   });
 
-  test('is answered alike when it was refused', async () => {
+  test('is answered as the first time when it was refused', async () => {
     const key = newKey();
     const first = await create(key, { name: 't' });
     const again = await create(key, { name: 't' });
@@ -60,7 +60,7 @@ describe('the same POST with the same Idempotency-Key', () => {
     expect(again.headers.get('idempotency-replayed')).toBe('true');
   });
 
-  test('sent by many at once is done once; the others are answered that it runs', async () => {
+  test('sent many times at once is carried out once; the other requests are told that it is running', async () => {
     const key = newKey();
     const before = await countTargets();
     const answers = await Promise.all(Array.from({ length: 10 }, () => create(key)));
@@ -72,7 +72,7 @@ describe('the same POST with the same Idempotency-Key', () => {
     expect((await create(key)).status).toBe(201);
   });
 
-  test('without the key is done each time', async () => {
+  test('without the header is carried out each time', async () => {
     const before = await countTargets();
     await api.request('POST', '/v1/targets', target);
     await api.request('POST', '/v1/targets', target);
@@ -96,14 +96,14 @@ describe('an Idempotency-Key', () => {
     }
   });
 
-  test('changes nothing about a method that a path does not take: it is 405, as without a key', async () => {
+  test('does not matter for a method that a path does not support: it is 405, as without the header', async () => {
     const headers = { 'idempotency-key': newKey() };
     await api.request('POST', '/v1/targets', target, headers);
     const answer = await api.request('PATCH', '/v1/targets/test', {}, headers);
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
-  test('is not tied to the key after a failure on our side: 503 is not stored', async () => {
+  test('may be used again after a failure of the server: 503 is not stored', async () => {
     const key = newKey();
     const made = await create(newKey());
     const consumer = await api.request('POST', '/v1/consumers', {
@@ -119,7 +119,7 @@ describe('an Idempotency-Key', () => {
     expect((await create(key)).status).toBe(201); // not even to that request
   });
 
-  test('does not count for ingest and reads', async () => {
+  test('is ignored by ingest and reads', async () => {
     const key = newKey();
     const event = { sync_id: 's', collection_id: 'a:b', upstream_id: 'u', event: 'created' };
     const body = { events: [{ ...event, data: 1 }] };
@@ -141,7 +141,7 @@ describe('an Idempotency-Key', () => {
     ['PUT', '/v1/syncs/a', { name: 'first' }, { name: 'second' }],
     ['POST', '/v1/targets', target, { ...target, name: 'second' }],
   ])(
-    'of a %s %s answers it again, and no other change: 422 idempotency_mismatch',
+    'of a %s %s answers this request again, and any other change with 422 idempotency_mismatch',
     async (method, path, body, other) => {
       const headers = { 'idempotency-key': newKey() };
       const made = await api.request('POST', '/v1/targets', target);
@@ -169,7 +169,7 @@ describe('an Idempotency-Key', () => {
     },
   );
 
-  test('is kept sealed, and opens in no other row', async () => {
+  test('is stored with a sealed answer, which cannot be opened in another row', async () => {
     const [one, two] = [newKey(), newKey()];
     const first = await create(one);
     await create(two, { ...target, name: 'two' });
@@ -186,7 +186,7 @@ describe('an Idempotency-Key', () => {
     expect((await create(two, { ...target, name: 'two' })).status).toBe(409);
   });
 
-  test('of a process that died is taken over after 60 s by the same request alone', async () => {
+  test('of a process that died is taken over after 60 s, by the same request alone', async () => {
     const key = newKey();
     const first = await create(key);
     const before = await countTargets();
@@ -207,7 +207,7 @@ describe('an Idempotency-Key', () => {
     expect(await countTargets()).toBe(before);
   });
 
-  test('that was taken over is not overwritten by the run that was slow', async () => {
+  test('that was taken over is not overwritten by the first, slow run', async () => {
     const { idempotency } = api.access;
     const request = {
       caller: 'bootstrap',
@@ -227,7 +227,7 @@ describe('an Idempotency-Key', () => {
     expect(await idempotency.begin(request)).toMatchObject({ answer: { body: 'next' } });
   });
 
-  test('may be used anew after 24 hours, and is then removed', async () => {
+  test('may be used again after 24 hours, and is then removed', async () => {
     const key = newKey();
     const first = await create(key);
     const { rows } = await api.db.query<{ hours: number }>({
@@ -246,7 +246,7 @@ describe('an Idempotency-Key', () => {
     expect((await api.db.query('select 1 from idempotency_keys')).rows).toEqual([]);
   });
 
-  test('of what nobody serves is not kept', async () => {
+  test('for a path that does not exist is not kept', async () => {
     const { authorization } = await asKey(['ingest']);
     const key = newKey();
     for (const [method, path, status] of [
@@ -264,7 +264,7 @@ describe('an Idempotency-Key', () => {
     expect(rows).toEqual([]);
   });
 
-  test('that cannot be one is 400', async () => {
+  test('that is malformed is 400', async () => {
     for (const key of ['x'.repeat(256), 'a b', 'é']) {
       const { status, body } = await create(key);
       expect([status, body.code]).toEqual([400, 'invalid_header']);
@@ -272,8 +272,8 @@ describe('an Idempotency-Key', () => {
   });
 });
 
-describe("another key's entry", () => {
-  test('is not read by a key that may do the same: its request is its own', async () => {
+describe('the stored answer of another API key', () => {
+  test('is not given to a key with the same scopes: its request counts as another one', async () => {
     const key = newKey();
     const first = await create(key);
     const { authorization } = await asKey(['manage']);
@@ -305,7 +305,7 @@ describe("another key's entry", () => {
     }
   });
 
-  test('does not stand in for a command: each key asks under an id of its own', async () => {
+  test('does not stand in for a command: each key gives it under an id of its own', async () => {
     const asked: string[] = [];
     await using own = openApp(api.databaseUrl, {
       commands: {
@@ -334,7 +334,7 @@ describe("another key's entry", () => {
   });
 });
 
-test('a session shares the entries of its key', async () => {
+test('a session shares the stored answers of its key', async () => {
   const key = newKey();
   const first = await create(key);
   const login = await api.app.request('/v1/session', {

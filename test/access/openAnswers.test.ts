@@ -130,7 +130,7 @@ describe('an open listener', () => {
     ['the key of its session is revoked', sessionOfKey, revoke, 401, 'key_revoked'],
     ['the key of its session expires', sessionOfKey, expire, 401, 'key_expired'],
     ['the key of its session loses the scope', sessionOfKey, narrow, 403, 'forbidden'],
-  ])('is told why and ended within 5 s when %s', async (_when, make, end, status, code) => {
+  ])('is told why and closed within 5 s when %s', async (_when, make, end, status, code) => {
     const made = await make();
     await using other = await listen((await makeKey()).headers);
     await using listening = await listen(made.headers);
@@ -145,7 +145,7 @@ describe('an open listener', () => {
     expect(listening.text()).not.toContain(`"sync_id":"${code}"`);
   });
 
-  test('that does not read is cut off within 5 s, too', async () => {
+  test('that does not read is cut off within 5 s as well', async () => {
     const made = await makeKey();
     const server = createApiServer(api.app.fetch);
     server.listen(0, '127.0.0.1');
@@ -192,7 +192,7 @@ describe('an open listener', () => {
     expect(open.text()).not.toContain('event: end');
   });
 
-  test('of the configured key goes on, and leaves no watch behind', async () => {
+  test('of the configured key stays open, and leaves nothing behind when it closes', async () => {
     const before = api.access.permits.size;
     const listening = await listen({ authorization: `Bearer ${KEY}` });
     expect(api.access.permits.size).toBe(before + 1);
@@ -201,7 +201,7 @@ describe('an open listener', () => {
   });
 });
 
-describe('a long poll ends with the answer of the gate when its key is revoked:', () => {
+describe('a long poll is answered as a new request would be when its key is revoked:', () => {
   test.each([
     '/v1/events?after_cursor=end',
     '/v1/records?after_cursor=end',
@@ -251,7 +251,7 @@ async function countOf(syncId: string): Promise<number> {
   return rows[0]!.count;
 }
 
-test('a look costs two queries, however many answers are open, and none when there is none', async () => {
+test('a check of all open answers costs two queries, however many they are, and none when none is open', async () => {
   const queries: string[] = [];
   const sql: Sql = {
     query: (config) => {
@@ -285,7 +285,7 @@ test('a look costs two queries, however many answers are open, and none when the
   expect(permits.size).toBe(0);
 });
 
-test('an answer whose caller cannot be judged for 4 s ends', async () => {
+test('an open answer ends when its caller cannot be checked for 4 s', async () => {
   await using permits = createPermits({
     apiKeys: { standings: () => Promise.reject(new Error('Postgres is away')) },
     sessions: { standings: async () => new Map() },

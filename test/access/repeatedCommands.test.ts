@@ -11,7 +11,7 @@ async function changesOf(world: World, consumer: string): Promise<string[]> {
   return body.data.map(({ action }: { action: string }) => action).toReversed();
 }
 
-test('another PATCH, DELETE or command under a used Idempotency-Key is 422, and the consumer stays as it is', async () => {
+test('another PATCH, DELETE or command under a used Idempotency-Key is 422 and changes nothing', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -41,7 +41,7 @@ test('another PATCH, DELETE or command under a used Idempotency-Key is 422, and 
   expect((await world.api.request('GET', path)).status).toBe(404);
 }, 120_000);
 
-test('an Idempotency-Key whose 24 hours are over gives its command anew', async () => {
+test('an Idempotency-Key whose 24 hours are over gives its command again', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -53,7 +53,7 @@ test('an Idempotency-Key whose 24 hours are over gives its command anew', async 
   expect((await pause()).body.status).toBe('paused');
 }, 120_000);
 
-test('a command that was given before seeds were a part of its id has no further effect', async () => {
+test('a command from before the ids of commands contained a seed has no further effect when it is repeated', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));

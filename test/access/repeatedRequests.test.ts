@@ -14,7 +14,7 @@ import { createDatabase } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
 import { openReceiver, type Received } from '../support/receiver.ts';
-test('kill -9 of the API between a change and its stored answer: repeated with the same Idempotency-Key each is there once', async () => {
+test('after a kill -9 of the API between a change and its stored answer, the change repeated with the same Idempotency-Key exists once', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
   await using cluster = await openCluster(database.url);
@@ -72,7 +72,7 @@ test('kill -9 of the API between a change and its stored answer: repeated with t
   expect(verifies(tested, target.signing_secret)).toBe(true);
 }, 180_000);
 
-describe('what was made without an answer', () => {
+describe('something that was created without an answer', () => {
   let api: OwnApp;
   beforeAll(async () => {
     api = await openOwnApp();
@@ -97,7 +97,7 @@ describe('what was made without an answer', () => {
     stream: 'events',
   });
 
-  test('is there once when the answer failed on our side', async () => {
+  test('exists once when the answer failed on the side of the server', async () => {
     const consumers = consumersOf();
     let fails = true;
     await using own = openApp(api.databaseUrl, {
@@ -121,7 +121,7 @@ describe('what was made without an answer', () => {
     expect(body.data.map(({ id }: { id: string }) => id)).toEqual([made.body.id]);
   });
 
-  test('is there once when several come back for it at once; a consumer deleted since is not made again', async () => {
+  test('exists once when several requests repeat it at the same time; a consumer that was deleted since is not created again', async () => {
     const consumers = consumersOf();
     const input = ConsumerInput.parse(await consumer());
     const making = newSeed();
@@ -139,7 +139,7 @@ describe('what was made without an answer', () => {
     await expect(consumers.create(input, 'test', making)).rejects.toThrow('deleted since');
   });
 
-  test('is the same secret when a rotation is repeated, also after another one: none ends sooner', async () => {
+  test('is the same secret when a rotation is repeated, even after another rotation, and no secret ends sooner', async () => {
     const id = await createTarget();
     const targets = createTargets({
       db: api.db,

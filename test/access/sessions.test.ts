@@ -55,7 +55,7 @@ async function code(response: Response): Promise<[number, string]> {
 }
 
 describe('signing in', () => {
-  test('with a key sets a cookie that no script reads and no other site sends', async () => {
+  test('with a key sets a cookie that scripts cannot read and other sites cannot send', async () => {
     const response = await send('POST', '/v1/session', { body: { api_key: KEY } });
     expect(response.status).toBe(200);
     const cookie = response.headers.get('set-cookie')!;
@@ -78,7 +78,7 @@ describe('signing in', () => {
     expect(api.logged.join()).not.toContain(token);
   });
 
-  test('by https makes the cookie Secure; a proxy says so only where it is trusted', async () => {
+  test('over https makes the cookie Secure; the word of a proxy counts only where it is trusted', async () => {
     const body = { api_key: KEY };
     const forwarded = { 'x-forwarded-proto': 'https' };
     const flags = async (path: string, options: { headers?: object; app?: TestApp }) =>
@@ -109,7 +109,7 @@ describe('signing in', () => {
     expect(both.status).toBe(422);
   });
 
-  test('takes no more than 4 KiB, and never what is no JSON', async () => {
+  test('accepts no more than 4 KiB, and nothing but JSON', async () => {
     const large = await send('POST', '/v1/session', { body: { api_key: 'x'.repeat(5_000) } });
     expect(await code(large)).toEqual([413, 'too_large']);
     const form = await api.app.request('/v1/session', {
@@ -120,7 +120,7 @@ describe('signing in', () => {
     expect(form.status).toBe(415);
   });
 
-  test('cannot be done by the page of another site', async () => {
+  test('cannot be done by a page of another site', async () => {
     for (const headers of [
       { 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-site': 'same-site' },
@@ -133,7 +133,7 @@ describe('signing in', () => {
 });
 
 describe('a session', () => {
-  test('has the scopes and the name of its key, and says who it is', async () => {
+  test('has the scopes and the name of its key, and shows them', async () => {
     const { id, key } = await makeKey({ name: 'viewer', scopes: ['read'] });
     const cookie = await signIn({ api_key: key });
     const who = await send('GET', '/v1/session', { headers: { cookie } });
@@ -153,7 +153,7 @@ describe('a session', () => {
     expect(body).toMatchObject({ name: 'bootstrap', via: 'key', expires_at: null });
   });
 
-  test('changes something only from our own page; a key does from anywhere', async () => {
+  test('may make changes only from a page of the console; a key may from anywhere', async () => {
     const cookie = await signIn();
     const host = 'mill.example:4600';
     for (const [headers, status] of [
@@ -188,7 +188,7 @@ describe('a session', () => {
     );
   });
 
-  test('ends with signing out, and the cookie goes', async () => {
+  test('ends with signing out, which removes the cookie', async () => {
     const cookie = await signIn();
     const other = await signIn();
     const out = await send('DELETE', '/v1/session', { headers: { cookie, ...SAME } });
@@ -209,7 +209,7 @@ describe('a session', () => {
     }
   });
 
-  test("ends when the configuration's key is another one", async () => {
+  test('ends when the configured key has changed', async () => {
     const cookie = await signIn();
     await using changed = openApp(api.databaseUrl, {}, { bootstrapKey: 'another-key-0123456789' });
     const headers = { cookie };
@@ -260,7 +260,7 @@ describe('a sign-in link', () => {
     expect(body.url).toMatch(/^https:\/\/millrace\.test\/signin#token=/u);
   });
 
-  test('that two open at once signs one of them in', async () => {
+  test('that two people open at the same time signs in only one of them', async () => {
     const { body } = await api.request('POST', '/v1/session/links');
     const [, token] = (body.url as string).split('#token=');
     const both = await Promise.all(
@@ -284,7 +284,7 @@ describe('a sign-in link', () => {
     }
   });
 
-  test('is made for npm start by its key; without an answer there is none', async () => {
+  test('is made by npm start with its key; when the API does not answer, there is none', async () => {
     const server = createApiServer(api.app.fetch);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -299,7 +299,7 @@ describe('a sign-in link', () => {
     expect(await signInLink({ url, apiKey: KEY })).toBeNull();
   });
 
-  test('is made with manage alone', async () => {
+  test('is made only by a key with the scope manage', async () => {
     const { key } = await makeKey({ scopes: ['read', 'ingest'] });
     const headers = { authorization: `Bearer ${key}` };
     const answer = await api.request('POST', '/v1/session/links', undefined, headers);

@@ -80,7 +80,7 @@ test('an attempt that begins long after Temporal scheduled it, in a process that
   expect(began - from).toBeGreaterThan(599_000);
 });
 
-test('the last failure is not to be retried, and says so', async () => {
+test('the failure of the last attempt is marked as not to be retried', async () => {
   await using blocked = await openBlockedConsumer(answer(429));
   const failure = await deliverOnce(blocked, { last: true });
   expect(failure).toMatchObject({ nonRetryable: true, details: [{ final: true }] });
@@ -94,7 +94,7 @@ test('a workflow that cannot be notified does not change the outcome of the atte
   expect(failure).toMatchObject({ type: 'THROTTLED', details: [{ final: false }] });
 });
 
-test('our own trouble is tried again soon, whatever the backoff of the endpoint', async () => {
+test('an attempt that fails because of Millrace itself is made again soon, whatever the backoff of the endpoint', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const openSingle: DeliverDeps['openSingle'] = (config, onEnd) =>
     blocked.openSingle(config, onEnd, () => 0);
@@ -116,10 +116,10 @@ test('our own trouble is tried again soon, whatever the backoff of the endpoint'
 });
 
 test.each([
-  { title: 'of its own', timeoutMs: 60_000, leftMs: 60_000 - 7_000 },
-  { title: 'of the window, where it has none', timeoutMs: undefined, leftMs: 90_000 - 7_000 },
+  { title: 'that its own timeout leaves', timeoutMs: 60_000, leftMs: 60_000 - 7_000 },
+  { title: 'that the window leaves, if it has none', timeoutMs: undefined, leftMs: 90_000 - 7_000 },
 ])(
-  'where Temporal skips time, an attempt counts from when it was scheduled, and what is left is $title',
+  'where Temporal skips time, an attempt counts from when it was scheduled, and has the time $title',
   (one) => {
     vi.useFakeTimers({ toFake: ['performance', 'Date'], now: 0 });
     try {

@@ -57,7 +57,7 @@ afterAll(() => opened[Symbol.asyncDispose]());
 const told = async (id: string): Promise<number> =>
   (await noted(db)).filter((one) => one === id).length;
 
-test('consumers for which old events wait are told of once, whatever their status, in one mail, also by two servers', async () => {
+test('consumers for which old events wait are reported once and in one mail, whatever their status, even by two servers', async () => {
   await using smtp = await openMailServer();
   await using operators = await openReceiver();
   const [secret = ''] = alertSecrets(null, [{ id: 'k', key: randomBytes(32) }]);
@@ -126,7 +126,7 @@ test('consumers for which old events wait are told of once, whatever their statu
   await db.query(`update consumers set deleted_at = now()`);
 });
 
-test('a warning ends when the consumer has passed what is old, and a later one is a new one', async () => {
+test('a warning ends when the consumer has passed the old events, and a later warning is a new one', async () => {
   const start = await opened.append('s');
   const { id } = await opened.create();
   const first = await opened.append('s', 4);
@@ -159,7 +159,7 @@ test('a warning ends when the consumer has passed what is old, and a later one i
   await opened.setCursor(id, `position = ${last}`);
 });
 
-test('an entry that is settled ahead, filtered or before the place an idle consumer wants is not old; a seek back looks again', async () => {
+test('entries that are settled ahead, filtered out or before the one that an idle consumer wants do not count as old; after a seek backwards they are checked again', async () => {
   const start = await opened.append('s');
   const settled = await opened.create();
   const elsewhere = await opened.create({ collections: ['c:d'] });
@@ -187,7 +187,7 @@ test('an entry that is settled ahead, filtered or before the place an idle consu
   await db.query(`update cursors set position = ${end}, ahead = '{}'`);
 });
 
-test('a filter that rarely matches is looked at a part at a time, and no part of it twice', async () => {
+test('events behind a filter that rarely matches are checked part by part, and no part is checked twice', async () => {
   const [wide, few] = await Promise.all([
     opened.create({ syncs: Array.from({ length: 100 }, (_, n) => `rare-${n}`) }),
     opened.create({ syncs: ['common', 'rare-1'], collections: ['x:y'] }),

@@ -63,7 +63,7 @@ test('an alert is accepted by a 2xx whose connection breaks within the body', as
   expect(await sendTo(server)).toEqual({ status: 200 });
 });
 
-test('a refusal is told by its status, whatever its body does', async () => {
+test('a refusal is reported by its status, whatever happens to its body', async () => {
   await using server = await openEndless('503 Service Unavailable', '.');
   await expect(sendTo(server)).rejects.toMatchObject({
     message: 'the alert webhook answered HTTP 503',

@@ -124,7 +124,7 @@ test.concurrent('a mail server that is away gets the mail when it is back, once'
   expect(away.mails).toHaveLength(0);
 });
 
-test.concurrent('dead letters are told of once, in a digest, with the command that replays them', async () => {
+test.concurrent('dead letters are reported once, in a digest, with the command that replays them', async () => {
   await using smtp = await openMailServer();
   await using world = await openWorld({
     retryWindowMs: 4_000,
@@ -150,7 +150,7 @@ test.concurrent('dead letters are told of once, in a digest, with the command th
   expect((await world.db.query('select from dead_letters where not told')).rows).toEqual([]);
 });
 
-test.concurrent('the alert webhook is signed as any webhook, and tried again until it is taken', async () => {
+test.concurrent('the alert webhook is signed like any webhook, and retried until it is accepted', async () => {
   const keys = [{ id: 'k', key: randomBytes(32) }];
   const [secret = ''] = alertSecrets(null, keys);
   await using operators = await openReceiver((one, response) => {

@@ -32,7 +32,7 @@ function beginToday(db: Db): Promise<void> {
   return createAttemptRetention({ db, ageMs: 0, maxBytes: Infinity, log: silent }).run();
 }
 
-test('days of attempts go by age, days to come are there, and what came without its day finds one', async () => {
+test('old days of attempts are dropped, partitions of coming days exist, and attempts that were stored without theirs are moved into it', async () => {
   await using streams = await openStreams();
   const { db } = streams;
   await beginToday(db);
@@ -89,7 +89,7 @@ async function counts(db: Db): Promise<{ rows: number; batches: number }> {
   return rows[0]!;
 }
 
-test('attempts beyond their size go a day at a time, the oldest first, and one line says which', async () => {
+test('attempts beyond the size limit are dropped day by day, the oldest first, and one log line says which', async () => {
   await using streams = await openStreams();
   const { db } = streams;
   await beginToday(db);
@@ -123,7 +123,7 @@ test('attempts beyond their size go a day at a time, the oldest first, and one l
   expect(await counts(db)).toEqual({ rows: ROWS, batches: ROWS });
 });
 
-test('of a day that is too much by itself the older half goes, once its room is used up', async () => {
+test('the older half of a day that is too large by itself is deleted, and more only once the freed room is used up', async () => {
   await using streams = await openStreams();
   const { db } = streams;
   await beginToday(db);
@@ -154,7 +154,7 @@ test('of a day that is too much by itself the older half goes, once its room is 
   expect((await counts(db)).rows).toBeLessThanOrEqual(ROWS);
 });
 
-test('attempts that go take nothing from a consumer that is failing: it goes on with its number', async () => {
+test('dropping attempts does not affect a failing consumer: the number of its attempt continues', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => void response.writeHead(503).end());
   const id = await world.consumer(await world.target(receiver.url));

@@ -19,7 +19,7 @@ const cases: [what: string, failures: number[], now: number, slots: number, wait
   ['it has failed for long', [...Array.from({ length: 40 }, () => 0), 9_000], 9_000, 0, 60_000],
 ];
 
-test.each(cases)('when %s, so many may be under way', (_what, failures, now, slots, waitMs) => {
+test.each(cases)('how many may be sent at once when %s', (_what, failures, now, slots, waitMs) => {
   const pace = failedAt(createChannelPace({ slots: 4 }), ...failures);
   expect({ slots: pace.slots(now), waitMs: pace.waitMs(now) }).toEqual({ slots, waitMs });
 });

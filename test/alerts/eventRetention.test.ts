@@ -53,7 +53,7 @@ async function insertConsumer(
   return id;
 }
 
-test('a partition of old events goes whole, and who had still to pass some of them is told how many', async () => {
+test('a partition of old events is dropped as a whole, and an alert counts them for each consumer that had not passed them', async () => {
   await using streams = await openStreams();
   const { db, appender, pages } = streams;
   const old = ['a', 'b', 'a', 'a'].map((syncId) => anEvent({ syncId }));
@@ -123,7 +123,7 @@ test('a partition of old events goes whole, and who had still to pass some of th
   expect((await appender.events([old[0]!])).accepted).toBe(1); // its id is free again
 });
 
-test('what is counted as lost is what the filter in force lets through: an addition from its place on, a removal everywhere', async () => {
+test('events count as lost if the filter in force lets them through: an addition applies above its position, a removal everywhere', async () => {
   await using streams = await openStreams();
   const { db, appender } = streams;
   await appender.events(['b', 'a', 'b', 'a', 'b', 'c'].map((syncId) => anEvent({ syncId })));

@@ -5,7 +5,7 @@ import { mailHtml, mailText, slackText } from '../../src/alerts/alertText.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
 import { openAlertDesk } from '../support/alertDesk.ts';
 
-test('a mail counts what waits as the consumer does, names the URL that is posted to, and the newest failure', async () => {
+test("a mail counts the waiting entries as the consumer's page does, and names the URL and the newest failure", async () => {
   await using desk = await openAlertDesk();
   const { opened, lifecycle } = desk;
   const start = await opened.append('other');
@@ -56,7 +56,7 @@ const warning = (fields: Partial<AlertItem>): AlertItem => ({
 const linksIn = (text: string): string[] =>
   text.match(/https:\/\/millrace\.example\.com[^\s"<>|]*/gu) ?? [];
 
-test('a warning says what happened, since when, until when it is retried, what then, what to do, and where to look', () => {
+test('a warning says what happened, since when, how long it is retried, what happens then, what to do, and where to look', () => {
   expect(mailText('warning', [warning({})])).toBe(`Consumer "orders" is failing: HTTP_5XX: HTTP 503.
 
 Endpoint:      https://shop.example/in?a=1&b=2
@@ -97,7 +97,7 @@ test('a warning of several consumers has one link, to the page of their target',
   expect(apart).toContain('Retries until: 2026-11-24 12:30 UTC');
 });
 
-test('an alert that an older version has written is shown without the facts it did not know', () => {
+test('an alert that an older version has written is shown without the facts that it lacks', () => {
   const { target_id, retries_until, ...old } = warning({});
   expect([target_id, retries_until]).not.toContain(undefined);
   expect(mailText('warning', [old])).toContain('until the retry window ends.');

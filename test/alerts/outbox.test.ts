@@ -69,7 +69,7 @@ async function unsent(db: Db, channel: 'mail' | 'webhook'): Promise<number> {
   return rowCount ?? 0;
 }
 
-test('an alert webhook that hangs holds up no mail, and gets a few alerts at a time', async () => {
+test('an alert webhook that hangs does not hold up mails, and gets a few alerts at a time', async () => {
   await using smtp = await openMailServer();
   await using webhook = await openSilent((socket) => void socket.resume());
   await using desk = await openAlertDesk({ ...SHORT, alertWebhook: true });
@@ -90,7 +90,7 @@ test('an alert webhook that hangs holds up no mail, and gets a few alerts at a t
   expect(await unsent(desk.opened.api.db, 'webhook')).toBe(20);
 });
 
-test('a mail that hangs holds one slot for a bounded time; the others go out meanwhile', async () => {
+test('a mail that hangs occupies one slot for a bounded time, and the others go out meanwhile', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk(SHORT);
   await stopped(desk, ['hang@example.com', ...people(12)]);
@@ -116,7 +116,7 @@ test('two processes share the mails, and hand each of them over once', async () 
   expect(new Set(smtp.mails.flatMap(({ to }) => to))).toEqual(new Set(people(40)));
 });
 
-test('a mail server that is away is asked ever less often, however many mails wait', async () => {
+test('a mail server that is away is tried less and less often, however many mails wait', async () => {
   await using away = await openSilent((socket) => void socket.resetAndDestroy());
   await using desk = await openAlertDesk(SHORT);
   const { db } = desk.opened.api;
@@ -140,7 +140,7 @@ test('a mail server that is away is asked ever less often, however many mails wa
   expect(rows).toEqual([{ tried: 6 }]);
 });
 
-test('a message under way when the outbox ends does not hold up the end of the process', async () => {
+test('a message that is being sent when the outbox closes does not hold up the end of the process', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk(SHORT);
   await stopped(desk, ['hang@example.com']);
@@ -160,6 +160,6 @@ test.each([
   ['a server that is busy', { code: 'EENVELOPE', responseCode: 451 }, false],
   ['a refused login', { code: 'EAUTH', responseCode: 535 }, false],
   ['a refused connection', { code: 'ESOCKET' }, false],
-])('%s: whether only this mail is refused', (_what, error, refused) => {
+])('%s: whether the refusal concerns only this mail', (_what, error, refused) => {
   expect(isRefusal(Object.assign(new Error('x'), error))).toBe(refused);
 });

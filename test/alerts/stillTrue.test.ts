@@ -54,7 +54,7 @@ async function stopTwice(desk: AlertDesk, again: StopReason): Promise<[string, s
   return [twice, once];
 }
 
-test('a consumer that stopped, was resumed and stopped again is told of once, and counted once', async () => {
+test('a consumer that stopped, was resumed and stopped again is reported once, and counted once', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [twice, once] = await stopTwice(desk, 'gone');
@@ -72,7 +72,7 @@ test('a consumer that stopped, was resumed and stopped again is told of once, an
   ]);
 });
 
-test('a consumer that stopped anew for another reason is named by the mail of the newest stop alone', async () => {
+test('a consumer that stopped again for another reason is named only in the mail of the newest stop', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [twice, once] = await stopTwice(desk, 'parked');
@@ -82,7 +82,7 @@ test('a consumer that stopped anew for another reason is named by the mail of th
   expect(smtp.of('stopped').map(consumersOf)).toEqual([[twice]]);
 });
 
-test('a consumer that was resumed or deleted before the mail goes is left out of it', async () => {
+test('a consumer that was resumed or deleted before the mail is sent is left out of it', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [resumed = '', deleted = '', left = ''] = await named(desk, 'resumed', 'deleted', 'left');
@@ -96,7 +96,7 @@ test('a consumer that was resumed or deleted before the mail goes is left out of
   expect(smtp.mails[0]?.text).not.toContain(`consumers resume ${resumed}`);
 });
 
-test('no mail goes when every consumer that it tells of was resumed, and the alert says so', async () => {
+test('no mail is sent when every consumer in it was resumed, and the alert says so', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [resumed = ''] = await named(desk, 'resumed');
@@ -110,7 +110,7 @@ test('no mail goes when every consumer that it tells of was resumed, and the ale
   expect(alert?.mail?.dropped_at).not.toBeNull();
 });
 
-test('a mail that could not be sent for a while names no consumer that was resumed meanwhile, and no consumer twice that stopped again', async () => {
+test('a mail that could not be sent for a while leaves out consumers that were resumed meanwhile, and names those that stopped again only once', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [resumed = '', again = '', left = ''] = await named(desk, 'resumed', 'again', 'left');
@@ -124,7 +124,7 @@ test('a mail that could not be sent for a while names no consumer that was resum
   expect(new Set(smtp.mails.flatMap(consumersOf))).toEqual(new Set([left, again]));
 });
 
-test('a warning that is over before its mail goes is not sent, nor is its recovery', async () => {
+test('a warning that is over before its mail is sent is not sent, and neither is its recovery', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [late = '', still = '', told = ''] = await named(desk, 'late', 'still', 'told');
@@ -141,7 +141,7 @@ test('a warning that is over before its mail goes is not sent, nor is its recove
   expect(smtp.of('recovered').map(consumersOf)).toEqual([[told]]);
 });
 
-test('a warning that may have been taken is followed by its recovery', async () => {
+test('a warning that may have been accepted is followed by its recovery', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [tried = ''] = await named(desk, 'tried');
@@ -153,7 +153,7 @@ test('a warning that may have been taken is followed by its recovery', async () 
   expect(smtp.mails.map(({ headers }) => headers['x-millrace-alert'])).toEqual(['recovered']);
 });
 
-test('warnings of one target within the minute share a mail, whatever each is answered, and each is told of once', async () => {
+test('warnings of one target within a minute share a mail, whatever their endpoints answer, and each is reported once', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const ids = await named(desk, 'one', 'two', 'three');
@@ -178,7 +178,7 @@ test('warnings of one target within the minute share a mail, whatever each is an
   }
 });
 
-test('recoveries of one target share a mail, without those whose warning had been left out', async () => {
+test('recoveries of one target share a mail, which omits consumers whose warning was left out', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [late = '', one = '', two = ''] = await named(desk, 'late', 'one', 'two');
@@ -197,7 +197,7 @@ test('recoveries of one target share a mail, without those whose warning had bee
   expect(alert?.mail).toBeNull();
 });
 
-test('a mail tells of a hundred consumers at most, and the next of the others', async () => {
+test('a mail names a hundred consumers at most, and the next mail names the others', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [first = '', ...rest] = await named(desk, 'first', 'second', 'third');
@@ -211,7 +211,7 @@ test('a mail tells of a hundred consumers at most, and the next of the others', 
   expect(new Set(smtp.of('warning').map(consumersOf))).toEqual(new Set([[first], rest.toSorted()]));
 });
 
-test('dead letters that are gone before their mail goes are not in it', async () => {
+test('dead letters that are gone before their mail is sent are not in it', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const { db } = desk.opened.api;
@@ -232,7 +232,7 @@ test('dead letters that are gone before their mail goes are not in it', async ()
   expect(smtp.of('dead-letters').map(consumersOf)).toEqual([[kept]]);
 });
 
-test('a consumer that has passed its old events before the mail goes is left out of the warning', async () => {
+test('a consumer that has passed its old events before the mail is sent is left out of the warning', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const { db } = desk.opened.api;
@@ -250,7 +250,7 @@ test('a consumer that has passed its old events before the mail goes is left out
   expect(smtp.of('warning').map(consumersOf)).toEqual([[behind]]);
 });
 
-test('a consumer that can not be sent to is told of while that lasts, whatever its status', async () => {
+test("a consumer that can't send is reported while that lasts, whatever its status", async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const [lasting = '', over = ''] = await named(desk, 'lasting', 'over');
@@ -269,7 +269,7 @@ test('a consumer that can not be sent to is told of while that lasts, whatever i
   expect(smtp.mails.map(consumersOf)).toEqual([[lasting]]);
 });
 
-test('consumers of several targets that the egress proxy keeps from being sent to share a mail, and their recoveries one', async () => {
+test('consumers of several targets that the egress proxy keeps from sending share a mail, and so do their recoveries', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const { api, create } = desk.opened;

@@ -65,7 +65,7 @@ const webhookTo = (url: string, format: AlertFormat) =>
     now: Date.now,
   });
 
-test('a test alert goes to the default addresses and to the alert webhook, and says what came of each', async () => {
+test('a test alert goes to the default addresses and to the alert webhook, and shows the outcome of each', async () => {
   await using smtp = await openMailServer();
   await using operators = await openReceiver();
   await using desk = await openDesk();
@@ -97,7 +97,7 @@ test('a test alert goes to the default addresses and to the alert webhook, and s
   expect(list.body.data).toEqual([]); // nothing has happened to a consumer
 });
 
-test('a test alert says in words what failed, and is not tried again', async () => {
+test('a test alert says in words why it failed, and is not retried', async () => {
   const gone = await openMailServer();
   await gone[Symbol.asyncDispose]();
   await using operators = await openReceiver((_one, response) => {
@@ -134,7 +134,7 @@ test('an address that the mail server refuses beside others is named', async () 
   expect(smtp.mails.map(({ to }) => to)).toEqual([['ops@example.com']]);
 });
 
-test('a channel that is not set is named by its variables', async () => {
+test('a channel that is not configured is named by its variables', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-outbox-'));
   await using desk = await openDesk();
   await using _ = desk.worker({ send: fileMail(folder, FROM) });
@@ -177,7 +177,7 @@ test('a test alert needs the scope manage and an address', async () => {
   expect((await api.request('GET', '/v1/alerts/test')).status).toBe(405);
 });
 
-test('with the format slack the alert webhook gets a text, for each alert and for a test', async () => {
+test('with the format slack the alert webhook gets a text, both for alerts and for a test', async () => {
   await using slack = await openReceiver();
   await using alerts = await openAlertDesk({ alertWebhook: true });
   const sendWebhook = webhookTo(slack.url, 'slack');
@@ -204,7 +204,7 @@ test('with the format slack the alert webhook gets a text, for each alert and fo
   expect(JSON.parse(slack.received[1]!.body).text).toContain('*This is a test alert.');
 });
 
-test('many alerts of one target that are due together are a few texts for Slack, and each is told of once', async () => {
+test('many alerts of one target that are due together become a few texts for Slack, and each is reported once', async () => {
   let refusals = 1;
   await using slack = await openReceiver((_one, response) => {
     response.writeHead(refusals > 0 ? 503 : 200).end();
@@ -260,7 +260,7 @@ test('the JSON of the alert webhook has the fields it has always had', async () 
   );
 });
 
-test('a mail server that hangs is given up, and a worker that ends says so', async () => {
+test('a worker that ends gives up a mail server that hangs, and says so', async () => {
   await using smtp = await openMailServer();
   await using desk = await openDesk();
   const worker = desk.worker({ send: smtpMail(smtp.url, FROM) });

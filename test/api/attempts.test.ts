@@ -141,7 +141,7 @@ test('an attempt that Postgres recorded long after its start is listed with its 
   expect(late?.started_at).toBe(new Date(now - 600_000).toISOString());
 });
 
-test('an attempt is answered whole, and what it lacks is null', async () => {
+test('an attempt is answered with all its fields, and those without a value are null', async () => {
   const one = await sender();
   const at = Date.now();
   const position = await opened.append('s1');
@@ -186,7 +186,7 @@ test('an attempt is answered whole, and what it lacks is null', async () => {
   ]);
 });
 
-test('a record that has moved since keeps its attempt, named by its position', async () => {
+test('an attempt at a record that has changed since is kept, and identified by its position', async () => {
   const one = await sender({ stream: 'records' });
   const record = { sync_id: 's', collection_id: 'a:b', upstream_id: 'r1', data: 1 };
   const put = (data: number) =>
@@ -209,7 +209,7 @@ test('a record that has moved since keeps its attempt, named by its position', a
   expect(after).toEqual({ ...before, ...gone, message_id: `position:${position}` });
 });
 
-test('a page names the entries of all its attempts with one query, which reads no body', async () => {
+test('a page looks up the entries of all its attempts with one query, which reads no body', async () => {
   const one = await sender();
   const last = await opened.append('named', 3);
   const at = Date.now();
@@ -237,7 +237,7 @@ test('a page names the entries of all its attempts with one query, which reads n
   expect(ofEntries[0]).not.toMatch(/\bdata\b|\bchanges\b|\*/u);
 });
 
-test('each filter lets through what it says', async () => {
+test('each filter passes the attempts that it describes', async () => {
   const one = await sender();
   const at = Date.now();
   const last = await opened.append('s1', 3);
@@ -301,7 +301,7 @@ test('the attempts at one event are found across consumers, page by page', async
   expect((await opened.api.request('GET', '/v1/attempts')).status).toBe(400);
 });
 
-test('a long search stops after 10,000 attempts and says where it goes on', async () => {
+test('a long search stops after 10,000 attempts and says where it continues', async () => {
   const one = await sender();
   const now = Date.now();
   const all = Array.from({ length: 12_000 }, (_, index) => index + 1);
@@ -321,7 +321,7 @@ test('a long search stops after 10,000 attempts and says where it goes on', asyn
   expect(walked.map(({ position }) => position)).toEqual([12_001]);
 });
 
-test('a long poll answers once something is recorded that passes its filters', async () => {
+test('a long poll answers once an attempt is recorded that passes its filters', async () => {
   const one = await sender();
   await one.commit({ attempts: [failure(1, Date.now() - 100)] });
   const seen = (await list(one.id, 'wait_for=20000')).data; // what is there is answered at once

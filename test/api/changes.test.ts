@@ -7,7 +7,7 @@ import type { Change } from '../../src/schema/consumer.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 
-test('a change is noted with what it changed: the values of a filter, the new name', async () => {
+test('a change is noted with its details: the values of a filter, the new name', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const commands = createCommandApplier({ db, pages: createPages });

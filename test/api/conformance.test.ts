@@ -30,7 +30,7 @@ async function makeTarget(): Promise<string> {
   return body.id;
 }
 
-test('a body that must be there can not be left out, also where all its fields may be', async () => {
+test('a required body cannot be left out, even where all its fields may be', async () => {
   const id = await makeTarget();
   for (const [method, path] of [
     ['PATCH', `/v1/targets/${id}`],
@@ -54,7 +54,7 @@ test.each([
   [`/v1/consumers/${unknown}/dead-letters/replay`, 'GET'],
   [`/v1/consumers/${unknown}/dead-letters/replay`, 'DELETE'],
   ['/v1/targets/test', 'OPTIONS'],
-])('%s is not taken for an id: %s is a 405 that allows POST', async (path, method) => {
+])('%s is not mistaken for an id: %s is a 405 that allows POST', async (path, method) => {
   const { status, headers, body } = await api.request(
     method,
     path,
@@ -63,7 +63,7 @@ test.each([
   expect([status, body.code, headers.get('allow')]).toEqual([405, 'method_not_allowed', 'POST']);
 });
 
-test('times with any offset of RFC 3339 are taken, also those that Postgres does not know', async () => {
+test('times with any offset of RFC 3339 are accepted, even those that Postgres does not know', async () => {
   const target_id = await makeTarget();
   const made = await api.request('POST', '/v1/consumers', {
     name: 'c',
@@ -79,7 +79,7 @@ test('times with any offset of RFC 3339 are taken, also those that Postgres does
   expect(body.records[0].upstream_updated_at).toBe('2026-11-22T10:01:00.123456Z');
 });
 
-test('a request that the HTTP parser refuses is answered with a problem, too', async () => {
+test('a request that the HTTP parser refuses is answered with a problem as well', async () => {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (_request, response) =>
     response.end(),
   );

@@ -20,7 +20,7 @@ const well: HealthInput = {
   now: new Date('2026-11-23T14:20:00Z'),
 };
 
-test('a consumer that runs is ok, without notes', () => {
+test('a consumer that works is ok, without notes', () => {
   expect(consumerHealth(well)).toEqual({
     status: 'ok',
     notes: [],
@@ -28,7 +28,7 @@ test('a consumer that runs is ok, without notes', () => {
   });
 });
 
-test('a blocked one warns with what fails, since when, and what comes next', () => {
+test('a blocked consumer warns, with what fails, since when, and what comes next', () => {
   const blocked: HealthInput = {
     ...well,
     status: 'blocked',
@@ -78,7 +78,7 @@ test('the newest failure and the whole time of failing each have their own begin
   ]);
 });
 
-test('a page finds the times of a sentence again, and nothing else', () => {
+test('a page finds the times in a sentence, and nothing else', () => {
   const now = new Date('2026-11-23T14:20:00Z');
   const times = ['2026-11-23T14:02:00Z', '2026-11-22T23:59:00Z', '2027-01-01T00:00:00Z'];
   for (const at of times) {
@@ -94,7 +94,7 @@ test('a page finds the times of a sentence again, and nothing else', () => {
   }
 });
 
-test('a stopped one is an error that says how it goes on', () => {
+test('a stopped consumer is an error that says how to continue', () => {
   const stopped: HealthInput = {
     ...well,
     status: 'stopped',
@@ -109,7 +109,7 @@ test('a stopped one is an error that says how it goes on', () => {
   });
 });
 
-test('an empty list and alerts that reach nobody warn', () => {
+test('an empty list in the filter and alerts that reach nobody lead to warnings', () => {
   const filter = { syncs: [], collections: ['*'], event_types: [] };
   expect(consumerHealth({ ...well, filter, alertsReachSomeone: false })).toMatchObject({
     status: 'warn',

@@ -40,7 +40,7 @@ test('the lag of one consumer counts what matches and is not settled', async () 
   expect((await opened.read(consumer.id)).lag).toEqual(NOTHING_WAITS);
 });
 
-test('a list counts what waits for each as the consumer itself does, whatever its neighbours are', async () => {
+test('a list counts the entries that wait for each consumer as its own page does, whatever else is in the list', async () => {
   const start = await opened.append('s1');
   const place = { start: { cursor: cursorOf('events', start) } };
   const one = await opened.create({ ...place, syncs: ['mine'] });
@@ -101,7 +101,7 @@ test('entries that an addition to the filter does not reach back to are counted 
   expect((await opened.read(id)).lag).toMatchObject({ entries: 3, exact: false });
 });
 
-test('an idle consumer stands where the leader has looked, and before what waits for it', async () => {
+test('the position of an idle consumer is that of the leader, but before any entry that waits for it', async () => {
   const { id, position } = await opened.create();
   const end = await opened.append('s1', 5);
   await api.db.query(`update tails set position = ${end - 1} where stream = 'events'`);
@@ -118,7 +118,7 @@ test('an idle consumer stands where the leader has looked, and before what waits
   expect((await opened.read(id)).position).toBe(position);
 });
 
-test('a new filter is shown once it is in force, not while a sender still goes by the older one', async () => {
+test('a new filter is shown once it is in force, not while a sender still uses the older one', async () => {
   const { id } = await opened.create({ collections: ['a:old'] });
   await api.db.query({
     text: `
@@ -179,7 +179,7 @@ test('a blocked consumer says why, since when and when it tries again', async ()
   expect((await opened.read(id)).next_attempt_at).toBeNull();
 });
 
-test('a consumer shows who may send for it: a lane of visits, a drain or a deliver, while the lease lasts', async () => {
+test('a consumer shows who may send for it while the lease lasts: a lane of visits, a drain or a deliver', async () => {
   const { id } = await opened.create();
   const lease = `lease_until = clock_timestamp() + interval '8 s'`;
   const until = { lease_until: expect.stringMatching(/Z$/u) };
@@ -205,7 +205,7 @@ test('a consumer shows who may send for it: a lane of visits, a drain or a deliv
   expect((await opened.read(id)).sender).toBeNull();
 });
 
-test('a list is newest first, filtered, and its cursor walks over every consumer once', async () => {
+test('a list is newest first and filtered, and its cursor passes every consumer once', async () => {
   const { body: target } = await api.request('POST', '/v1/targets', {
     name: 'another',
     base_url: 'https://example.com/hooks',
@@ -263,7 +263,7 @@ test('a page of 20,000 consumers is read by index', async () => {
   }
 });
 
-test('changes are newest first, and their cursor walks on', async () => {
+test('changes are listed newest first, page by page', async () => {
   const first = await opened.create();
   const second = await opened.create();
   const { body } = await api.request('GET', '/v1/changes?limit=1');

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened[Symbol.asyncDispose]());
 
-test('creating answers with every default, as reading does, and notes who did it', async () => {
+test('creating a consumer answers with every default, as reading it does, and notes who created it', async () => {
   const end = await opened.append('s1', 3);
   const input = { name: 'orders', target_id: opened.targetId, stream: 'events' };
   const { status, headers, body } = await api.request('POST', '/v1/consumers', input);
@@ -92,7 +92,7 @@ test('each start is resolved to a position when it is created', async () => {
   expect(cursors.map(({ wants }) => wants)).toEqual([null, 1, 1, 1, null, 1]);
 });
 
-test('a start that is no place of its stream is refused, and nothing is stored', async () => {
+test('a start that is not a place in the stream is refused, and nothing is stored', async () => {
   const end = await opened.append('s1');
   const { rows: before } = await api.db.query('select count(*) from consumers');
   for (const [cursor, code] of [
@@ -154,7 +154,7 @@ test('values given twice are kept once, and an empty list warns that nothing mat
   });
 });
 
-test('a change that names what cannot be is refused before anything is asked', async () => {
+test('a change to an impossible value is refused before its workflow is asked', async () => {
   const events = await opened.create();
   const records = await opened.create({ stream: 'records' });
   for (const [id, patch, pointer] of [
@@ -171,7 +171,7 @@ test('a change that names what cannot be is refused before anything is asked', a
   expect((await api.request('PATCH', `/v1/consumers/${events.id}`, {})).status).toBe(200);
 });
 
-test('a command with a wrong body is refused before anything is asked', async () => {
+test('a command with a wrong body is refused before its workflow is asked', async () => {
   const { id, position } = await opened.create();
   for (const [verb, body, pointer] of [
     ['seek', {}, '/to'],

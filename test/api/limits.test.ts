@@ -27,8 +27,8 @@ const target = { name: 't', base_url: 'https://example.com' };
 const stopClock = () => vi.spyOn(performance, 'now').mockReturnValue(Math.ceil(performance.now()));
 afterEach(() => vi.restoreAllMocks());
 
-describe('the rate', () => {
-  test('lets a burst of twice the rate through, then the rate, and says when', () => {
+describe('the rate limit', () => {
+  test('allows a burst of twice the rate, then the rate, and says how long to wait', () => {
     const clock = { now: 5_000 };
     const limit = createRateLimit(10, () => clock.now);
     for (let left = 19; left >= 0; left--) {
@@ -44,7 +44,7 @@ describe('the rate', () => {
     expect(limit.spend('a').remaining).toBe(19);
   });
 
-  test('is never exceeded, whenever requests come', () => {
+  test('is never exceeded, whenever requests arrive', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
@@ -68,7 +68,7 @@ describe('the rate', () => {
     );
   });
 
-  test('is in the headers of each answer, and one request too many is 429 with Retry-After', async () => {
+  test('is stated in the headers of each answer, and one request too many is 429 with Retry-After', async () => {
     await using limited = openApp(api.databaseUrl, {}, { requestsPerSecond: 2 });
     stopClock();
     const answers = [];
@@ -104,7 +104,7 @@ describe('the rate', () => {
     expect([none.status, none.headers.get('ratelimit')]).toEqual([200, null]);
   });
 
-  test('of one key is not used up by another, nor by what is refused before', async () => {
+  test('of one key is not used up by another key, nor by requests that are refused earlier', async () => {
     await using limited = openApp(api.databaseUrl, {}, { requestsPerSecond: 1 });
     stopClock();
     const { body } = await api.request('POST', '/v1/api-keys', { name: 'k', scopes: ['read'] });
@@ -121,7 +121,7 @@ describe('the rate', () => {
   });
 });
 
-describe('a request that is too much', () => {
+describe('a request that goes too far', () => {
   let server: Server;
   let port: number;
 
@@ -148,7 +148,7 @@ describe('a request that is too much', () => {
     return [response.status, code];
   }
 
-  test('in nesting, be it 10,000 or 4 million levels, is refused, and the process lives on', async () => {
+  test('in nesting, with 10,000 or with 4 million levels, is refused, and the process survives', async () => {
     for (const levels of [101, 10_000, 4_000_000]) {
       const [open, close] = ['['.repeat(levels), ']'.repeat(levels)];
       const metadata = `{"name":"t","base_url":"https://example.com","metadata":{"a":${open}${close}}}`;
@@ -169,10 +169,10 @@ describe('a request that is too much', () => {
   const LONG = 'content-length: 33554434\r\n\r\n{\n';
   const CHUNKED = 'transfer-encoding: chunked\r\n\r\n2000002\r\n{\n';
   test.each([
-    ['of a line', 'events', `x-ndjson\r\n${LONG}`, 422, 'invalid_line'],
+    ['in the length of a line', 'events', `x-ndjson\r\n${LONG}`, 422, 'invalid_line'],
     ['in the length it declares', 'targets', `json\r\n${LONG}`, 413, 'too_large'],
     ['in length', 'targets', `json\r\n${CHUNKED}`, 413, 'too_large'],
-  ])('%s is answered also to who goes on sending and reads only then', async (...row) => {
+  ])('%s is answered even if the client sends all before it reads', async (...row) => {
     const [, route, begun, status, code] = row;
     const head = `POST /v1/${route} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n`;
     let answer = '';
@@ -233,7 +233,7 @@ describe('a request that is too much', () => {
     expect(answer).toMatch(/^(HTTP\/1\.1 408 |$)/u);
   });
 
-  test('in the time that nothing moves ends the connection', async () => {
+  test('in the time in which no byte moves ends the connection', async () => {
     const app = createRoutes();
     app.onError((_, c) => c.text('cut', 400)); // nobody is there to read it
     app.post('/x', async (c) => c.text(await c.req.text()));

@@ -37,7 +37,7 @@ test('a header named __proto__ is refused when a target is saved, changed or tes
   }
 });
 
-test('headers with the other names are sent', async () => {
+test('headers with names of other object properties are sent', async () => {
   await using receiver = await openReceiver();
   const names = NAMES.filter((name) => name !== '__proto__');
   const headers = Object.fromEntries(names.map((name) => [name, `the ${name}`]));
@@ -54,7 +54,7 @@ test('headers with the other names are sent', async () => {
   }
 });
 
-test('metadata has them as it was sent, at any depth', async () => {
+test('metadata keeps names of object properties as they were sent, at any depth', async () => {
   const inner = NAMES.map((name) => `"${name}":{"x":1}`).join(',');
   const metadata = `{${inner},"deeper":{${inner}}}`;
   const target = `{"name":"t","base_url":"https://example.com","metadata":${metadata}}`;
@@ -74,7 +74,7 @@ test('metadata has them as it was sent, at any depth', async () => {
   }
 });
 
-test('entries carry them byte for byte, in their data and as ids', async () => {
+test('entries keep names of object properties byte for byte, in their data and as ids', async () => {
   const inner = NAMES.map((name) => `"${name}":{"${name}":1}`).join(',');
   const data = `{${inner}}`;
   const records = NAMES.map(

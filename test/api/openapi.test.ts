@@ -53,7 +53,7 @@ test('the document is OpenAPI 3.1 and holds every route that is served, and no o
   expect(documented).toContain('GET /readyz');
 });
 
-test('every route of /v1 but signing in takes a key or a session, and documents its problems', () => {
+test('every route of /v1 except signing in requires a key or a session, and documents its problems', () => {
   expect(document.components.securitySchemes).toMatchObject({
     bearer: { type: 'http', scheme: 'bearer' },
     session: { type: 'apiKey', in: 'cookie', name: 'millrace_session' },
@@ -79,7 +79,7 @@ test('every route of /v1 but signing in takes a key or a session, and documents 
   }
 });
 
-test('every change but ingest and signing in documents its Idempotency-Key, once', () => {
+test('every change except ingest and signing in documents its Idempotency-Key, once', () => {
   const others = new Set(['POST /v1/records', 'POST /v1/events', 'POST /v1/session']);
   for (const [name, { parameters = [], responses }] of operations()) {
     if (!/^(?:POST|PUT|PATCH|DELETE) \/v1\//u.test(name)) continue;
@@ -90,7 +90,7 @@ test('every change but ingest and signing in documents its Idempotency-Key, once
   }
 });
 
-test('the shapes of the API are components', () => {
+test('the schemas of the API are components of the document', () => {
   const names = ['Target', 'TargetInput', 'TargetPatch', 'Consumer', 'ConsumerInput'].concat(
     ['ConsumerPatch', 'FilterDelta', 'SeekInput', 'Credentials', 'MaskedCredentials', 'Health'],
     ['Problem', 'Change', 'Info', 'Event', 'Record', 'Sync', 'Collection', 'StreamName'],
@@ -135,7 +135,7 @@ test('both webhooks are described with their payload and headers', () => {
   }
 });
 
-test('every operation has a name of its own, a text, a tag that is described, and examples', () => {
+test('every operation has a name of its own, a description, a tag that is described, and examples', () => {
   const ids = operations().map(([, { operationId }]) => operationId);
   expect(new Set(ids).size).toBe(ids.length);
   const tags = document.tags.map(({ name }) => name);
@@ -155,7 +155,7 @@ test('every operation has a name of its own, a text, a tag that is described, an
   expect(faults).toEqual([]);
 });
 
-test('every answer that a route may give to its parameters and its body is documented', () => {
+test('every status that a route may answer because of its parameters and its body is documented', () => {
   for (const [name, { parameters = [], requestBody, responses, security }] of operations()) {
     const expected = ['431'];
     if (security !== undefined) {
@@ -170,7 +170,7 @@ test('every answer that a route may give to its parameters and its body is docum
   }
 });
 
-test('patterns are regular expressions of JSON Schema, without the flags of a language', () => {
+test('patterns are regular expressions of JSON Schema, without flags of a programming language', () => {
   const patterns = [...JSON.stringify(document).matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/gu)];
   expect(patterns.length).toBeGreaterThan(5);
   for (const [, pattern = ''] of patterns) expect(pattern).not.toMatch(/\/[a-z]+$|\[\^\]/u);

@@ -81,7 +81,7 @@ function pointAt(points: OverviewPoint[], minutes: number): OverviewPoint {
   return found;
 }
 
-test('attempts of all consumers are counted once, whether their minute is counted already or not', async () => {
+test('attempts of all consumers are counted once, whether their minute was counted already or not', async () => {
   await countFrom(30);
   const { id: one } = await opened.create({ name: 'one' });
   const { id: other } = await opened.create({ name: 'other' });
@@ -106,7 +106,7 @@ test('attempts of all consumers are counted once, whether their minute is counte
   expect(pointAt(before.series, 1)).toMatchObject({ delivered: 2 });
 });
 
-test('every range sums to the same', async () => {
+test('every range adds up to the same numbers', async () => {
   const sums = [];
   for (const range of ['1h', '6h', '24h', '7d']) {
     const { series } = await overview(range);
@@ -124,7 +124,7 @@ test('every range sums to the same', async () => {
   expect((await opened.api.request('GET', '/v1/overview?range=2h')).status).toBe(400);
 });
 
-test('an attempt that a sender stores now has a time by which it is counted', async () => {
+test('an attempt that a sender stores gets the time by which it is counted', async () => {
   const { id } = await opened.create();
   await sql(
     `insert into attempts select * from jsonb_to_recordset($1::jsonb) as a(
@@ -151,7 +151,7 @@ test('an attempt that a sender stores now has a time by which it is counted', as
   expect(since.reduce((sum, point) => sum + (point.failed ?? 0), 0)).toBe(2);
 });
 
-test('lag is that of all consumers, and the appended events are those of their minute', async () => {
+test('lag is that of all consumers together, and appended events are counted in their minute', async () => {
   await countFrom(30);
   const { id: one } = await opened.create({ name: 'lags' });
   const { id: other } = await opened.create({ name: 'lags most' });
@@ -182,7 +182,7 @@ test('lag is that of all consumers, and the appended events are those of their m
   ]);
 });
 
-test('the busiest and the most failing consumers are those of whole hours, without deleted ones', async () => {
+test('the busiest and the most often failing consumers are found by whole hours, without deleted ones', async () => {
   await countFrom(30);
   const ids = [];
   for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'gone']) {

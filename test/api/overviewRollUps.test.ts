@@ -106,7 +106,7 @@ async function sumUp(): Promise<void> {
   await db.query('create table kept as select * from attempt_points');
 }
 
-test('a range is the same, whether its steps and hours were summed up ahead or not', async () => {
+test('a range is the same whether or not its steps and hours were summed up beforehand', async () => {
   await countedDays();
   await topsAreExact();
   await sumUp();
@@ -117,7 +117,7 @@ test('a range is the same, whether its steps and hours were summed up ahead or n
   await topsAreExact();
 });
 
-test('a step or a range that is summed up late, again, or by several at a time is counted once', async () => {
+test('a step or a range that is summed up late, repeatedly, or by several processes at a time is counted once', async () => {
   await countedDays();
   await sumUp();
   const before = await rolledUp();
@@ -141,7 +141,7 @@ test('a step or a range that is summed up late, again, or by several at a time i
   await topsAreExact();
 });
 
-test('counting sums up what has ended with what it counted, and answer times are those of each consumer', async () => {
+test('counting also sums up the periods that have ended, and answer times are those of each consumer', async () => {
   const [one, other] = ids;
   const { rows } = await db.query<{ hour: string }>(
     `select date_bin('1 hour', now(), 'epoch') - interval '3 hours' as hour`,
@@ -190,7 +190,7 @@ test('counting sums up what has ended with what it counted, and answer times are
   expect(ranges.rows).toEqual([6, 24, 168].map((length) => ({ hours: length, ...summed })));
 });
 
-test('steps and ranges are dropped as the minutes are', async () => {
+test('steps and ranges are dropped when the minutes are', async () => {
   await countedDays();
   await sumUp();
   const retention = createRetention({

@@ -94,7 +94,7 @@ test('while a consumer is paused none of its parked entries has a next attempt',
   expect((await list(id)).data.map((one) => one.next_attempt_at)).toEqual([null, null, null]);
 });
 
-test('the list of an unknown consumer is a 404, and what is no cursor of this list is refused', async () => {
+test('the list of an unknown consumer is a 404, and a cursor that is not of this list is refused', async () => {
   const { id } = await opened.create();
   const status = async (path: string): Promise<number> =>
     (await opened.api.request('GET', path)).status;

@@ -55,7 +55,7 @@ test('a request id that is sent comes back, also with success', async () => {
   expect(evil.body.request_id).toMatch(/^[0-9a-f-]{36}$/u);
 });
 
-describe('without a good key nothing under /v1 answers', () => {
+describe('without a valid key nothing under /v1 answers', () => {
   test.each([
     ['no key', { authorization: '' }],
     ['a wrong key', { authorization: 'Bearer wrong' }],
@@ -76,7 +76,7 @@ describe('without a good key nothing under /v1 answers', () => {
   });
 });
 
-test('the probes, the document and the page need no key', async () => {
+test('the probes, the OpenAPI document and the reference need no key', async () => {
   for (const path of ['/healthz', '/readyz', '/v1/openapi.json', '/']) {
     expect((await api.app.request(path)).status).toBe(200);
   }
@@ -159,7 +159,7 @@ test('no more than 20 faults are listed', async () => {
   expect(body.detail).toContain('(and 49 more)');
 });
 
-test('a query that cannot be read is 400', async () => {
+test('a query with invalid parameters is 400', async () => {
   for (const query of [
     'limit=0',
     'limit=1001',
@@ -177,7 +177,7 @@ test('a query that cannot be read is 400', async () => {
   }
 });
 
-test('a path id that is unknown or no UUID is 404 on every route', async () => {
+test('an id in a path that is unknown or not a UUID is 404 on every route', async () => {
   for (const id of [unknown, 'abc', '1', `${unknown}0`, '%00']) {
     for (const [method, path, body] of [
       ['GET', `/v1/targets/${id}`],
@@ -199,7 +199,7 @@ test('a path id that is unknown or no UUID is 404 on every route', async () => {
   }
 });
 
-test('an unserved path is 404 and a method that a path does not take is 405 with Allow', async () => {
+test('an unknown path is 404, and a method that a path does not support is 405 with Allow', async () => {
   expect((await api.request('GET', '/v1/nothing')).status).toBe(404);
   const { status, body, headers } = await api.request('PUT', '/v1/targets');
   expect([status, body.code]).toEqual([405, 'method_not_allowed']);
@@ -207,7 +207,7 @@ test('an unserved path is 404 and a method that a path does not take is 405 with
   expect(headers.get('content-type')).toBe('application/problem+json');
 });
 
-test('TRACE, which Request does not know, is 405, too', async () => {
+test('TRACE, for which no Request can be made, is 405 as well', async () => {
   const server = serve({ fetch: api.app.fetch, port: 0, hostname: '127.0.0.1' });
   await once(server, 'listening');
   try {
@@ -222,14 +222,14 @@ test('TRACE, which Request does not know, is 405, too', async () => {
   }
 });
 
-test('an idempotency key that cannot be one is 400', async () => {
+test('a malformed idempotency key is 400', async () => {
   const { status, body } = await api.request('POST', `/v1/consumers/${unknown}/pause`, undefined, {
     'idempotency-key': 'x'.repeat(256),
   });
   expect([status, body.code]).toEqual([400, 'invalid_header']);
 });
 
-test('an 11 MB body is 413, with its length named or in chunks, and nothing is stored', async () => {
+test('a body of 11 MB is 413, with a declared length or in chunks, and nothing is stored', async () => {
   const before = await rowCounts();
   const big = JSON.stringify({ ...target, metadata: { text: 'x'.repeat(11_000_000) } });
   const server = serve({ fetch: api.app.fetch, port: 0, hostname: '127.0.0.1' });
@@ -273,7 +273,7 @@ test('while Postgres is away everything but /healthz is 503 with Retry-After', a
   expect((await away.request('GET', '/healthz')).status).toBe(200);
 });
 
-test('/readyz names what is missing, also what throws or does not answer', async () => {
+test('/readyz names every part that is not ready, throws or does not answer', async () => {
   await using waiting = openApp(api.databaseUrl, {
     checks: {
       database: async () => true,
@@ -287,7 +287,7 @@ test('/readyz names what is missing, also what throws or does not answer', async
   expect(JSON.stringify(body)).not.toContain('s3cret');
 });
 
-test('an error that nobody foresaw is a 500 without details, and is logged with its request id', async () => {
+test('an unexpected error is a 500 without details, and is logged with its request id', async () => {
   const logged: object[] = [];
   const app = createRoutes();
   app.onError(

@@ -28,7 +28,7 @@ test('the reference loads nothing from elsewhere and runs no inline script', asy
   }
 });
 
-test('only the files of the page are served, and zipped where the request accepts that', async () => {
+test('only the files of the page are served, and compressed where the request accepts that', async () => {
   await using api = await openOwnApp();
   for (const file of [
     'package.json',

@@ -34,7 +34,7 @@ async function walk(path: string): Promise<{ id: string }[]> {
   }
 }
 
-test('alerts are newest first, filtered, and tell what became of their mail', async () => {
+test('alerts are listed newest first and filtered, and say what became of their mail', async () => {
   const { id } = await opened.create();
   const { id: other } = await opened.create();
   const kinds = ['warning', 'stopped', 'retention', 'recovered'];
@@ -196,7 +196,7 @@ test('a preview counts the newest entries that a filter lets through, and shows 
   }
 });
 
-test('metrics count each attempt in the step it ended in, with percentiles and the lag of then', async () => {
+test('metrics count each attempt in the step in which it ended, with percentiles and the lag at that time', async () => {
   const { id } = await opened.create();
   const minute = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
   const at = (ms: number): string => new Date(minute + ms).toISOString();
@@ -233,7 +233,7 @@ test('metrics count each attempt in the step it ended in, with percentiles and t
   expect(total).toBe(7);
 });
 
-test('of many attempts all are counted, and each step has the answer times of a sample of its own', async () => {
+test('many attempts are all counted, and the answer times of each step are those of a sample of its own', async () => {
   const { id } = await opened.create();
   const minute = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
   const at = (ms: number): string => new Date(minute + ms).toISOString();
@@ -261,7 +261,7 @@ test('of many attempts all are counted, and each step has the answer times of a 
   expect(data[first + 1]).toMatchObject({ delivered: 2, failed: 0, p50_ms: 7, p99_ms: 7 });
 });
 
-test('a series that is too long, or of no time, is refused with what is allowed', async () => {
+test('a series that is too long, or spans no time, is refused with the bounds that are allowed', async () => {
   const { id } = await opened.create();
   const long = await get(`/v1/consumers/${id}/metrics?since=7d&step=1m`, 422);
   expect(long).toMatchObject({ code: 'too_many_points', detail: expect.stringContaining('500') });
@@ -273,7 +273,7 @@ test('a series that is too long, or of no time, is refused with what is allowed'
   await get(`/v1/consumers/${newId()}/metrics`, 404);
 });
 
-test('the lag is noted each minute, once, of consumers that have something to do', async () => {
+test('the lag of consumers that have something to do is noted once a minute', async () => {
   const { id } = await opened.create();
   const { id: idle } = await opened.create();
   const { id: narrow } = await opened.create({ syncs: ['s2'] });
@@ -312,7 +312,7 @@ test('consumers are found by part of their name, their id or the name of their t
   expect(await walk('/v1/consumers?q=%25%25&')).toEqual([]);
 });
 
-test('the attempts of a consumer are in its list: the failures of an entry, and its delivery after them', async () => {
+test('the list of a consumer has all its attempts: the failures of an entry, and its delivery after them', async () => {
   await using world = await openWorld();
   let requests = 0;
   await using receiver = await openReceiver((_one, response) => {

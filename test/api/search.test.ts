@@ -71,7 +71,7 @@ test('consumers and targets are found by the beginning of their name, then of a 
   ]);
 });
 
-test('an id, or the beginning of one, finds what has it', async () => {
+test('an id, or the beginning of one, finds the thing that has it', async () => {
   expect(await named(crm)).toEqual(['consumer CRM of ACME']);
   expect(await named(crm.toUpperCase().slice(0, 35))).toContain('consumer CRM of ACME');
   expect(await named(warehouse)).toEqual(['target Warehouse Accra']);
@@ -80,7 +80,7 @@ test('an id, or the beginning of one, finds what has it', async () => {
   expect(all).toContain('consumer CRM of ACME');
 });
 
-test('a consumer that its sender knows to fail is shown so, and one that was deleted is not found', async () => {
+test('a consumer of which only its sender knows that it fails is shown as failing, and a deleted one is not found', async () => {
   const { id } = await opened.create({ name: 'short-lived' });
   await opened.setCursor(id, 'head = 1');
   expect(await find('short-lived')).toMatchObject([{ id, status: 'blocked' }]);
@@ -150,7 +150,7 @@ function changed({ sync_id, collection_id, upstream_id }: Record<string, string>
   return { sync_id, collection_id, upstream_id, data: { changed: true } };
 }
 
-test('of each kind there are at most as many as were asked for', async () => {
+test('at most as many things of each kind are listed as were asked for', async () => {
   for (let n = 0; n < 7; n += 1) await opened.create({ name: `many ${n}` });
   expect(await find('many')).toHaveLength(5);
   expect((await find('many', '&limit=2')).map((hit) => 'name' in hit && hit.name)).toEqual([
@@ -159,7 +159,7 @@ test('of each kind there are at most as many as were asked for', async () => {
   ]);
 });
 
-test('what there is not is an empty answer, and a text that says nothing is refused', async () => {
+test('a search without matches has an empty answer, and an empty search text is refused', async () => {
   expect(await find('nobody has this')).toEqual([]);
   expect(await find(newId())).toEqual([]);
   expect(await find('長'.repeat(600))).toEqual([]);
@@ -179,7 +179,7 @@ test.each([
   '<->',
   '(',
   '日本'.repeat(20),
-])('a text with signs of its own meaning in a query is only a text: %s', async (text) => {
+])('characters with a meaning in queries are searched for as plain text: %s', async (text) => {
   const name = `Signs ${text} x`;
   const { id } = await opened.create({ name });
   expect((await find(name))[0]).toMatchObject({ id });

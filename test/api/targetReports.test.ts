@@ -86,7 +86,7 @@ function pointAt({ data }: TargetMetrics, minutes: number) {
   return found;
 }
 
-test('what the consumers of a target did is counted by the minute, whether counted already or not, and no other', async () => {
+test('the attempts of the consumers of a target, and no others, are counted by the minute, whether the minute was counted already or not', async () => {
   await sql('truncate attempt_minutes, target_minutes, attempts, attempt_batches');
   await sql(
     `insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag, by_target)
@@ -114,7 +114,7 @@ test('what the consumers of a target did is counted by the minute, whether count
   expect(pointAt(await metrics(opened.targetId), 20)).toMatchObject({ delivered: 2, failed: 0 });
 });
 
-test('every range of a target sums to the same', async () => {
+test('every range of a target adds up to the same numbers', async () => {
   for (const range of ['1h', '6h', '24h', '7d']) {
     const { data } = await metrics(target, range);
     const sum = (of: 'delivered' | 'failed'): number =>
@@ -123,13 +123,13 @@ test('every range of a target sums to the same', async () => {
   }
 });
 
-test('a minute that an older version has counted is unknown, not empty', async () => {
+test('a minute that an older version has counted is shown as unknown, not as empty', async () => {
   const minute = new Date(now - 15 * MINUTE_MS).toISOString();
   await sql('update attempt_minutes set by_target = false where at = $1', [minute]);
   expect(pointAt(await metrics(target), 15)).toMatchObject({ delivered: null, failed: null });
 });
 
-test('what a consumer did stays with the target that it had then', async () => {
+test('the attempts of a consumer stay with the target that it had at the time', async () => {
   const elsewhere = await newTarget('Elsewhere');
   await sql('update consumers set target_id = $2 where id = $1', [other, elsewhere]);
   expect(pointAt(await metrics(target), 20)).toMatchObject({ delivered: 5, failed: 1 });
@@ -137,7 +137,7 @@ test('what a consumer did stays with the target that it had then', async () => {
   await sql('update consumers set target_id = $2 where id = $1', [other, target]);
 });
 
-test('over a week of active minutes all attempts are counted, and each step says how fast they were answered', async () => {
+test('over a week in which every minute was busy all attempts are counted, and each step has its answer times', async () => {
   await sql('truncate attempt_minutes, target_minutes, attempts, attempt_batches');
   const begin = new Date(now).toISOString();
   await sql(
@@ -189,7 +189,7 @@ test('the attempts of all consumers of a target are one list, newest first, each
   expect(data[1]).toMatchObject({ event_id: null, message_id: 'position:9' }); // of the records stream
 });
 
-test('the list is filtered as that of a consumer is', async () => {
+test('the list takes the same filters as that of a consumer', async () => {
   const positions = async (query: string): Promise<number[]> =>
     (await attempts(query)).data.map(({ position }) => position);
   expect(await positions('outcome=failed')).toEqual([1, 1]);
@@ -206,7 +206,7 @@ test('the list is filtered as that of a consumer is', async () => {
   expect(none.status).toBe(400);
 });
 
-test('pages of any size hold each attempt once, also where one commit stored those of many consumers', async () => {
+test('pages of any size hold each attempt once, even where one commit stored those of many consumers', async () => {
   await sql('truncate attempts, attempt_batches');
   const ids = [one, other];
   for (let n = 0; n < 20; n += 1) {
@@ -234,7 +234,7 @@ test('pages of any size hold each attempt once, also where one commit stored tho
   }
 });
 
-test('a target without consumers has no attempts, and one that there is not is said to be unknown', async () => {
+test('a target without consumers has no attempts, and a target that does not exist is a 404', async () => {
   const lonely = await newTarget('Lonely');
   expect(await attempts('', lonely)).toEqual({ data: [], next_cursor: null });
   expect(pointAt(await metrics(lonely), 20)).toMatchObject({ delivered: 0, failed: 0 });
@@ -248,7 +248,7 @@ test('a target without consumers has no attempts, and one that there is not is s
   );
 });
 
-test('a target says how many consumers send to it, and its own troubles alone are listed for it', async () => {
+test('a target says how many consumers send to it, and lists no troubles but its own', async () => {
   const mine = await newTarget('Mine');
   const [well, ill, held] = await Promise.all(
     ['well', 'ill', 'held'].map(

@@ -16,7 +16,7 @@ test.each([
   ['2016-12-31t23:59:60.75z', '2017-01-01T00:00:00.75Z'],
   ['1990-12-31T15:59:60-08:00', '1991-01-01T00:00:00Z'],
   ['2012-06-30T23:59:60+00:00', '2012-07-01T00:00:00Z'],
-])('%s is a time: %s', (text, expected) => {
+])('%s is a valid time: %s', (text, expected) => {
   expect(Timestamp.parse(text)).toBe(expected);
 });
 
@@ -33,11 +33,11 @@ test.each([
   '2026-01-01T00:00:00+24:00',
   '0000-01-01T00:00:00Z',
   ' 2026-01-01T00:00:00Z',
-])('%j is none', (text) => {
+])('%j is not a time', (text) => {
   expect(Timestamp.safeParse(text).success).toBe(false);
 });
 
-test('a leap second and lower case are stored as Postgres counts, and may be asked for', async () => {
+test('times with a leap second or in lower case are stored as Postgres counts them, and may be asked for', async () => {
   await using streams = await openStreams();
   const { syncId, collectionId, upstreamId } = anEvent();
   const entry = { sync_id: syncId, collection_id: collectionId, upstream_id: upstreamId };

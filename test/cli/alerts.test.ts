@@ -14,7 +14,7 @@ import { silent } from '../support/streams.ts';
 
 const openTab = browserOfFile();
 
-test('alerts are listed with what they say, and a test alert says what came of it, in the shell and in the console', async () => {
+test('alerts are listed with their texts, and a test alert shows its outcome, in the shell and in the console', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk();
   const { api, databaseUrl } = desk.opened;

@@ -50,7 +50,7 @@ const OTHERS: [string, RequestListener][] = [
 const COMMANDS = ['consumers list', 'targets get x', 'send', 'tail', 'alerts', 'retry x', 'doctor'];
 
 test.each(OTHERS)(
-  'a server that answers with %s is not taken for Millrace, by any command',
+  'no command mistakes a server that answers with %s for Millrace',
   async (kind, answer) => {
     await using other = await listening(createServer(answer));
     for (const command of COMMANDS) {
@@ -68,7 +68,7 @@ test.each(OTHERS)(
   },
 );
 
-test('what an API of another version does not answer as expected is said to come of that', async () => {
+test('an unexpected answer of an API of another version is explained by the version', async () => {
   const old: RequestListener = ({ url = '' }, response) => {
     const isThere = !url.startsWith('/v1/search');
     const type = isThere ? 'application/json' : 'application/problem+json';
@@ -254,7 +254,7 @@ test('a consumer is found by the beginning of its name, in any case, and several
   expect(within.stderr).toContain('There is no consumer "second"; did you mean:');
 });
 
-test('lists and things have names beside ids', async () => {
+test('lists and single things show names beside ids', async () => {
   const { stdout } = await cli('consumers', 'list');
   expect(stdout).toMatch(/^NAME +STATUS +TARGET +STREAM /mu);
   expect(stdout).toMatch(/^other +active +shop +events /mu);

@@ -65,7 +65,7 @@ test('--trace shows where the time of a failure went, what was sent, byte for by
   expect(stdout).not.toContain('\u001B');
 });
 
-test('--json prints the traces as the API has them', async () => {
+test('--json prints the traces as the API returns them', async () => {
   await using scene = await open(answer(503));
   const { blocked, cli } = scene;
   await blocked.attempt();
@@ -78,7 +78,7 @@ test('--json prints the traces as the API has them', async () => {
   expect(JSON.parse(plain.stdout).data[0]).not.toHaveProperty('trace');
 });
 
-test('credentials are masked, and an answer controls no terminal and passes for nothing else', async () => {
+test('credentials are masked, and an answer cannot control the terminal or look like other output', async () => {
   const evil: Respond = (_received, response) =>
     void response
       .writeHead(500)
@@ -97,7 +97,7 @@ test('credentials are masked, and an answer controls no terminal and passes for 
   expect(stdout).toMatch(/\n< \\u001b\[2J••••\n< > POST https:\/\/good\.example\.com\n/u);
 });
 
-test('an attempt that got no answer says that, and one whose entry has gone shows only how large it was', async () => {
+test('an attempt without an answer says so, and one whose entry is gone shows only the size of the body', async () => {
   await using scene = await open(accept);
   const { blocked, cli } = scene;
   await blocked.receiver[Symbol.asyncDispose]();
@@ -114,7 +114,7 @@ test('an attempt that got no answer says that, and one whose entry has gone show
   expect(gone.stdout).toMatch(/\nThe body of \d+ bytes is no longer in the stream\.\n/u);
 });
 
-test('of a record the body is that of the version that was sent, as long as that is its newest', async () => {
+test('the body shown for a record is that of the version that was sent, as long as it is the newest one', async () => {
   const record = { sync_id: 's', collection_id: 'shop:order', upstream_id: 'o1', data: { n: 1 } };
   const consumer = { stream: 'records' };
   await using scene = await open(answer(503), { consumer, entries: { records: [record] } });
@@ -153,7 +153,7 @@ test('an attempt without a trace says why', async () => {
   expect(limited.stdout.split('It has no trace')).toHaveLength(2);
 });
 
-test('on a terminal the steps have bars that fit into it, in colours unless NO_COLOR is set', async () => {
+test('on a terminal the steps have bars that fit its width, in colours unless NO_COLOR is set', async () => {
   await using scene = await open(answer(503));
   await scene.blocked.attempt();
   const shown = async (columns: number, env: Record<string, string> = {}): Promise<string> => {

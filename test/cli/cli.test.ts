@@ -40,7 +40,7 @@ async function json<T>(...args: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-test('a target and a consumer are made, changed, commanded and deleted by their names', async () => {
+test('a target and a consumer are created, changed, given commands and deleted by their names', async () => {
   await using receiver = await openReceiver();
   const target = await json<Target>(
     'targets',
@@ -102,7 +102,7 @@ test('a target and a consumer are made, changed, commanded and deleted by their 
   expect((await cli('consumers', 'get', made.id)).code).toBe(3);
 }, 240_000);
 
-test('a name of several is refused with the candidates, one of none with what is near', async () => {
+test('a name that several things have is refused with the candidates, and an unknown one with similar names', async () => {
   const { id } = await json<Target>(
     'targets',
     'create',
@@ -124,7 +124,7 @@ test('a name of several is refused with the candidates, one of none with what is
   expect((await cli('targets', 'get', id.slice(0, 13))).code).toBe(0);
 });
 
-test('people get a table without colours or control characters when stdout is no terminal', async () => {
+test('the output is a table without colours or control characters when stdout is not a terminal', async () => {
   await json('targets', 'create', '--name', 'esc \u001B[31m', '--base-url', 'https://example.com');
   const { code, stdout } = await cli('targets', 'list');
   expect(code).toBe(0);
@@ -133,7 +133,7 @@ test('people get a table without colours or control characters when stdout is no
   expect(first).toMatch(/^esc {2}\[31m +ok +[\da-f-]{36} +https:\/\/example\.com$/u);
 });
 
-test('get --watch says each change as a line of JSON until Ctrl-C', async () => {
+test('get --watch prints each change as a line of JSON until Ctrl-C', async () => {
   await json('targets', 'create', '--name', 'w', '--base-url', 'https://example.com');
   await json('consumers', 'create', '--name', 'watched', '--target', 'w', '--stream', 'events');
   const watching = startCli(['consumers', 'get', 'watched', '--watch', '--json'], cluster.api);
@@ -150,7 +150,7 @@ test('get --watch says each change as a line of JSON until Ctrl-C', async () => 
   expect((await watching.ended).code).toBe(130);
 });
 
-test('a reader that stops reading ends the command without an error', async () => {
+test('a command whose output is closed by its reader ends without an error', async () => {
   const path = fileURLToPath(new URL('../../cli.ts', import.meta.url));
   const child = spawn(
     'sh',
@@ -170,7 +170,7 @@ test('a reader that stops reading ends the command without an error', async () =
   expect(stderr).toBe('');
 });
 
-test('a reader that stops reading does not turn a failure into a success', async () => {
+test('a reader that closes the output does not turn a failure into a success', async () => {
   await json('targets', 'create', '--name', 'refusing', '--base-url', 'http://127.0.0.1:9/');
   const lines = join(folder, 'unread.ndjson');
   await writeFile(lines, '{\n'.repeat(5_000));
@@ -220,7 +220,7 @@ test.each<[string[], number, RegExp]>([
     /does not answer at http:\/\/127\.0\.0\.1:9/u,
   ],
   [['signature', 'verify', '--secret', 'x'], 2, /--body/u],
-])('%j exits %i and says why, without a stack', async (args, code, words) => {
+])('%j exits with %i and says why, without a stack trace', async (args, code, words) => {
   const result = await cli(...args);
   expect(result.stderr).toMatch(words);
   expect(result.stderr).not.toMatch(/^ {4}at /mu);
@@ -237,7 +237,7 @@ test('an error of the API names the page that explains it, in one line after the
   expect(away.stderr).not.toContain('See');
 });
 
-test('without a key it says where one can come from', async () => {
+test('without an API key it says how to provide one', async () => {
   const { code, stderr } = await runCli(['targets', 'list'], {}, { cwd: folder });
   expect(code).toBe(4);
   expect(stderr).toContain('MILLRACE_API_KEY');
@@ -252,7 +252,7 @@ test.each([[[]], [['targets']], [['consumers']], [['listen']], [['import']], [['
   },
 );
 
-test('doctor finds nothing wrong with a cluster, and names what is', async () => {
+test('doctor finds nothing wrong with a healthy installation, and names the faults of a broken one', async () => {
   const { env } = cluster;
   const well = await runCli(['doctor', '--json'], { ...env, ...cluster.api });
   const checks = (JSON.parse(well.stdout) as { checks: Finding[] }).checks;

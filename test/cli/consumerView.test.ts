@@ -16,14 +16,14 @@ test.each([
     { activity: 'drain', process: 'host/1/ab', lane: null, ...LEASE } as const,
     'drain in host/1/ab',
   ],
-])('the fields of a consumer say that %s sends to it', async (_, sender, shown) => {
+])('the fields of a consumer say that %s sends for it', async (_, sender, shown) => {
   await using opened = await openConsumersApi();
   const consumer = (await opened.create()) as Consumer;
   const fields = Object.fromEntries(consumerFields({ ...consumer, sender }));
   expect(fields['Sender']).toBe(shown);
 });
 
-test('while a consumer is watched, another sender is a change, and a renewed lease is none', async () => {
+test('while a consumer is watched, another sender counts as a change, and a renewed lease does not', async () => {
   await using opened = await openConsumersApi();
   const consumer = (await opened.create()) as Consumer;
   const by = (sender: Consumer['sender']): string => whatMatters({ ...consumer, sender });

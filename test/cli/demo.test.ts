@@ -33,7 +33,7 @@ function step(appends: DemoChange[][], filter?: Step['filter']): Step {
   return { title: '', live: false, appends, ...(filter && { filter }) };
 }
 
-test('the demo knows quoted names, numbers and joined departures of its files', () => {
+test('the demo reads quoted names, numbers and joined departures from its files', () => {
   const airports = steps[0]!.appends[0]!;
   expect(airports).toHaveLength(3_376);
   const named = new Map(airports.map(({ upstream_id, data }) => [upstream_id, data]));
@@ -54,7 +54,7 @@ test('the demo knows quoted names, numbers and joined departures of its files', 
   expect(later.filter((one) => one.deleted)).toHaveLength(12);
 });
 
-test('all events in order, and the last version of each record, are a clean demo', () => {
+test('a demo with all events in order and the last version of each record is reported as clean', () => {
   const expectation = createExpectation([
     step([[change('1', 1)], [change('1', 2)], [change('2', 3)]]),
     step([[change('2', 3, { deleted: true })]]),
@@ -77,7 +77,7 @@ test('all events in order, and the last version of each record, are a clean demo
   expect(expectation.superseded()).toBe(1);
 });
 
-test('a record version that came before it moved is expected, one that comes late is not in order', () => {
+test('a version of a record that arrives before it is superseded is expected, and one that arrives late is out of order', () => {
   const plan = [step([[change('1', 1)], [change('1', 2)]])];
   const early = createExpectation(plan);
   early.check('records', record('1', 1));
@@ -89,7 +89,7 @@ test('a record version that came before it moved is expected, one that comes lat
   expect(late.counts()).toMatchObject({ out_of_order: 1 });
 });
 
-test('a duplicate, a wrong value, a wrong order and an entry that the filter leaves out are distinguished', () => {
+test('a duplicate, a wrong value, a wrong order and an entry that the filter excludes are told apart', () => {
   const hidden = { signal: 'removeCollections', collection: 'a:b' } as const;
   const expectation = createExpectation([
     step([[change('1', 1)], [change('1', 2)]]),
@@ -112,7 +112,7 @@ test('a duplicate, a wrong value, a wrong order and an entry that the filter lea
   });
 });
 
-test('npm run demo -- --once delivers and verifies everything, exits 0 and leaves nothing', async () => {
+test('npm run demo -- --once delivers and verifies everything, exits with 0 and leaves nothing behind', async () => {
   const child = spawn('npm', ['run', '--silent', 'demo', '--', '--once'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: 'not used' },

@@ -23,7 +23,7 @@ async function proxy(env: Record<string, string>): Promise<Finding | undefined> 
   return checks.find(({ name }) => name === 'Proxy');
 }
 
-test('doctor looks at the proxy that webhooks go out through, and then at no other', async () => {
+test('doctor examines the proxy that webhooks are sent through, and then no other', async () => {
   const refusing = createServer((_, response) => void response.writeHead(400).end());
   const listener = await listening(refusing);
   const { host } = new URL(listener.url);

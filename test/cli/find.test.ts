@@ -41,7 +41,7 @@ test('find prints what was found as a table, or as the API answers it', async ()
   expect([code, ...data.map(({ kind }) => kind)]).toEqual([0, 'record', 'event']);
 });
 
-test('find ends with 3 when there is no such thing, says what can be searched, and prints an empty list as JSON', async () => {
+test('find exits with 3 when nothing matches, says what can be searched, and prints an empty list as JSON', async () => {
   const none = await find('no such thing');
   expect(none).toMatchObject({ code: 3, stdout: '' });
   expect(none.stderr).toContain('Nothing was found for "no such thing".');
@@ -51,7 +51,7 @@ test('find ends with 3 when there is no such thing, says what can be searched, a
   expect(JSON.parse(asJson.stdout)).toEqual({ data: [] });
 });
 
-test('find refuses a text that says nothing, and a number of finds that is too large', async () => {
+test('find refuses an empty text, and a limit that is too large', async () => {
   const blank = await find(' ');
   expect(blank.code).toBe(2);
   expect(blank.stderr).toContain('Give something to find');

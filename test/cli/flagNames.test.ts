@@ -20,7 +20,7 @@ test.each([
   expect(nameOf(pointer, CREATE)).toBe(name);
 });
 
-test('a fault of an entry, of a filter or of an argument is named by what was given', () => {
+test('a fault in an entry, a filter or an argument is named as it was given', () => {
   const send = { flags: ['--collection', '--id', '--event'], args: [] };
   expect(nameOf('/events/0/collection_id', send)).toBe('--collection');
   expect(nameOf('/records/0/upstream_id', send)).toBe('--id');

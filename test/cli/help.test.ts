@@ -7,7 +7,7 @@ import { runCli } from '../support/cli.ts';
 
 const PAGE = new URL('../../docs/cli.md', import.meta.url);
 
-test('the help and docs/cli.md have one list of exit codes', async () => {
+test('the help and docs/cli.md list the same exit codes', async () => {
   const { stdout } = await runCli(['--help']);
   const page = await readFile(PAGE, 'utf8');
   for (const [name, code] of Object.entries(EXIT)) {

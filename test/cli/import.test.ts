@@ -60,7 +60,7 @@ async function importHalf(
 
 const line = (fields: object): string => JSON.stringify({ sync_id: 's', ...fields });
 
-test('NDJSON of entries is taken as it is, with numbers of any length', async () => {
+test('NDJSON of entries is imported as it is, with numbers of any length', async () => {
   const path = await site.file(
     'plain.ndjson',
     '{"sync_id":"exact","collection_id":"a:b","upstream_id":"1","data":{"n":9007199254740993,"d":1.10}}\n\n' +
@@ -87,7 +87,7 @@ test.each([
     '\uFEFF{"id":9007199254740993,"name":"Ä, ]}"}\r\n{"id":"b","name":"\\"x\\\\"}\r\n3\r\n',
   ],
 ])(
-  '%s becomes one record an element, keyed by a field of it, and what is none is listed',
+  'each element of %s becomes a record, keyed by one of its fields, and elements that cannot are listed',
   async (name, text) => {
     const path = await site.file(name, text);
     const sync = `keyed-${name}`;
@@ -114,7 +114,7 @@ test.each([
   },
 );
 
-test('every line that is no entry is listed with its number and why, and the rest is imported', async () => {
+test('every line that is not an entry is listed with its number and the reason, and the rest is imported', async () => {
   const good = (id: string): string => line({ collection_id: 'a:b', upstream_id: id, data: 1 });
   const path = await site.file(
     'bad.ndjson',
@@ -152,7 +152,7 @@ test('every line that is no entry is listed with its number and why, and the res
   ]);
 });
 
-test('events that are imported again are duplicates, each line once', async () => {
+test('events that are imported again count as duplicates, one for each line', async () => {
   const lines = Array.from({ length: 30 }, (_, id) => `{"id":${id % 3},"same":true}`).join('\n');
   const path = await site.file('events.ndjson', lines);
   const flags = ['--stream', 'events', '--sync', 'again', '--collection', 'a:b', '--key', 'id'];
@@ -165,14 +165,14 @@ test('events that are imported again are duplicates, each line once', async () =
   expect(new Set(events.map((one) => one.event))).toEqual(new Set(['updated']));
 });
 
-test('stdin is imported, too', async () => {
+test('stdin can be imported as well', async () => {
   const text = line({ collection_id: 'a:b', upstream_id: '1', data: 1 }).replace('"s"', '"piped"');
   const { code } = await importing(['-'], text);
   expect(code).toBe(0);
   expect(await read('records', 'piped')).toHaveLength(1);
 });
 
-test('20,000 lines arrive once each when the import is killed half way and resumed, the API restarted in between', async () => {
+test('20,000 lines arrive once each when the import is killed halfway and resumed, with a restart of the API in between', async () => {
   const path = join(site.folder, 'big.ndjson');
   await writeImportFile(path, 20_000);
   const size = (await stat(path)).size;
@@ -205,7 +205,7 @@ test('20,000 lines arrive once each when the import is killed half way and resum
   expect(second.cliMb).toBeLessThan(300);
 }, 240_000);
 
-test('an array and a CSV go on where they were, between two elements', async () => {
+test('an import of an array or of CSV resumes where it was, between two elements', async () => {
   const elements = Array.from({ length: 9_000 }, (_, id) => ({ id, text: 'ä"\n,'.repeat(200) }));
   const quote = (text: string): string => `"${text.replaceAll('"', '""')}"`;
   const csv = `id,text\n${elements.map((one) => `${one.id},${quote(one.text)}`).join('\n')}\n`;
@@ -226,7 +226,7 @@ test('an array and a CSV go on where they were, between two elements', async () 
   }
 }, 240_000);
 
-test('--resume refuses a file or flags that are not those of its beginning, and stdin', async () => {
+test('--resume refuses stdin, and a file or flags other than those of the first run', async () => {
   const path = await site.file('other.ndjson', '');
   await writeImportFile(path, 30_000);
   const begun = (): Promise<boolean> => exists(`${path}.millrace-import`);
@@ -252,13 +252,13 @@ test.each([
   [['x.ndjson', '--sync', 's', '--collection', 'a:b', '--key', ''], /--key must name a field/u],
   [['x.ndjson', '--format', 'xml'], /Allowed choices are ndjson, json, csv/u],
   [['x.ndjson', '--stream', 'event'], /Allowed choices are events, records/u],
-])('a mistake in the flags %j is said and ends it with 2', async (args, words) => {
+])('a mistake in the flags %j is reported, and the exit code is 2', async (args, words) => {
   const { code, stderr } = await importing(args);
   expect(stderr).toMatch(words);
   expect(code).toBe(2);
 });
 
-test('an element of an array that is broken is listed, and what comes after it is imported', async () => {
+test('a broken element of an array is listed, and the elements after it are imported', async () => {
   const good = (id: string): string =>
     `{"sync_id":"broken","collection_id":"a:b","upstream_id":"${id}","data":1}`;
   const undecodable = Buffer.from('{"a":"\xff"}', 'latin1');
@@ -302,7 +302,7 @@ test.each<[string, RegExp]>([
   ['{"b":1}', /it ends before the array does/u],
   ['2] [3]', /near byte \d+, after element 2, at "\[3\]": there is something after the array/u],
 ])(
-  'an array that goes on as %s says where it ends, and keeps what is before it',
+  'an array that continues with %s is reported with the place where it ends, and the elements before it are kept',
   async (end, why) => {
     const sync = `ended-${end.length}`;
     const first = `{"sync_id":"${sync}","collection_id":"a:b","upstream_id":"1","data":1}`;

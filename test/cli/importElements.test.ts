@@ -22,7 +22,7 @@ function find(text: string, { size = 7, from = 0 } = {}): Found {
   return { elements, texts, fault: finder.fault };
 }
 
-test('the elements of an array are found whatever they hold and however its bytes are cut', () => {
+test('the elements of an array are found whatever they contain and wherever the chunks of bytes end', () => {
   const sizes = fc.integer({ min: 1, max: 40 });
   const property = fc.property(
     fc.array(fc.jsonValue()),
@@ -65,7 +65,7 @@ const BROKEN: [text: string, elements: string[], fault?: string][] = [
   ],
 ];
 
-test.each(BROKEN)('what is broken in %j costs only its own element', (text, expected, why) => {
+test.each(BROKEN)('a fault in %j costs only the element that has it', (text, expected, why) => {
   const { elements, texts, fault } = find(text);
   expect({ texts, fault }).toEqual({ texts: expected, fault: null });
   const faults = elements.flatMap((one) => one.fault ?? []);
@@ -95,11 +95,11 @@ test.each<[string, string[], string]>([
   ['[1] [2]', ['1'], 'there is something after the array'],
   ['{"a":1}', [], 'it is not an array'],
   ['', [], 'it ends before the array does'],
-])('%j can be read only so far', (text, elements, fault) => {
+])('%j can be read only up to a certain element', (text, elements, fault) => {
   expect(find(text)).toMatchObject({ texts: elements, fault });
 });
 
-test('half a million brackets that match nothing are passed one by one', () => {
+test('half a million unmatched brackets are read one by one', () => {
   const many = 500_000;
   const size = 65_536;
   const [braces, brackets] = [

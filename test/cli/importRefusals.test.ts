@@ -75,7 +75,7 @@ test.each<[string, (text: string) => Buffer, string[]]>([
   ['mend 16.csv', (text) => utf16(`\uFEFF${text}`), []],
   ['mend latin1.csv', latin1, ['--encoding', 'latin1']],
 ])(
-  'what --rejects wrote for %s can be mended and imported as it is',
+  'the file that --rejects wrote for %s can be imported once its lines are fixed',
   async (name, encode, flags) => {
     const path = await site.file(name, encode('id;näme\r\n1;a\r\n2;"ü\r\n3;b\r\n4;c;d'));
     const rejects = join(site.folder, `bad ${name}`);
@@ -129,7 +129,7 @@ test('a line of 150 MB is refused with its number, in little memory, and --rejec
   expect(await read('huge')).toEqual([{ id: 1 }, { id: 2 }]);
 });
 
-test('a file that was changed where it was read already is noticed, though its size and time are the same', async () => {
+test('a change in the part of a file that was read already is noticed, even if its size and time are the same', async () => {
   const path = join(site.folder, 'changed.ndjson');
   await writeImportFile(path, 30_000);
   const before = await stat(path);
@@ -167,7 +167,7 @@ test('a file of --data that is not UTF-8 is refused, not replaced', async () => 
   expect(sent).toMatchObject({ code: 2, stderr: expect.stringContaining('is not UTF-8') });
 });
 
-test('CSV whose rows say of no record is refused with the flags that say it, and keeps the earlier list', async () => {
+test('CSV whose rows name no record is refused with the flags that name it, and the earlier list of rejected lines is kept', async () => {
   const path = await site.file('bare.csv', 'id,name\n1,Ada\n');
   await site.file('bare.csv.rejected.ndjson', 'of an earlier import\n');
   const { code, stderr } = await site.run([path]);
@@ -180,7 +180,7 @@ test('CSV whose rows say of no record is refused with the flags that say it, and
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/^--collection must be/u) });
 });
 
-test('entries are those that were accepted and rejected, whatever else is a line', async () => {
+test('only lines that are accepted or rejected count as entries', async () => {
   const path = await site.file('sums.csv', 'id,name\n1,"Ada\nLovelace"\n\n,Bob\n2,Cy\n');
   const { code, stdout, stderr } = await site.run([path, ...keyed('sums'), '--json']);
   expect(code).toBe(1);
@@ -188,7 +188,7 @@ test('entries are those that were accepted and rejected, whatever else is a line
   expect(stderr).toContain('1 line was rejected');
 });
 
-test('lines that name no sync or collection are listed, with the flags that give it', async () => {
+test('lines that name no sync or collection are listed, with the flags that add them', async () => {
   const path = await site.file('nameless.ndjson', '{"upstream_id":"1","data":{}}\n{"data":{}}\n');
   const { code, stderr } = await site.run([path, '--collection', 'a:b']);
   expect(code).toBe(1);

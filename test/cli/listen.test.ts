@@ -79,7 +79,7 @@ async function interrupt(cli: RunningCli): Promise<string> {
   return stderr;
 }
 
-test('each entry is forwarded signed with a secret that stays, and printed with its answer', async () => {
+test('each entry is forwarded, signed with a secret that stays the same, and printed with its answer', async () => {
   await using receiver = await openReceiver();
   const cli = await listen('--forward-to', receiver.url, '--sync', 'plain');
   const secret = /whsec_\S+/u.exec(cli.stderr())?.[0] ?? '';
@@ -102,7 +102,7 @@ test('each entry is forwarded signed with a secret that stays, and printed with 
   await interrupt(again);
 });
 
-test('an endpoint that fails is said and left: the next entry goes on', async () => {
+test('a failing endpoint is reported and not retried: the next entry follows', async () => {
   await using receiver = await openReceiver(answer(500));
   const { url } = receiver;
   const cli = await listen('--forward-to', url, '--sync', 'failing', '--json');
@@ -164,7 +164,7 @@ function perRecord(ids: number[]): number[][] {
   return Array.from({ length: 50 }, (_, record) => ids.filter((id) => id % 50 === record));
 }
 
-test('the cursor that is printed at the end goes on there in another run', async () => {
+test('another run continues from the cursor that was printed at the end', async () => {
   await using receiver = await openReceiver();
   const first = await listen('--forward-to', receiver.url, '--sync', 'again');
   await append('again', 0, 3);
@@ -196,7 +196,7 @@ test('listen says that its key was revoked, and ends', async () => {
   expect(stderr).not.toContain('reconnecting');
 });
 
-test('tail prints entries as the API has them, one a line', async () => {
+test('tail prints entries as the API returns them, one per line', async () => {
   const cli = start(['tail', '--sync', 'tailed', '--since', 'beginning', '--json']);
   await cluster.request('POST', '/v1/events', {
     events: [
@@ -217,7 +217,7 @@ test('tail prints entries as the API has them, one a line', async () => {
   await interrupt(cli);
 });
 
-test('listen says at once what it can not do', async () => {
+test('listen immediately reports what keeps it from starting', async () => {
   const away = { ...cluster.api, MILLRACE_URL: 'http://127.0.0.1:9' };
   const to = ['--forward-to', 'http://127.0.0.1:9/hook'];
   const run = async (args: string[], env: Record<string, string>): Promise<number | null> =>
@@ -229,7 +229,7 @@ test('listen says at once what it can not do', async () => {
   expect(await run([...to, '--secret', 'abc'], cluster.api)).toBe(2);
 });
 
-test('a signing secret that can not be kept, or is none, is said with its file, and --secret does without it', async () => {
+test('a signing secret that cannot be stored, or is malformed, is reported with its file, and --secret works without the file', async () => {
   const to = ['listen', '--forward-to', 'http://127.0.0.1:9/hook'];
   const env = { ...cluster.api, MILLRACE_URL: 'http://127.0.0.1:9', XDG_CONFIG_HOME: '/dev/null' };
   const nowhere = await startCli(to, env).ended;

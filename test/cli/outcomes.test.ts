@@ -35,7 +35,7 @@ afterAll(async () => {
 
 const cli = (...args: string[]): Promise<CliResult> => runCli(args, cluster.api, { cwd: folder });
 
-test('retry and resume wait for what comes of them, and status says what is wrong until then', async () => {
+test('retry and resume wait for their outcome, and status says what is wrong until then', async () => {
   await using receiver = await openReceiver((_, response) => void response.writeHead(503).end());
   const { id } = await cluster.consumer(receiver.url, { name: 'orders' });
   const well = await cli('status');
@@ -79,7 +79,7 @@ test('retry and resume wait for what comes of them, and status says what is wron
   expect(idle).toMatchObject({ code: 0, stderr: 'Nothing is waiting\n' });
 }, 400_000);
 
-test('a command that deletes asks on a terminal, and --yes or a script goes on without a question', async () => {
+test('a command that deletes asks on a terminal, and proceeds without a question with --yes or in a script', async () => {
   const { id } = await cluster.consumer('http://127.0.0.1:9/', { name: 'doomed' });
   const asked = await onTerminal(['consumers', 'delete', 'doomed'], 'n\n');
   expect(asked.output).toContain(`Delete consumer "doomed" (${id})`);
@@ -97,7 +97,7 @@ test('a command that deletes asks on a terminal, and --yes or a script goes on w
   expect(unasked.code).toBe(0);
 }, 240_000);
 
-test('console prints a link that signs in once, and opens it', async () => {
+test('console prints a link that signs in once, and opens it in the browser', async () => {
   const browser = join(folder, 'browser.sh');
   const opened = join(folder, 'opened');
   await writeFile(

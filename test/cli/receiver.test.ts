@@ -36,7 +36,7 @@ async function send(secret: string | null, body = '{"event":{}}', at = new Date(
   return statusCode;
 }
 
-test('a webhook that a known secret has signed is answered 200 and shown as verified', async () => {
+test('a webhook that was signed with a known secret is answered 200 and shown as verified', async () => {
   secrets = [newSigningSecret(), newSigningSecret()];
   expect(await send(secrets[1]!)).toBe(200);
   expect(receiver.counts()).toEqual({ verified: 1, refused: 0, unknown: 0 });
@@ -45,7 +45,7 @@ test('a webhook that a known secret has signed is answered 200 and shown as veri
   ]);
 });
 
-test('while there are secrets, one that none has signed, or too long ago, is answered 401', async () => {
+test('while secrets are known, a webhook that was signed with none of them, or too long ago, is answered 401', async () => {
   secrets = [newSigningSecret()];
   expect(await send(newSigningSecret())).toBe(401);
   expect(await send(null)).toBe(401);
@@ -53,12 +53,12 @@ test('while there are secrets, one that none has signed, or too long ago, is ans
   expect(receiver.counts()).toEqual({ verified: 0, refused: 3, unknown: 0 });
 });
 
-test('while there is no secret at all, a webhook is answered 200 and shown as not verified', async () => {
+test('while no secret is known, a webhook is answered 200 and shown as not verified', async () => {
   expect(await send(newSigningSecret())).toBe(200);
   expect(receiver.deliveries()).toMatchObject([{ verdict: 'unknown' }]);
 });
 
-test('the secret of a target made just now is known to its second delivery at the latest', async () => {
+test('the secret of a target that has just been created is known by its second delivery at the latest', async () => {
   secrets = [newSigningSecret()];
   expect(await send(secrets[0]!)).toBe(200);
   secrets = [...secrets, newSigningSecret()];
@@ -84,7 +84,7 @@ test('the page shows the last 200, newest first, and nothing in it is markup', a
   expect(json).toMatchObject({ counts: { unknown: 201 }, deliveries: { length: 200 } });
 });
 
-test('a page of a foreign name that resolves to loopback is not answered', async () => {
+test('a request for a foreign host name that resolves to loopback is refused', async () => {
   const { statusCode, body } = await request(receiver.pageUrl, {
     headers: { host: 'evil.example' },
   });

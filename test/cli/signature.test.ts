@@ -33,7 +33,7 @@ function received(fields: Partial<Omit<Received, 'body'>> & { body?: string } = 
 const judge = (one: Received, toleranceS: number | null = 300) =>
   explainSignature(one, { nowS: NOW + 10, toleranceS });
 
-test('a webhook that Millrace signs is valid, also where a second secret signs', () => {
+test('a webhook that Millrace signs is valid, even when a second secret signs as well', () => {
   expect(judge(received())).toMatchObject({ ok: true, code: 'valid' });
   const signature = createSigner([OTHER, SECRET])('evt_1', NOW, BODY);
   expect(judge(received({ signature }))).toMatchObject({ ok: true });
@@ -128,7 +128,7 @@ test.each<[string, Received, string, RegExp]>([
     /the body alone/u,
   ],
   ['another secret', received({ secret: OTHER }), 'no_match', /another target or was rotated/u],
-])('%s is named', (_title, one, code, finding) => {
+])('%s is reported', (_title, one, code, finding) => {
   const verdict = judge(one);
   expect(verdict).toMatchObject({ ok: false, code });
   expect(verdict.finding).toMatch(finding);
@@ -156,7 +156,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test('the command reads headers and body from files or stdin, and exits 0 or 1', async () => {
+test('the command reads headers and body from files or stdin, and exits with 0 or 1', async () => {
   const now = Math.floor(Date.now() / 1_000);
   const headers = join(folder, 'headers.txt');
   await writeFile(

@@ -24,7 +24,7 @@ afterAll(async () => {
   await opened[Symbol.asyncDispose]();
 });
 
-test('what is shown only once is whole on a narrow terminal, and lists are cut at its width', async () => {
+test('a secret that is shown only once is printed whole on a narrow terminal, and lists are cut at its width', async () => {
   const args = ['keys', 'create', '--name', 'importer', '--scope', 'read'];
   const { code, output } = await startOnTerminal(args, env, { columns: 30 }).ended;
   expect(code).toBe(0);
@@ -39,7 +39,7 @@ test('what is shown only once is whole on a narrow terminal, and lists are cut a
   for (const line of lines) expect(Array.from(line)).toHaveLength(30);
 });
 
-test('a terminal that has no size cuts nothing', async () => {
+test('on a terminal without a known size nothing is cut', async () => {
   const { output } = await startOnTerminal(['consumers', 'list'], env, { columns: 0, rows: 0 })
     .ended;
   expect(output).toMatch(/^orders .* [\da-f-]{36}$/mu);
@@ -57,7 +57,7 @@ test('--watch draws no more than fits into the height of the terminal', async ()
   expect(output).toMatch(/Name +orders\n/u);
 });
 
-test('what deletes something does not go on where somebody is there and can not be asked', async () => {
+test('a command that deletes something does not proceed where somebody is present but cannot be asked', async () => {
   const { id } = await opened.create({ name: 'doomed' });
   const folder = await mkdtemp(join(tmpdir(), 'millrace-terminal-'));
   const stderr = join(folder, 'stderr');

@@ -48,14 +48,14 @@ test.each<[string[], RegExp]>([
     ['attempts', ID, '--since', '2026-11-23T10:00:00+01:00'],
     /\?since=2026-11-23T10%3A00%3A00%2B01%3A00$/u,
   ],
-])('in %j a time before now is one by the clock of the API', async (args, request) => {
+])('in %j a time before now is one on the clock of the API', async (args, request) => {
   await using api = await openClocked();
   const { code, stderr } = await runCli([...args, '--json'], api.env);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(api.requests.at(-1)).toMatch(request);
 });
 
-test('attempts --follow begins at what the clock of the API says, and asks from there until one ends', async () => {
+test("attempts --follow begins at the time of the API's clock, and asks from there until an attempt ends", async () => {
   await using api = await openClocked();
   const following = startCli(['attempts', ID, '--follow'], api.env);
   const asked = (): string[] => api.requests.filter((one) => one.includes('/attempts?'));

@@ -22,7 +22,7 @@ const TIMINGS: AttemptTimings = {
 const plain = (_colour: string, text: string): string => text;
 const lines = (width: number | null): string[] => waterfall(TIMINGS, { width, style: plain });
 
-test('each step that happened has a line with its ms, in order', () => {
+test('each step that took place has a line with its milliseconds, in order', () => {
   expect(lines(null)).toEqual([
     '  waited for its lane        0.0 ms',
     '  waited for its pace      100.0 ms',
@@ -34,7 +34,7 @@ test('each step that happened has a line with its ms, in order', () => {
   ]);
 });
 
-test('bars show from when to when, and no line is longer than the terminal', () => {
+test('bars show when each step began and ended, and no line is longer than the terminal', () => {
   const bars = lines(57).map((line) => line.slice(37));
   expect(bars).toEqual([
     '▏',
@@ -61,7 +61,7 @@ test('steps that took no time at all have no bars', () => {
   expect(drawn.join('\n')).not.toMatch(/[█▏]/u);
 });
 
-test('bars are coloured by whose time it was, and nothing else is', () => {
+test('bars are coloured by which side took the time, and nothing else is coloured', () => {
   const style = (colour: string, text: string): string => `<${colour}>${text}`;
   const drawn = waterfall(TIMINGS, { width: 60, style });
   expect(drawn.map((line) => /<(\w+)>[█▏]+$/u.exec(line)?.[1])).toEqual([

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 import { ensureConsole } from '../../src/embedded/console.ts';
 
-test('the console is built where it is missing or stale, says so, and not again; two at once leave one whole build', async () => {
+test('the console is built once when its build is missing or stale, and says so; two builds at once leave one complete build', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-console-'));
   try {
     const built = join(folder, 'console');

@@ -88,7 +88,7 @@ test('a sentence about a change says who made it', () => {
   );
 });
 
-test('what an edit of a filter changed is noted by list, whatever the order, and at most ten values each', () => {
+test('the changes of a filter are noted for each list, whatever its order, with at most ten values each', () => {
   const many = Array.from({ length: 25 }, (_, n) => `s${n}`);
   expect(filterChange(ALL, ALL)).toEqual({ added: {}, removed: {} });
   expect(filterChange({ ...ALL, syncs: ['a', 'b'] }, { ...ALL, syncs: ['b', 'a'] })).toEqual({

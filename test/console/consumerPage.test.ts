@@ -141,7 +141,7 @@ async function park(consumerId: string, { position, id }: Entry, record: string)
   );
 }
 
-test('the reason why a consumer does not send comes first, with the command that ends it; lesser notes are quiet links', async () => {
+test('the reason why a consumer does not send comes first, with the command that helps; minor notes are plain links', async () => {
   const { id } = await opened.create({ name: 'Blocked', syncs: ['shop'] });
   await deadLetter(id, await event('dead-record', 'updated'));
   await block(id);
@@ -183,7 +183,7 @@ test('the reason why a consumer does not send comes first, with the command that
   await page.getByRole('heading', { level: 1 }).getByText('active').waitFor();
 });
 
-test('a delivery is called by its record, type and collection, and by its position once its entry is gone', async () => {
+test('a delivery is titled with its record, type and collection, and with its position once its entry is gone', async () => {
   const { id } = await opened.create({ name: 'Named' });
   const kept = await event('order-1', 'updated');
   await attempt(id, kept, { minutes: 2 });
@@ -207,7 +207,7 @@ test('a delivery is called by its record, type and collection, and by its positi
   }
 });
 
-test('deliveries are found by record, by webhook-id and by time, and the address keeps what was asked for', async () => {
+test('deliveries are found by record, by webhook-id and by time, and the address keeps the search', async () => {
   const { id } = await opened.create({ name: 'Found' });
   const [first, second] = [await event('found-1', 'created'), await event('found-2', 'created')];
   await attempt(id, first, { minutes: 200 });
@@ -246,7 +246,7 @@ test('deliveries are found by record, by webhook-id and by time, and the address
   expect(await page.getByLabel('webhook-id').inputValue()).toBe('');
 });
 
-test('parked entries have a part of the page, with what they failed by, and are tried at once from there', async () => {
+test('parked entries have a tab of the page, with their failures, and can be retried immediately from there', async () => {
   const { id } = await opened.create({ name: 'Parks' });
   const entry = await event('parked-1', 'updated');
   await park(id, entry, 'parked-1');
@@ -344,7 +344,7 @@ test('Overview, lists and alerts lead with one click to what was put aside of a 
   expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Dead letters (1)');
 });
 
-test('pauses, edits and seeks are read in words, and are marked in the charts, in their tables as well', async () => {
+test('pauses, edits and seeks are described in words, and are marked in the charts and in the tables of these', async () => {
   const { id } = await opened.create({ name: 'Changed', syncs: ['a'] });
   const base = `/v1/consumers/${id}`;
   for (const [path, body] of [

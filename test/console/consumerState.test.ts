@@ -45,7 +45,7 @@ test('a consumer that sends, or has nothing to send, needs no explanation', () =
   expect(stateOf(consumer({}), known)).toBeNull();
 });
 
-test('a blocked consumer says code and words, since when, the next attempt, when it gives up and what waits', () => {
+test('a blocked consumer shows the code and the text of its failure, since when, the next attempt, when it gives up and what waits', () => {
   const failure = { code: 'HTTP_4XX', status: 401, detail: 'HTTP 401', at: at(58), late: null };
   const blocked = consumer({
     status: 'blocked',
@@ -75,7 +75,7 @@ test('a blocked consumer says code and words, since when, the next attempt, when
   expect(stateOf(slow, known)?.title).toBe('Answers later than its timeout (about 16 s)');
 });
 
-test('a stopped consumer says why and since when, a paused one by whom, and each is resumed', () => {
+test('a stopped consumer shows why and since when, a paused one by whom, and both offer resume', () => {
   const history = {
     retryWindow: undefined,
     changes: [change('resumed', 9), change('paused', 5), change('paused', 1)],
@@ -106,7 +106,7 @@ test('a stopped consumer says why and since when, a paused one by whom, and each
   });
 });
 
-test('a consumer that cannot be sent to says what to do; no command ends that', () => {
+test('a consumer that cannot send says what to do, and offers no command, because none would help', () => {
   const fault = { code: 'filter_unreadable', detail: 'Set it anew.', since: at(1) };
   const state = stateOf(consumer({ cannot_start: { ...fault, next_try_at: at(9) } }), known);
   expect(state).toMatchObject({
@@ -117,7 +117,7 @@ test('a consumer that cannot be sent to says what to do; no command ends that', 
   });
 });
 
-test('the time at which it gives up is known for each form of the retry window', () => {
+test('the time at which a consumer gives up is known for each notation of the retry window', () => {
   const ends = (window: string | undefined) => givesUpAt(at(0), window);
   expect(ends('90m')).toBe(at(90));
   expect(ends('4s')).toBe('2026-11-23T11:00:04.000Z');
@@ -169,7 +169,7 @@ test('the notes of a health lead to where something can be done about them', () 
   ]);
 });
 
-test('charts are marked with stops, edits, pauses, resumes and seeks, each where it happened', () => {
+test('charts are marked with stops, edits, pauses, resumes and seeks, each at its time', () => {
   const marks = marksOf(
     [
       change('seeked', 8, { to: 'end' }),
@@ -203,7 +203,7 @@ test('charts are marked with stops, edits, pauses, resumes and seeks, each where
   expect(markedSteps([], marks)).toEqual([]);
 });
 
-test('the API is asked for what an address says, and not for what it can not answer', () => {
+test('a filter in the address is passed to the API, without values that the API would refuse', () => {
   const address = {
     outcome: 'failed',
     status: '50',

@@ -59,7 +59,7 @@ const pages = (): string[] => [
   '/settings?tab=keys',
 ];
 
-test('a dialog that closes gives the focus back to the button that opened it', async () => {
+test('a dialog that closes returns the focus to the button that opened it', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
   await site().signIn(context);
@@ -103,7 +103,7 @@ test('a dialog that closes gives the focus back to the button that opened it', a
   await expect.poll(() => view.evaluate(isFocused)).toBe(true);
 });
 
-test('a button keeps the focus while it works, and where it is gone after it the page has it', async () => {
+test('a button keeps the focus while it works, and if it then disappears, the page gets the focus', async () => {
   const { cluster, url, signIn } = site();
   const { id } = await cluster.consumer(receiver.url, { name: 'Paused by key' });
   await using tab = await openTab();
@@ -168,7 +168,7 @@ test('a page that was gone to has the focus, so that Tab goes on in it', async (
   expect(await page.evaluate(`document.activeElement.closest('main') !== null`)).toBe(true);
 });
 
-test('labels of the axes are whole: long ones are not cut, and days have dates', async () => {
+test('labels of axes are complete: long ones are not cut, and days have dates', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
   await site().signIn(context);
@@ -214,7 +214,7 @@ test('no text is smaller than 12 px, and all of it follows the font size of the 
     .toEqual(usual.map((size) => expect.closeTo(size * 1.5, 1)));
 });
 
-test('the ring around what has the focus is seen whole, on each page', async () => {
+test('the focus ring is completely visible on each page', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
   await site().signIn(context);
@@ -232,7 +232,7 @@ test('the ring around what has the focus is seen whole, on each page', async () 
   expect(cut).toEqual([]);
 }, 180_000);
 
-test('g and a letter go to each page, and / finds on each', async () => {
+test('g and a letter lead to each page, and / searches on each', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
   await site().signIn(context);
@@ -270,7 +270,7 @@ test('g and a letter go to each page, and / finds on each', async () => {
   expect(await page.evaluate('document.activeElement.value')).toBe('g');
 });
 
-test('the navigation stays where it is whichever entry is active, and is all in sight at 400 px', async () => {
+test('the navigation stays in place whichever entry is active, and is completely visible at 400 px', async () => {
   for (const width of [1280, 400]) {
     await using tab = await openTab({ viewport: { width, height: 800 } });
     const { page, context } = tab;

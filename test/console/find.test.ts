@@ -59,7 +59,7 @@ async function active(page: Page): Promise<string> {
   return option.innerText();
 }
 
-test('/ moves to the search of everything where the page has none of its own, arrows move, Enter goes there', async () => {
+test('on a page without a search of its own / focuses the search of everything, arrows move, and Enter opens the result', async () => {
   const { tab, page } = await openSigned('/settings');
   await using _ = tab;
   await page.keyboard.press('/');
@@ -81,7 +81,7 @@ test('/ moves to the search of everything where the page has none of its own, ar
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
 });
 
-test('where the page has a search of its own / moves there, and Ctrl K to the search of everything, also while someone types', async () => {
+test('on a page with a search of its own / focuses that, and Ctrl K the search of everything, even while someone types', async () => {
   const { tab, page } = await openSigned('/consumers');
   await using _ = tab;
   await page.keyboard.press('/');
@@ -99,7 +99,7 @@ test('where the page has a search of its own / moves there, and Ctrl K to the se
   expect(page.url()).toBe(`${site.url}/consumers`);
 });
 
-test('Enter that is pressed before the answer has come goes to what the answer says', async () => {
+test('Enter pressed before the answer has come opens the first result of the answer', async () => {
   const { tab, page } = await openSigned('/alerts');
   await using _ = tab;
   let open = (): void => undefined;
@@ -139,7 +139,7 @@ test('a webhook-id of the records stream leads to the record, a sync to its entr
   await page.getByRole('heading', { level: 1, name: 'Dead letters' }).waitFor();
 });
 
-test('what is found is a link, which opens in a tab of its own with Ctrl', async () => {
+test('a result is a link, which opens in a new tab with Ctrl', async () => {
   const { tab, page } = await openSigned('/targets');
   await using _ = tab;
   await field(page).fill('crm of a');
@@ -153,7 +153,7 @@ test('what is found is a link, which opens in a tab of its own with Ctrl', async
   expect(page.url()).toBe(`${site.url}/targets`);
 });
 
-test('a record that has changed since it was found is said to have', async () => {
+test('a record that has changed since it was found is shown as changed', async () => {
   const { body } = await opened.api.request('GET', `/v1/search?q=cus_1`);
   const [{ version_id, cursor }] = body.data as [Extract<SearchHit, { kind: 'record' }>];
   await opened.api.request('POST', '/v1/records', {
@@ -175,7 +175,7 @@ test('a record that has changed since it was found is said to have', async () =>
   expect(await drawer.innerText()).toContain(version_id);
 });
 
-test('where nothing is found it says so, and what can be searched', async () => {
+test('when nothing is found the search says so, and what can be searched for', async () => {
   const { tab, page } = await openSigned('/');
   await using _ = tab;
   await field(page).fill('no such thing');
@@ -189,7 +189,7 @@ test('where nothing is found it says so, and what can be searched', async () => 
   expect(page.url()).toBe(`${site.url}/`);
 });
 
-test('at 400 pixels the search has room in the head, and what it finds fits the screen', async () => {
+test('at 400 pixels the search has room in the header, and its results fit the screen', async () => {
   const { tab, page } = await openSigned('/settings', 400);
   await using _ = tab;
   await field(page).fill('crm');
@@ -202,7 +202,7 @@ test('at 400 pixels the search has room in the head, and what it finds fits the 
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
 });
 
-test('pages are found by the beginnings of their words, and without a text the navigation is offered', () => {
+test('pages are found by the beginnings of their words, and without a text the pages of the navigation are offered', () => {
   const texts = (text: string): string[] => pagesFor(text).map((page) => page.text);
   expect(texts('')).toEqual([
     'Overview',
@@ -218,7 +218,7 @@ test('pages are found by the beginnings of their words, and without a text the n
   expect(texts('etters')).toEqual([]);
 });
 
-test('each find leads to where it is shown, whatever its text', () => {
+test('each result leads to the page that shows it, whatever its text', () => {
   const entry = { sync_id: 's', collection_id: 'a:b', upstream_id: 'x & y', position: 1_042 };
   const at = '2026-11-23T10:00:00Z';
   const hits: SearchHit[] = [

@@ -13,7 +13,7 @@ const PATIENT = { timeout: 15_000 };
 
 const openTab = browserOfFile();
 
-test('the wizard goes on after a reload and after other pages; saving it or starting over forgets it', async () => {
+test('the wizard continues after a reload and after visits to other pages; saving it or starting over discards it', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   const first = await targetNamed(api, 'First endpoint');
@@ -64,7 +64,7 @@ test('the wizard goes on after a reload and after other pages; saving it or star
   expect(await kept(page)).toBe('{}');
 });
 
-test('the form of a new target is kept without its secrets, and nothing of it for the next person who signs in', async () => {
+test('the form of a new target is kept without its secrets, and discarded when another person signs in', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   await using tab = await openTab({ expected: [/401/u] });
@@ -96,7 +96,7 @@ test('the form of a new target is kept without its secrets, and nothing of it fo
   await expect.poll(() => kept(page), PATIENT).toBe('{}');
 });
 
-test('changes of a target by others stay, and of two headers of one name none is lost', async () => {
+test('changes of a target by others stay, and neither of two headers with the same name is lost', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   const id = await targetNamed(api, 'Shared');
@@ -128,7 +128,7 @@ test('changes of a target by others stay, and of two headers of one name none is
   });
 });
 
-test('a kept form counts only in its version, and only its fields of the right shape', () => {
+test('a kept form is used only if it has the current version, and only fields of the right type are', () => {
   const draft = { ...BLANK, name: 'Kept', syncs: ['a', 'b'] };
   const text = printKept(CONSUMER_FORM, draft, BLANK);
   expect(parseKept(CONSUMER_FORM, text)).toEqual(draft);

@@ -21,7 +21,7 @@ const WIDTHS = [1280, 400];
 const openTab = browserOfFile();
 const site = siteOfFile(SHORT_WINDOW);
 
-test('names, ids, data and answers of others are shown as text, and break no page', async () => {
+test('hostile names, ids, data and answers are shown as text, and do not break a page', async () => {
   await using receiver = await openReceiver((received, response) => {
     response.writeHead(received.body.includes('refuse me') ? 422 : 200, {
       'content-type': 'text/html',
@@ -74,7 +74,7 @@ test('names, ids, data and answers of others are shown as text, and break no pag
   );
 }, 240_000);
 
-test('a complaint of the browser would be noticed: what it refuses to run is one', async () => {
+test('a script that the browser refuses to run is noticed as a complaint', async () => {
   await using tab = await openTab({ expected: [/policy|Content Security Policy/u, /401/u] });
   const { page, complaints } = tab;
   await page.goto(`${site().url}/signin`);

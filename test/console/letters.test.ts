@@ -9,7 +9,7 @@ import { accept } from '../support/receiver.ts';
 const openTab = browserOfFile();
 const site = siteOfFile(SHORT_WINDOW);
 
-test('a dead letter is found by its failure, read whole, and sent again after its exact count was said', async () => {
+test('dead letters are found by their failure, can be read in full, and are replayed after their exact number was shown', async () => {
   const { url, signIn, cluster } = site();
   await using scene = await openScene(cluster);
   const { refused, receiver } = scene;

@@ -10,7 +10,7 @@ import { serve } from '../support/serve.ts';
 
 const openTab = browserOfFile();
 
-test('credentials and headers that can not be read are said to be kept, and are, until others are filled in', async () => {
+test('credentials and headers that cannot be read are kept until others are filled in, and the form says so', async () => {
   await using database = await createDatabase();
   await using before = openApp(database.url);
   const { id } = await sealed(before);
@@ -60,7 +60,7 @@ test('credentials and headers that can not be read are said to be kept, and are,
   });
 });
 
-test('credentials that can not be read are removed only by choosing none', async () => {
+test('credentials that cannot be read are removed only by choosing none', async () => {
   await using database = await createDatabase();
   await using before = openApp(database.url);
   const { id } = await sealed(before);
@@ -79,7 +79,7 @@ test('credentials that can not be read are removed only by choosing none', async
   ]);
 });
 
-test('a consumer that waits for a key leads to where the fault is mended', async () => {
+test('a consumer that waits for a lost key leads to the page where the fault can be fixed', async () => {
   await using database = await createDatabase();
   await using before = openApp(database.url);
   const { id: target_id } = await sealed(before);

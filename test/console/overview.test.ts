@@ -112,7 +112,7 @@ async function stripOf(page: Page): Promise<Record<string, string>> {
 
 const groups = (page: Page) => page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
 
-test('each number of the strip is a link to the list that shows as many', async () => {
+test('each number at the top is a link to a list of that many items', async () => {
   await sql(
     `update consumers set status = 'paused', status_reason = 'paused by me' where name = 'another'`,
   );
@@ -141,7 +141,7 @@ test('each number of the strip is a link to the list that shows as many', async 
   }
 });
 
-test('consumers that fail alike are one line of their target, with when the first of them gives up', async () => {
+test('consumers that fail alike are one line of their target, with the time at which the first of them gives up', async () => {
   const { tab, page } = await openOverview();
   await using _ = tab;
   expect(await groups(page).count()).toBe(1);
@@ -156,7 +156,7 @@ test('consumers that fail alike are one line of their target, with when the firs
   await expect.poll(() => page.url()).toBe(`${site.url}/consumers?status=blocked`);
 });
 
-test('Retry all retries those of the group, a few at a time, shows how far it is, and names the consumer that refused', async () => {
+test('Retry all retries the consumers of the group, a few at a time, shows its progress, and names a consumer whose retry was refused', async () => {
   const other = accra[FAILING - 1]!;
   await block(other, 500); // another cause, so another line
   refusing = accra[1]!;
@@ -182,7 +182,7 @@ test('Retry all retries those of the group, a few at a time, shows how far it is
   refusing = null;
 });
 
-test('Pause all is for every consumer that sends to the target, and Test sends it a webhook', async () => {
+test('Pause all pauses every consumer that sends to the target, and Test sends the target a webhook', async () => {
   given.ids = [];
   given.verbs = [];
   const { tab, page } = await openOverview();
@@ -200,7 +200,7 @@ test('Pause all is for every consumer that sends to the target, and Test sends i
   expect(new Set(given.verbs)).toEqual(new Set(['pause']));
 });
 
-test('a trouble of a single consumer is paused for that one alone, and says so', async () => {
+test('for a trouble of a single consumer, Pause pauses that one alone, and says so', async () => {
   given.ids = [];
   given.verbs = [];
   const { tab, page } = await openOverview();
@@ -215,7 +215,7 @@ test('a trouble of a single consumer is paused for that one alone, and says so',
   expect(given).toMatchObject({ ids: [accra[FAILING - 1]], verbs: ['pause'] });
 });
 
-test("consumers that can't be sent to are counted, listed, and a trouble of their target", async () => {
+test("consumers that can't send are counted and listed, and shown as a trouble of their target", async () => {
   const other = accra[FAILING]!;
   await sql(
     `insert into start_faults (consumer_id, code, detail, since, next_try_at, is_crash)
@@ -259,7 +259,7 @@ test("consumers that can't be sent to are counted, listed, and a trouble of thei
   await sql('delete from start_faults');
 });
 
-test('charts and lists show what all consumers did, and the range stands in the address', async () => {
+test('charts and lists show the attempts of all consumers, and the range is part of the address', async () => {
   const { rows } = await opened.api.db.query<{ at: string }>(
     `select date_trunc('minute', now()) as at`,
   );
@@ -315,7 +315,7 @@ test('charts and lists show what all consumers did, and the range stands in the 
   await page.getByText('In the last 6 hours: 100 delivered').waitFor();
 });
 
-test('at 400 pixels the strip and the trouble come first, and nothing is wider than the screen', async () => {
+test('at 400 pixels the numbers and the troubles come first, and nothing is wider than the screen', async () => {
   const { tab, page } = await openOverview({ width: 400 });
   await using _ = tab;
   await page.getByText(/^In the last|^No attempts/u).waitFor();
@@ -329,7 +329,7 @@ test('at 400 pixels the strip and the trouble come first, and nothing is wider t
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
 });
 
-test('a healthy installation is shown as one, and is no blank page', async () => {
+test('a healthy installation is shown as healthy, not as a blank page', async () => {
   await sql(`update consumers set status = 'active', failing_since = null`);
   await sql(`update cursors set head = null, last_failure = null`);
   const { tab, page } = await openOverview();

@@ -19,7 +19,7 @@ test('all JavaScript of the console is at most 230 KB gzip', () => {
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(230 * 1024);
 });
 
-test('the page may load nothing from elsewhere, hashed files are kept for ever, and the API stays the API', async () => {
+test('the page may load nothing from elsewhere, hashed files may be cached for ever, and paths of the API do not lead to the page', async () => {
   await using api = await openOwnApp();
   const page = await api.app.request('/consumers/new?step=2');
   expect(page.status).toBe(200);
@@ -41,7 +41,7 @@ test('the page may load nothing from elsewhere, hashed files are kept for ever, 
   expect((await api.app.request('/consumers', { method: 'POST' })).status).toBe(404);
 });
 
-test('signing in leads to where one was going; a link signs in once and leaves the address; signing out ends it', async () => {
+test('signing in leads to the page that was asked for; a sign-in link works once and is removed from the address; signing out ends the session', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   await using tab = await openTab({ expected: [/401/u] });
@@ -69,7 +69,7 @@ test('signing in leads to where one was going; a link signs in once and leaves t
   expect(page.url()).not.toContain('token');
 });
 
-test('an alert of events that were lost, or will be, is shown in the words of its mail', async () => {
+test('an alert about lost events, or events that will be lost, is shown in the words of its mail', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   const target = await api.request('POST', '/v1/targets', {

@@ -30,7 +30,7 @@ function attempt(n: number, planned: number | null, position = 7): Attempt {
   };
 }
 
-test('only a plan that still stands is shown: of the newest attempt, at the time that the consumer waits for', () => {
+test('a planned next attempt is shown only while it is still planned: for the newest attempt, at the time that the consumer waits for', () => {
   const first = attempt(1, 40);
   const second = attempt(2, 2_400);
   const newest = newestOf([second, first, attempt(1, 30, 9)]);
@@ -54,7 +54,7 @@ test('only a plan that still stands is shown: of the newest attempt, at the time
   ).toBeNull();
 });
 
-test('a consumer that is caught up says what was put aside as well', () => {
+test('a consumer that is caught up also shows its parked entries and dead letters', () => {
   const consumer = (parked: number, dead_letters: number): Consumer =>
     ({
       status: 'active',

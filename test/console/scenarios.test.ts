@@ -39,7 +39,7 @@ function counting() {
   };
 }
 
-test("from the empty console to a first webhook that one's own endpoint verifies it is at most 8 acts", async () => {
+test('from the empty console to a first webhook that your own endpoint verifies takes at most 8 actions', async () => {
   const { url, signIn } = site();
   await using receiver = await openReceiver();
   await using tab = await openTab();
@@ -64,7 +64,7 @@ test("from the empty console to a first webhook that one's own endpoint verifies
   expect(acts.count).toBeLessThanOrEqual(8);
 });
 
-test('by the six steps a further webhook is at most 8 acts as well, with the steps skipped that stay as they are', async () => {
+test('in the form of six steps a further webhook takes at most 8 actions as well, if unchanged steps are skipped', async () => {
   const { url, signIn } = site();
   await using receiver = await openReceiver();
   await using tab = await openTab();
@@ -86,7 +86,7 @@ test('by the six steps a further webhook is at most 8 acts as well, with the ste
 });
 
 test.each([1280, 400])(
-  'from the mail that it has stopped to its sending again it is at most 3 clicks, on a screen of %i px, and none of them needs to be looked for',
+  'from the mail about a stopped consumer to its next delivery takes at most 3 clicks on a screen of %i px, each of them in sight',
   async (width) => {
     const { url, signIn, cluster } = site();
     await using receiver = await openReceiver(answer(503));

@@ -83,7 +83,7 @@ describe.each(['light', 'dark'] as const)('in the %s theme', (colorScheme) => {
   );
 });
 
-test('at 400 pixels no page has to be moved sideways', async () => {
+test('at 400 pixels no page has to be scrolled sideways', async () => {
   await using tab = await openTab({ viewport: { width: 400, height: 800 } });
   const { page, context } = tab;
   await site().signIn(context);
@@ -96,7 +96,7 @@ test('at 400 pixels no page has to be moved sideways', async () => {
   expect(wide).toEqual([]);
 }, 240_000);
 
-test('a key that may only read is offered no act: each says why, also to a screen reader, and nothing refused is asked for', async () => {
+test('with a key that may only read all actions are disabled and say why, to a screen reader as well, and no request is made that would be refused', async () => {
   const { url, signIn, cluster } = site();
   const { target, healthy, refused, stopped } = scene;
   const acts: [path: string, names: string[]][] = [
@@ -153,7 +153,7 @@ test('a key that may only read is offered no act: each says why, also to a scree
   expect((await cluster.get(healthy.id)).status).toBe('active');
 }, 240_000);
 
-test('the way out of a page that a key may not use leads back to it with another key', async () => {
+test('a page that a key may not use offers to sign in with another key, and leads back to the page', async () => {
   const { url, signIn, apiKey } = site();
   await using tab = await openTab({ expected: [/401/u] });
   const { page, context } = tab;
@@ -166,7 +166,7 @@ test('the way out of a page that a key may not use leads back to it with another
   expect(page.url()).toBe(`${url}/consumers/new`);
 });
 
-test('a key that may only append is shown that, asks for nothing it may not have, and appends', async () => {
+test('with a key that may only append the console says so, makes no request that would be refused, and can append', async () => {
   const { url, signIn, cluster } = site();
   await using tab = await openTab();
   const { page, context } = tab;
@@ -185,7 +185,7 @@ test('a key that may only append is shown that, asks for nothing it may not have
   expect(events).toHaveLength(1);
 });
 
-test('dead letters are grouped, counted before they are sent again, and gone once they were taken', async () => {
+test('dead letters are grouped, counted before they are replayed, and gone once they were accepted', async () => {
   const { url, signIn, cluster } = site();
   const { healthy, refused, receiver } = scene;
   for (const { id } of [healthy, refused]) await cluster.caughtUp(id, 40_000);

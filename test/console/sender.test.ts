@@ -6,7 +6,7 @@ import { serve } from '../support/serve.ts';
 
 const openTab = browserOfFile();
 
-test("a consumer's page says by which lane of which process it is visited, and when nobody sends to it", async () => {
+test("a consumer's page says which lane of which process visits it, and when it has no sender", async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   const target = await api.request('POST', '/v1/targets', {

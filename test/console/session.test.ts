@@ -10,7 +10,7 @@ import { openReceiver } from '../support/receiver.ts';
 const openTab = browserOfFile();
 const site = siteOfFile();
 
-test('a wrong key is refused in words; the right one signs in and leads on to the page that was asked for', async () => {
+test('a wrong key is refused with an explanation; the right one signs in and leads to the page that was asked for', async () => {
   const { url, apiKey } = site();
   await using tab = await openTab({ expected: [/401/u] });
   const { page } = tab;
@@ -28,7 +28,7 @@ test('a wrong key is refused in words; the right one signs in and leads on to th
   await page.getByRole('link', { name: 'Consumers' }).waitFor();
 });
 
-test('the session is a cookie that no script and no other site gets, and no key is kept in the page', async () => {
+test('the session is a cookie that is kept from scripts and other sites, and no key is kept in the page', async () => {
   const { url, apiKey } = site();
   await using tab = await openTab({ expected: [/401/u] });
   const { page, context } = tab;
@@ -48,7 +48,7 @@ test('the session is a cookie that no script and no other site gets, and no key 
   expect(await page.content()).not.toContain(apiKey);
 });
 
-test('a sign-in link signs in once, and its token leaves the address at once', async () => {
+test('a sign-in link signs in once, and its token is removed from the address immediately', async () => {
   const { url, cluster } = site();
   const link = await cluster.request<{ url: string }>('POST', '/v1/session/links');
   await using first = await openTab({ expected: [/401/u] });

@@ -68,7 +68,7 @@ async function openSigned(path: string, options: { times?: string; zone?: string
   return { tab, page };
 }
 
-test('list and page count the same entries, and the failure is apart from the time of failing', async () => {
+test('list and page count the same entries, and the time of the newest failure is distinct from the time since when it fails', async () => {
   const id = await blocked('counted');
   await opened.create(); // with one consumer alone, the overview leads to its first delivery
   const { tab, page } = await openSigned('/', { times: 'utc' });
@@ -165,7 +165,7 @@ test('charts show nothing of the time before a consumer was created', async () =
   expect(values.at(-1)).toBe('0');
 });
 
-test('each consumer with dead letters is offered, with how many, and no other', async () => {
+test('only consumers with dead letters are offered, with their number', async () => {
   const { id } = await opened.create({ name: 'has letters' });
   const { id: other } = await opened.create({ name: 'had letters' });
   await sql(
@@ -224,7 +224,7 @@ test('a test webhook shows the request that was sent, and says that the form has
   expect(receiver.received.map(({ headers }) => headers['x-env'])).toEqual([undefined, 'staging']);
 });
 
-test('a test webhook whose sender is refused says what to check', async () => {
+test('a test webhook whose sender the endpoint refuses says what to check', async () => {
   await using receiver = await openReceiver(answer(401));
   const { tab, page } = await openSigned('/targets/new');
   await using _ = tab;
@@ -239,7 +239,7 @@ test('a test webhook whose sender is refused says what to check', async () => {
   expect(receiver.received.map(({ status }) => status)).toEqual([401, 204]);
 });
 
-test('a text that is being typed is called wrong only once it can no longer become right', async () => {
+test('a text that is being typed is marked as wrong only once it can no longer become right', async () => {
   await opened.append('s');
   const { id } = await opened.create({ name: 'typing' });
   const { tab, page } = await openSigned(`/consumers/new?target=${opened.targetId}&step=3`);

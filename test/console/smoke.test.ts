@@ -12,7 +12,7 @@ const site = siteOfFile();
 
 const HOSTILE = `<script>alert(1)</script> \u202eevil\u202c 😀 ${'long '.repeat(40)}`;
 
-test('every page opens at 1280 and at 400 px, light and dark, without an error or a breach of the policy, and none is wider than the screen', async () => {
+test('every page opens at 1280 and at 400 px, light and dark, without an error or a violation of the content security policy, and none is wider than the screen', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver((received, response) =>
     (received.path.endsWith('/down') ? answer(503) : accept)(received, response),
@@ -62,7 +62,7 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
   }
 }, 240_000);
 
-test('an update shows its fields old and new, the request as it was sent, and a script that sends it again', async () => {
+test('an update shows the old and new values of its fields, the request as it was sent, and a script that sends it again', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   const { id } = await cluster.consumer(receiver.url, { name: 'Watched', syncs: ['numbers'] });
@@ -97,7 +97,7 @@ test('an update shows its fields old and new, the request as it was sent, and a 
   expect(script).toContain(`body='${sent?.body.replaceAll("'", `'\\''`)}'`);
 });
 
-test('a target is tried before it is saved, keeps its secrets when edited, and shows a rotated secret whole once', async () => {
+test('a target can be tested before it is saved, keeps its secrets when it is edited, and shows a rotated secret in full once', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   await using tab = await openTab({ expected: [/422/u] });

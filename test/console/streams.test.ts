@@ -9,7 +9,7 @@ const LIVE_MS = 2_000;
 const openTab = browserOfFile();
 const site = siteOfFile();
 
-test('an appended entry is on top of the live tail at once, and a filter in the address holds there too', async () => {
+test('an appended entry is immediately at the top of the live tail, and a filter in the address applies there as well', async () => {
   const { url, signIn } = site();
   await using tab = await openTab();
   const { page, context } = tab;
@@ -31,7 +31,7 @@ test('an appended entry is on top of the live tail at once, and a filter in the 
   expect(await page.getByText('other').count()).toBe(0);
 });
 
-test('a sample that a person sends keeps all digits, and shows which consumers were sent it', async () => {
+test('a sample that a person sends keeps all digits, and the page shows which consumers it was sent for', async () => {
   const { url, signIn } = site();
   await using tab = await openTab();
   const { page, context } = tab;
@@ -54,7 +54,7 @@ test('a sample that a person sends keeps all digits, and shows which consumers w
   await drawer.getByLabel('Data').getByText('9007199254740993').waitFor();
 });
 
-test('an API key is shown once, works until it is revoked, and its end is asked for', async () => {
+test('an API key is shown once and works until it is revoked, and revoking asks for confirmation', async () => {
   const { url, signIn } = site();
   await using tab = await openTab();
   const { page, context } = tab;

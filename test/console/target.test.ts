@@ -116,7 +116,7 @@ async function openTarget(options: { width?: number; query?: string } = {}) {
 
 const deliveries = (page: Page) => page.getByRole('table', { name: 'deliveries' });
 
-test('the page says first how the target is: what its consumers do, each cause with its code, since when, and whom', async () => {
+test('the page begins with the health of the target: the status of its consumers, and each cause with its code, its beginning and the consumers concerned', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   await page.getByText('1 of its 4 consumers sends: 2 blocked, 1 stopped.').waitFor();
@@ -137,7 +137,7 @@ test('the page says first how the target is: what its consumers do, each cause w
   expect(await page.getByLabel('Base URL').count()).toBe(0); // the form is not in the way
 });
 
-test('charts show what all its consumers did over the chosen time, which stands in the address', async () => {
+test('charts show the attempts of all its consumers over the chosen time, which is part of the address', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   await page.getByText('In the last hour: 90 delivered, 1 failed (1.1 %).').waitFor();
@@ -153,7 +153,7 @@ test('charts show what all its consumers did over the chosen time, which stands 
   expect(page.url()).toBe(`${site.url}/targets/${target}?range=6h`);
 });
 
-test('the latest deliveries of all its consumers are one list; each is called as on the page of its consumer, which it names, and opens', async () => {
+test("the latest deliveries of all its consumers are one list; each names its consumer, is titled as on the consumer's page, and opens", async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   const first = deliveries(page).getByRole('row').nth(1);
@@ -182,7 +182,7 @@ test('the latest deliveries of all its consumers are one list; each is called as
   await page.getByRole('heading', { level: 1, name: /first/u }).waitFor();
 });
 
-test('its deliveries are found by record, as those of a consumer are; one that is not listed is said to be missing', async () => {
+test('its deliveries are found by record, as on the page of a consumer; an address of a delivery that is not listed says so', async () => {
   const { rows } = await opened.api.db.query<{ upstream_id: string }>(
     'select upstream_id from events where position = 1',
   );
@@ -199,7 +199,7 @@ test('its deliveries are found by record, as those of a consumer are; one that i
   await page.getByText('No deliveries match').waitFor();
 });
 
-test('its consumers are a list with their state, their lag and their last delivery', async () => {
+test('its consumers are listed with their status, their lag and their last delivery', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   await page.getByRole('tab', { name: 'Consumers (4)' }).click();
@@ -215,7 +215,7 @@ test('its consumers are a list with their state, their lag and their last delive
   expect(await row('second').getByRole('cell').nth(2).innerText()).toMatch(/^3\s/u); // its lag
 });
 
-test('a test webhook is sent from the head, and what is needed to verify stands on a tab', async () => {
+test('a test webhook is sent from the top of the page, and everything that is needed to verify is on a tab', async () => {
   const { tab, page } = await openTarget({ query: '?tab=verify' });
   await using _ = tab;
   await page.getByText('npm install standardwebhooks').waitFor();
@@ -226,7 +226,7 @@ test('a test webhook is sent from the head, and what is needed to verify stands 
   expect(receiver.received).toHaveLength(1);
 });
 
-test('all of its consumers are retried, resumed and paused from the head, those alone whom it concerns', async () => {
+test('its consumers are retried, resumed and paused together from the top of the page, each command for those alone that it concerns', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
   for (const [button, kind, concerned, title] of [
@@ -259,7 +259,7 @@ test('resuming all says how many of them were paused by someone', async () => {
   await sql(`update consumers set status = 'active', status_reason = null where id = $1`, [ids[3]]);
 });
 
-test('at 400 pixels health and acts come first, then deliveries, then charts, and nothing is wider than the screen', async () => {
+test('at 400 pixels health and buttons come first, then deliveries, then charts, and nothing is wider than the screen', async () => {
   const { tab, page } = await openTarget({ width: 400 });
   await using _ = tab;
   await deliveries(page).waitFor();
@@ -277,7 +277,7 @@ test('at 400 pixels health and acts come first, then deliveries, then charts, an
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
 });
 
-test('a target that nothing sends to says so, and offers nothing for all of its consumers', async () => {
+test('a target without consumers says so, and offers no commands for all of them', async () => {
   const made = await opened.api.request('POST', '/v1/targets', {
     name: 'Lonely',
     base_url: 'https://example.com',
@@ -373,7 +373,7 @@ test('while a secret of the target cannot be read none of its consumers sends, t
   );
 });
 
-test('of the notes of its health, those that count consumers are left to the sentence', () => {
+test('notes on its health that count consumers are left out, because the sentence above has them', () => {
   const own = "The encryption key of the target's credentials does not open them";
   const notes = [own, '1 of its consumers is stopped', '12 of its consumers are blocked'];
   expect(ownNotes({ health: { status: 'error', notes, time: SINCE } })).toEqual([own]);

@@ -110,7 +110,7 @@ async function failedAt(
   return { id, attempt: list.body.data[0].id };
 }
 
-test('a delivery shows what was sent and what came back, however its target is set today, and where the time went', async () => {
+test('a delivery shows the request, the answer and where the time went, even if its target has changed since', async () => {
   const { id, attempt } = await failed(TRACE);
   await using tab = await openTab();
   await site.signIn(tab.context);

@@ -13,7 +13,7 @@ const MEASURED = 3;
 
 const openTab = browserOfFile();
 
-test('of 100 consumers only the rows in sight ask for their traffic, three at once, and not again with the list', async () => {
+test('of 100 consumers only the visible rows request their traffic, three at a time, and not again when the list is refreshed', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
   const { body: target } = await api.request('POST', '/v1/targets', {
@@ -64,7 +64,7 @@ test('of 100 consumers only the rows in sight ask for their traffic, three at on
   );
 });
 
-test('turns are taken in order, given away by a caller that leaves, and handed on after a failure', async () => {
+test('turns are taken in order, and pass on when a caller leaves or fails', async () => {
   const turn = createTurns(1);
   const stay = new AbortController().signal;
   const leave = new AbortController();

@@ -41,7 +41,7 @@ test('the first paint comes within a second on loopback, with nothing in the cac
   expect(best(paints.consumers)).toBeLessThan(MOST_MS);
 });
 
-test('the keyboard searches, walks through rows, opens one and tells its keys', async () => {
+test('the keyboard can search, move through rows and open one, and a list shows the keys', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   for (const name of ['Third', 'Second', 'First']) await cluster.consumer(receiver.url, { name });
@@ -82,7 +82,7 @@ test('the keyboard searches, walks through rows, opens one and tells its keys', 
   expect(await search.inputValue()).toBe('ir');
 });
 
-test('changes of two people to one consumer are both kept, a look elsewhere loses no edit, and a deleted consumer says so', async () => {
+test('changes of two people to one consumer are both kept, visiting another tab loses no edit, and a deleted consumer says so', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   const { id } = await cluster.consumer(receiver.url, { name: 'Shared' });
@@ -119,7 +119,7 @@ test('changes of two people to one consumer are both kept, a look elsewhere lose
   await page.waitForURL(`${url}/consumers`);
 });
 
-test('the back button closes a drawer, and closing it leaves no step for that button', async () => {
+test('the back button closes a drawer, and closing the drawer leaves no entry in the history', async () => {
   const { url, signIn, cluster } = site();
   const event = {
     sync_id: 'shop',

@@ -19,7 +19,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const openTab = browserOfFile();
 const site = siteOfFile();
 
-test('the secret is there before the first test, with code that verifies it; a lone target is chosen, names are proposed, and at the end a sample arrives', async () => {
+test('the secret is shown before the first test, with code that verifies it; a single target is preselected, names are proposed, and at the end a sample arrives', async () => {
   const { url, signIn, cluster } = site();
   await using receiver = await openReceiver();
   await using tab = await openTab();

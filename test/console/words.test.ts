@@ -20,7 +20,7 @@ const list: fc.Arbitrary<string[]> = fc.oneof(
 );
 const filter = fc.record({ syncs: list, collections: list, event_types: list });
 
-test('an edited filter is sent as what was added and removed, and comes out as it was edited', () => {
+test('an edited filter is sent as additions and removals, and ends up as it was edited', () => {
   fc.assert(
     fc.property(filter, filter, (before, after) => {
       const delta = deltaOf(before, after);
@@ -66,7 +66,7 @@ test('the copied cURL sends the body byte for byte, with a signature that verifi
   expect(() => new Webhook(secret).verify(got?.body ?? '', headers)).not.toThrow();
 });
 
-test('lengths of time and moments read as people say them', () => {
+test('durations and times are shown as people say them', () => {
   expect([0, 0.4, 59, 61, 3_700, 90_000].map(duration)).toEqual([
     '0 s',
     '< 1 s',

@@ -39,7 +39,7 @@ test.each<[string, (db: Db) => Promise<unknown>]>([
   ['a statement', (db) => db.query(INSERT)],
   ['a transaction', (db) => db.transaction((tx) => tx.query(INSERT))],
 ])(
-  '%s that finds its server read-only drops every connection to it, and the next ones find the primary',
+  '%s that finds its server read-only drops every connection to it, and the new ones lead to the primary',
   async (_, write) => {
     await using database = await createDatabase();
     await using db = await failedOver(database, 3);
@@ -53,7 +53,7 @@ test.each<[string, (db: Db) => Promise<unknown>]>([
   ['a transaction', ({ pipe }) => pipe.transaction([{ text: INSERT }])],
   ['an exchange', ({ pipe }) => pipe.exchange([], () => [{ text: INSERT }])],
 ])(
-  'the pipe: %s that finds its server read-only drops the connection, statements sent with it are answered, and the next one finds the primary',
+  'the pipe: %s that finds its server read-only drops the connection, statements sent with it are answered, and the new one leads to the primary',
   async (_, write) => {
     await using database = await createDatabase();
     await using db = await failedOver(database, 1);
@@ -65,7 +65,7 @@ test.each<[string, (db: Db) => Promise<unknown>]>([
   },
 );
 
-test('two transactions that lock each other out both take effect', async () => {
+test('two transactions in a deadlock both take effect', async () => {
   await using database = await createDatabase();
   await using db = open(database, 4);
   await db.query('create table locked (id int primary key, n int not null)');
@@ -105,7 +105,7 @@ test.each<[string, (db: Db) => Sql]>([
   ['the pipe', ({ pipe }) => pipe],
   ['the pool', (db) => db],
 ])(
-  '%s gives up a connection whose server has gone without a word, and the next statement has another',
+  '%s gives up a connection whose server has vanished silently, and the next statement gets another one',
   async (_, of) => {
     await using database = await createDatabase();
     await using proxy = await createProxy(database.url);
@@ -141,7 +141,7 @@ test('no statement is compiled before it runs, however the server is set', async
   }
 });
 
-test('a statement that may be long is waited for', async () => {
+test('a statement that may take long is waited for', async () => {
   await using database = await createDatabase();
   await using db = openDb({
     url: database.url,

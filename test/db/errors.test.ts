@@ -109,7 +109,7 @@ test.each(worded)('%s', (_, error, judgement) => {
   expect(judgeDatabaseError(error)).toBe(judgement);
 });
 
-test('a socket file that is not there: away', async () => {
+test('a socket file that does not exist: away', async () => {
   const socket = connect('/nowhere/.s.PGSQL.5432');
   const { promise, resolve } = Promise.withResolvers<Error>();
   socket.once('error', resolve);

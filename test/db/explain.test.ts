@@ -78,7 +78,7 @@ const CASES: {
     by: /Index (Only )?Scan using records_by_sync/u,
   },
   {
-    what: 'what the leader looks at',
+    what: 'the entries that the leader matches',
     work: (sql) => createPages(sql).keys('records', 10_000, 100),
     by: /Index Scan using records_position_key/u,
   },
@@ -88,7 +88,7 @@ const CASES: {
     by: /using cursors_idle/u,
   },
   {
-    what: 'consumers that want something among many that do not',
+    what: 'consumers that want an entry among many that do not',
     work: (sql) => createLeaderStore(sql, 'visit').wanting(500),
     by: /using cursors_wanted/u,
   },
@@ -105,7 +105,7 @@ function opener(_sql: Db): typeof vault {
 }
 
 for (const { what, work, by } of CASES) {
-  test(`${what} is read by index`, async () => {
+  test(`read by index: ${what}`, async () => {
     expect(await rows.faults(work, [by])).toEqual([]);
   });
 }

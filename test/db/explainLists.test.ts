@@ -72,7 +72,7 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     by: [/using consumers_by_status/u],
   },
   {
-    what: 'consumers that are blocked, also as long as only their senders know',
+    what: 'consumers that are blocked, even while only their senders know',
     work: consumers({ status: 'blocked' }),
     by: [/(using|on) consumers_(by_status|newest)/u, /(using|on) cursors_failing/u],
   },
@@ -82,7 +82,7 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     by: [/using consumers_by_target/u],
   },
   {
-    what: "consumers that can't be sent to",
+    what: "consumers that can't send",
     work: consumers({ has: 'cannot_start' }),
     by: [/using consumers_(pkey|newest)/u],
   },
@@ -245,7 +245,7 @@ for (const { what, work, by } of CASES) {
   });
 }
 
-test('lists of syncs and collections read no records, which would be all there are', async () => {
+test('lists of syncs and collections do not read the records, which would be all of them', async () => {
   const page = { limit: 1_000, after: null };
   const plans = await plansOf(rows.db, async (sql) => {
     await createSyncs(sql).list(page);
@@ -255,7 +255,7 @@ test('lists of syncs and collections read no records, which would be all there a
   expect(plans).not.toMatch(/ (?:on|using) records/u);
 });
 
-test('attempts that were stored a few at a time are read in few statements', async () => {
+test('attempts that were stored a few at a time are read with few statements', async () => {
   let statements = 0;
   const query: Sql['query'] = (asked) => {
     if (typeof asked !== 'string' && asked.text.includes('attempt_batches')) statements += 1;

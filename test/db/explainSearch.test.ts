@@ -77,7 +77,7 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number
       by: [/(using|on) consumers_pkey/u],
     },
     {
-      what: 'consumers by what all their names begin with',
+      what: 'consumers by a text with which all their names begin',
       work: (sql) => findConsumers(sql, 'o', 5),
       finds: 5,
       by: [/(using|on) consumers_by_name/u],
@@ -107,7 +107,7 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number
       by: [/(using|on) records_pkey/u, /using records_position_key/u],
     },
     {
-      what: 'records by an upstream id that none has',
+      what: 'records by an upstream id that no record has',
       work: (sql) => findRecords(sql, 'nobody', 5),
       finds: 0,
       by: [/(using|on) records_pkey/u],
@@ -146,7 +146,7 @@ test('a search finds a version by its id among those of its seconds', async () =
   expect(Number(removed)).toBeLessThan(100);
 });
 
-test('what the consumers of a target did is read by index, for an hour and for a week', async () => {
+test('the attempts of the consumers of a target are read by index, for an hour and for a week', async () => {
   for (const [seconds, stepSeconds] of [
     [3_600, 60],
     [604_800, 1_800],
@@ -159,7 +159,7 @@ test('what the consumers of a target did is read by index, for an hour and for a
   }
 });
 
-test('the troubles of one target are read by index', async () => {
+test('the troubles of a single target are read by index', async () => {
   const work = (sql: Sql) => readTroubles(sql, 86_400_000, id(7));
   expect(await rows.faults(work, [/(using|on) consumers_by_target/u])).toEqual([]);
 });

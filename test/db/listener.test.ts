@@ -5,7 +5,7 @@ import { until } from '../support/poll.ts';
 import { createProxy } from '../support/proxy.ts';
 import { anEvent, openStreams, silent } from '../support/streams.ts';
 
-test('an append is heard with its position', async () => {
+test('an append is announced with its position', async () => {
   await using streams = await openStreams();
   const heard: (string | null)[] = [];
   streams.listener.on('millrace_events', (payload) => heard.push(payload));
@@ -22,7 +22,7 @@ test('an append is heard with its position', async () => {
   await until(() => heard.at(-1) === String(rows[0]!.last));
 });
 
-test('a channel that is not listened to yet misses nothing: its listeners are called when it is', async () => {
+test('a channel that is not listened to yet misses nothing: its listeners are called once it is', async () => {
   await using streams = await openStreams();
   await using proxy = await createProxy(streams.url);
   proxy.setAway(true);
@@ -37,7 +37,7 @@ test('a channel that is not listened to yet misses nothing: its listeners are ca
   expect(heard).toEqual(['events null', 'records null']);
 });
 
-test('after a loss each listener is called once without a payload, and hears again', async () => {
+test('after a lost connection each listener is called once without a payload, and is notified again from then on', async () => {
   await using streams = await openStreams();
   await using proxy = await createProxy(streams.url);
   await using listener = createListener({ url: proxy.url, log: silent });
@@ -65,7 +65,7 @@ test('after a loss each listener is called once without a payload, and hears aga
   expect(heard).toHaveLength(after);
 });
 
-test('a listener whose server has gone without a word connects again', async () => {
+test('a listener whose server has vanished silently connects again', async () => {
   await using streams = await openStreams();
   await using proxy = await createProxy(streams.url);
   await using listener = createListener({ url: proxy.url, keepaliveMs: 100, log: silent });

@@ -33,7 +33,7 @@ test('an empty database is migrated once, by the first of several processes that
   });
 });
 
-test('a history that is not the one in the folder is refused in words', async () => {
+test('a database whose migrations differ from those in the folder is refused with an explanation', async () => {
   await withEmptyDatabase(async (url) => {
     await migrate(url);
     await using db = openDb({ url, max: 1, onError: () => undefined });
@@ -82,7 +82,7 @@ async function isQueued(db: Db): Promise<boolean> {
   return rows.length > 0;
 }
 
-test('a migration that waits for a long reader lets writers pass meanwhile, and is applied once the reader has ended', async () => {
+test('a migration that waits for a long-running reader lets writers pass meanwhile, and is applied once the reader has ended', async () => {
   await withLongReader(async ({ url, db, reader }) => {
     const tries: Locked[] = [];
     const onLocked = (name: string, locked: Locked): void => {
@@ -106,7 +106,7 @@ test('a migration that waits for a long reader lets writers pass meanwhile, and 
   });
 });
 
-test('a server that is stopped while its migration waits for a lock has said so, and ends without an error', async () => {
+test('a server whose migration waits for a lock says so, and ends without an error when it is stopped', async () => {
   await withLongReader(async ({ url, db }) => {
     const said: unknown[][] = [];
     const log = { info: () => undefined, warn: (...line: unknown[]) => void said.push(line) };

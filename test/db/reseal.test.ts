@@ -47,7 +47,7 @@ test('everything sealed under an older key is sealed under the active one, in ba
   expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0]);
 });
 
-test('a value that opens with no key is named and left alone; the rest is sealed nevertheless', async () => {
+test('a value that no key opens is named and left alone, and the rest is sealed all the same', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
   const gone: string[] = [];
@@ -63,7 +63,7 @@ test('a value that opens with no key is named and left alone; the rest is sealed
   expect(await openTarget(db, createVault([lost]), gone[0]!)).toMatchObject({ version: 1 });
 });
 
-test('the command says what it did and holds no secret; a missing variable is named', async () => {
+test('the command says what it did and shows no secret; a missing variable is named', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
   await createTargets({ db, vault: createVault([older]), egress }).create(input);
@@ -88,7 +88,7 @@ test('the command says what it did and holds no secret; a missing variable is na
   expect(without.stderr).toContain('MILLRACE_ENCRYPTION_KEYS must be set');
 });
 
-test('every column that a target is sealed in is sealed again', async () => {
+test('every sealed column of a target is sealed again', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
   const { rows } = await db.query<{ at: string }>(`

@@ -9,7 +9,7 @@ import { mask } from '../../src/targets/credentials.ts';
 const first = { id: 'k1', key: randomBytes(32) };
 const second = { id: 'k2', key: randomBytes(32) };
 
-test('what was sealed opens again, and never looks the same twice', () => {
+test('a sealed value opens again, and never looks the same twice', () => {
   const vault = createVault([first]);
   const sealed = vault.seal('s3cret ü', 'targets:credentials:1');
   expect(vault.open(sealed, 'targets:credentials:1')).toBe('s3cret ü');
@@ -25,7 +25,7 @@ test('a secret moved to another row, column or table does not open', () => {
   expect(() => vault.open(sealed, 'targets:signing_secret:1')).toThrow(/changed or moved/u);
 });
 
-test('any changed part is refused', () => {
+test('a change to any part is refused', () => {
   const vault = createVault([first]);
   const parts = vault.seal('s3cret', 'a:b:1').split('.');
   for (const index of [2, 3, 4]) {
@@ -47,7 +47,7 @@ test('the first key seals and every key opens, so that keys can be rotated', () 
   expect(rotated.seal('s3cret', 'a:b:1')).toMatch(/^v1\.k2\./u);
 });
 
-test('an unknown key is named with what needs it, and no secret', () => {
+test('an error names the unknown key and the value that needs it, and contains no secret', () => {
   const sealed = createVault([first]).seal('s3cret', 'targets:credentials:1');
   const open = () => createVault([second]).open(sealed, 'targets:credentials:1');
   expect(open).toThrow(

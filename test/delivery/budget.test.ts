@@ -9,19 +9,19 @@ const KB = 2 ** 10;
 
 test.each([
   { taken: 0, held: 0, room: 6 * MB, why: 'an eighth of what is shared out' },
-  { taken: 2 * MB, held: 2 * MB, room: 4 * MB, why: 'what one holds itself counts for its part' },
+  { taken: 2 * MB, held: 2 * MB, room: 4 * MB, why: 'what a drain holds counts towards its part' },
   { taken: 24 * MB, held: 0, room: 3 * MB, why: 'an eighth of what the others leave' },
   { taken: 24 * MB, held: 4 * MB, room: 0, why: 'more than that part is held already' },
-  { taken: 48 * MB, held: 0, room: 16 * KB, why: 'a little for one that holds nothing' },
-  { taken: 48 * MB, held: 1, room: 0, why: 'nothing for one that holds something' },
+  { taken: 48 * MB, held: 0, room: 16 * KB, why: 'a little for a drain that holds nothing' },
+  { taken: 48 * MB, held: 1, room: 0, why: 'nothing for a drain that holds something' },
   { taken: 64 * MB, held: 0, room: 0, why: 'all is taken' },
-])('of 64 MB with $taken taken, one that holds $held may take $room: $why', (one) => {
+])('when $taken of 64 MB are taken, a drain that holds $held may take $room: $why', (one) => {
   const { bytes } = createBudget({ requests: 1, bytes: 64 * MB });
   bytes.take(one.taken);
   expect(bytes.room(one.held)).toBeCloseTo(one.room, 0);
 });
 
-test('however many take all they may, nothing is exceeded, and each that comes gets something until all is taken', () => {
+test('however many drains take all they may, the budget is not exceeded, and each new drain gets something until all is taken', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(40), { minLength: 1, maxLength: 400 }), (turns) => {
       const { requests } = createBudget({ requests: 100, bytes: 1 });
@@ -39,7 +39,7 @@ test('however many take all they may, nothing is exceeded, and each that comes g
   );
 });
 
-test('a turn that is given back goes to the first that waits and has a use for it', () => {
+test('a turn to read that is given back goes to the first caller in the queue that still has a use for it', () => {
   const { pages } = createBudget({ requests: 1, bytes: 1 });
   const woken: string[] = [];
   let begun = 0;
@@ -58,6 +58,6 @@ test.each([
   { heap: 512 * MB, whole: 24_000 * MB, bytes: 128 * MB, why: 'a quarter of the heap' },
   { heap: 4_000 * MB, whole: 512 * MB, bytes: 64 * MB, why: 'an eighth of the container' },
   { heap: 32 * MB, whole: 64 * MB, bytes: 16 * MB, why: 'less is of no use' },
-])('a heap of $heap in a container of $whole gives $bytes to what is sent: $why', (one) => {
+])('a heap of $heap in a container of $whole leaves $bytes for sending: $why', (one) => {
   expect(sendMemoryFor(one)).toBe(one.bytes);
 });

@@ -33,7 +33,7 @@ function sender(own: Pick<Committing, 'consumerId' | 'fenced'> & { epoch: number
   };
 }
 
-test('drains that end at the same moment all have their outcomes stored when their flush is answered', async () => {
+test('when several drains end at the same moment, the outcomes of each are stored by the time its flush is answered', async () => {
   await using opened = await openConsumersApi();
   await using db = openDb({ url: opened.databaseUrl, onError: () => undefined });
   const progress = createProgress(db);
@@ -64,7 +64,7 @@ test('drains that end at the same moment all have their outcomes stored when the
   expect(fenced).toEqual([]);
 });
 
-test('what may wait longer is stored with what comes before its time is over, and then alone', async () => {
+test('outcomes that may wait longer are stored together with others that come in time, and otherwise alone', async () => {
   await using opened = await openConsumersApi();
   await using db = openDb({ url: opened.databaseUrl, onError: () => undefined });
   const progress = createProgress(db);
@@ -103,7 +103,7 @@ test('what may wait longer is stored with what comes before its time is over, an
   }
 });
 
-test('while a commit has no answer for long nothing more may be sent, and then it goes on', async () => {
+test('while a commit has had no answer for long, nothing more may be sent; once it is answered, sending continues', async () => {
   const answer = Promise.withResolvers<Map<string, Committed>>();
   const progress = { commit: () => answer.promise } as unknown as Progress; // as when a row is locked
   const log = pino({ level: 'silent' });

@@ -62,14 +62,14 @@ function openConclusion(flush: (parts: { stored: () => void; fail: () => void })
   return { ending, released };
 }
 
-test('a drain that ends stores what is left, then releases its lease', async () => {
+test('a drain that ends stores its remaining outcomes, then releases its lease', async () => {
   const { ending, released } = openConclusion(({ stored }) => stored());
   ending.begin('yielded');
   await expect(ending.ended).resolves.toMatchObject({ reason: 'yielded', position: 5 });
   expect(released).toMatchObject([{ consumerId: 'c', epoch: 1, idle: false, head: null }]);
 });
 
-test('an outcome that is noted while others are being stored is stored, too, before the lease is released', async () => {
+test('an outcome that comes while others are being stored is stored as well before the lease is released', async () => {
   let rounds = 0;
   const { ending, released } = openConclusion(({ stored }) => {
     rounds += 1;
@@ -80,7 +80,7 @@ test('an outcome that is noted while others are being stored is stored, too, bef
   expect([rounds, released.length]).toEqual([2, 1]);
 });
 
-test('a drain whose outcomes are given up while it ends comes to an end, and releases nothing', async () => {
+test('a drain whose outcomes are given up while it ends does end, and does not release its lease', async () => {
   const { ending, released } = openConclusion(({ fail }) => fail());
   ending.begin('yielded');
   await expect(ending.ended).rejects.toThrow('given up');

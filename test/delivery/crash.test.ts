@@ -50,7 +50,7 @@ function broken({ context }: BlockedConsumer): Partial<DrainContext> {
   return { pages };
 }
 
-test('a drain that throws while it runs is noted as a crash, is not blamed on the endpoint, and the end of a good run clears it', async () => {
+test('an exception in a running drain is noted as a crash, is not blamed on the endpoint, and is cleared by the end of a run without one', async () => {
   await using blocked = await openBlockedConsumer(accept);
   await blocked.api.api.db.query(`update consumers set status = 'active', failing_since = null`);
   const crashed = await drainOnce(blocked, broken(blocked));

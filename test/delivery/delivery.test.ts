@@ -11,7 +11,7 @@ import { openConsumersApi } from '../support/consumers.ts';
 import { faultsOf } from '../support/faults.ts';
 import { until } from '../support/poll.ts';
 
-test('a page that comes when its drain has ended takes no memory from the others', async () => {
+test('a page that arrives after its drain has ended takes no memory from the others', async () => {
   await using opened = await openConsumersApi();
   const { db, vault } = opened.api;
   const log = pino({ level: 'silent' });

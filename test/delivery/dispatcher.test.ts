@@ -36,7 +36,7 @@ function openDispatcher(options: Partial<DispatcherOptions<Slot>> = {}) {
   return { dispatcher, sent, counts, limit };
 }
 
-test('the slot that has waited least goes first where it is asked for, a parked one only if there is no other', () => {
+test('on request the slot that was pushed last goes first, and a parked one only if there is no other', () => {
   let last = true;
   const { dispatcher, sent, limit } = openDispatcher({ takesLast: () => last });
   limit.limit = 1;
@@ -55,7 +55,7 @@ test('the slot that has waited least goes first where it is asked for, a parked 
   expect(dispatcher.empty).toBe(true);
 });
 
-test('requests start in the order of their entries, one that is tried again first, parked ones every other turn', () => {
+test('requests start in the order of their entries, except that retries go first and parked entries take every other turn', () => {
   const { dispatcher, sent } = openDispatcher();
   for (const name of ['a', 'b', 'c']) dispatcher.push(slot(name));
   dispatcher.putBack(slot('again'));
@@ -66,7 +66,7 @@ test('requests start in the order of their entries, one that is tried again firs
   expect(dispatcher.empty).toBe(true);
 });
 
-test('no more are in flight than the limit, and the next one starts once one has landed', () => {
+test('no more requests are in flight than the limit allows, and the next one starts once one has ended', () => {
   const { dispatcher, sent, limit } = openDispatcher();
   limit.limit = 2;
   for (const name of ['a', 'b', 'c']) dispatcher.push(slot(name));
@@ -80,14 +80,14 @@ test('no more are in flight than the limit, and the next one starts once one has
   expect(sent).toEqual(['a', 'b', 'c']);
 });
 
-test('a rate lets one start, and the others wait for theirs', () => {
+test('under a rate limit one request starts, and each of the others waits for its time', () => {
   const { dispatcher, sent } = openDispatcher({ pace: createPace(1) });
   for (const name of ['a', 'b']) dispatcher.push(slot(name));
   dispatcher.pump();
   expect(sent).toEqual(['a']);
 });
 
-test('nothing starts while it rests, or while something else forbids it', () => {
+test('nothing starts while the dispatcher rests, or while its caller forbids it', () => {
   let allowed = false;
   const { dispatcher, sent, counts } = openDispatcher({ mayStart: () => allowed });
   dispatcher.push(slot('a'));
@@ -103,7 +103,7 @@ test('nothing starts while it rests, or while something else forbids it', () => 
   expect(sent).toEqual(['a']);
 });
 
-test('a slot that is skipped takes no share, and what it frees goes out in the same pump', () => {
+test('a slot that is skipped takes no share of the budget, and the entry behind it goes out in the same pump', () => {
   const { requests } = createBudget({ requests: 1, bytes: 1 });
   const { dispatcher, sent } = openDispatcher({
     requests,
@@ -120,7 +120,7 @@ test('a slot that is skipped takes no share, and what it frees goes out in the s
   expect(dispatcher.inFlight).toBe(1);
 });
 
-test('each has an eighth of the requests that the others leave, and one of its own in any case', () => {
+test('each dispatcher gets an eighth of the requests that the others leave, and one in any case', () => {
   const { requests } = createBudget({ requests: 128, bytes: 1 });
   const hungry = Array.from({ length: 50 }, () => openDispatcher({ requests }));
   for (const { dispatcher } of hungry) {
@@ -133,7 +133,7 @@ test('each has an eighth of the requests that the others leave, and one of its o
   expect(requests.taken).toBeLessThanOrEqual(128);
 });
 
-test('one that finds the budget used up keeps its turn and is woken by whoever passes a share on', () => {
+test('a dispatcher that finds the budget used up keeps its turn, and is woken when another one passes its share on', () => {
   const { requests } = createBudget({ requests: 1, bytes: 1 });
   const one = openDispatcher({ requests });
   const other = openDispatcher({ requests });

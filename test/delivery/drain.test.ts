@@ -24,7 +24,7 @@ test('a consumer that starts at the beginning gets everything, in order per reco
   }
 });
 
-test('a consumer that starts at the end gets each append after the 201 and none before', async () => {
+test('a consumer that starts at the end gets everything that is appended after the 201, and nothing from before', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.append.events(someEvents(100));

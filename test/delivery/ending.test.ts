@@ -46,11 +46,11 @@ test.each<[FailureVerdict, (EndReason | null)[]]>([
   ['blocked', [...times(5, 'blocked'), 'parked', 'blocked', 'gone', 'fenced']],
   ['parked', [...times(5, 'parked'), 'parked', 'blocked', 'gone', 'fenced']],
   ['gone', [...times(5, 'gone'), 'gone', 'gone', 'gone', 'fenced']],
-])('a verdict of "%s" meets every reason', (verdict, after) => {
+])('a verdict of "%s" is combined with every reason to end', (verdict, after) => {
   expect(REASONS.map((reason) => endsBy(verdict, reason))).toEqual(after);
 });
 
-test('a drain with nothing in flight concludes immediately, once, and leaves', async () => {
+test('a drain with nothing in flight concludes immediately and once, and leaves', async () => {
   const { ending, counts } = openEnding();
   ending.concludeWhenQuiet();
   expect(counts.concluded).toBe(0); // it has no reason to end
@@ -73,13 +73,13 @@ test('a drain waits for what is in flight, and keeps the reason that came first'
   await expect(ending.ended).resolves.toMatchObject({ reason: 'changed' });
 });
 
-test('a verdict does not conclude by itself: the request that brought it has still to be handed on', () => {
+test('a verdict alone does not conclude the drain: the outcome that led to it has to be handed over first', () => {
   const { ending, counts } = openEnding();
   ending.judge('blocked');
   expect([ending.reason, counts.concluded]).toEqual(['blocked', 0]);
 });
 
-test('a lasting fault ends a drain once what is in flight has ended, unless a verdict on the endpoint follows', () => {
+test('a lasting fault ends a drain once all requests in flight have ended, unless a verdict on the endpoint follows', () => {
   const { ending, counts } = openEnding();
   const fault = new CannotStart('proxy_unreachable', 'the proxy is away');
   ending.cannotSend(fault);
@@ -98,7 +98,7 @@ test('a drain that is fenced while it concludes ends as fenced', async () => {
   await expect(ending.ended).resolves.toMatchObject({ reason: 'fenced' });
 });
 
-test('an outcome that can not be stored ends the drain with that error, and it leaves all the same', async () => {
+test('an outcome that cannot be stored ends the drain with that error, and the drain leaves all the same', async () => {
   const { ending, counts } = openEnding(() => Promise.reject(new Error('not stored')));
   ending.begin('idle');
   await expect(ending.ended).rejects.toThrow('not stored');

@@ -75,7 +75,7 @@ for (const way of ['API', 'signal'] as const) {
   });
 }
 
-test('an addition never reaches back, also on an idle consumer, and takes effect for the next append', async () => {
+test('an addition never reaches back, not even for an idle consumer, and takes effect for the next append', async () => {
   await using world = await openWorld({ idleAfterMs: 200 });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), {
@@ -100,7 +100,7 @@ test('an addition never reaches back, also on an idle consumer, and takes effect
   expect(Math.min(...carts)).toBe(26);
 });
 
-test('appends that race an edit: everything appended after the answer arrives', async () => {
+test('when appends race an edit, everything that is appended after the answer arrives', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), { syncs: [] });
@@ -127,7 +127,7 @@ test('appends that race an edit: everything appended after the answer arrives', 
   expect(got.size).toBe(receiver.received.length);
 });
 
-test('a signal with a garbage argument is ignored and noted, and the consumer goes on', async () => {
+test('a signal with a malformed argument is ignored and noted, and the consumer continues', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -150,7 +150,7 @@ test('a signal with a garbage argument is ignored and noted, and the consumer go
   expect(query.filter.syncs).toEqual(['*']);
 });
 
-test('the state query and the search attributes tell what the row says', async () => {
+test('the state query and the search attributes say the same as the row', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), { syncs: ['a', 'b'] });

@@ -47,7 +47,7 @@ function passes(by: Filter, one: Matchable): boolean {
   });
 }
 
-test('an entry passes when its sync, its collection and its event type are each in their list', () => {
+test('an entry passes when its sync, its collection and its event type are each in the list for them', () => {
   fc.assert(
     fc.property(filter, entry, (by, one) => {
       expect(compile(by)(one)).toBe(passes(by, one));
@@ -88,7 +88,7 @@ function model(before: string[], add: string[], remove: string[]): Set<string> |
   return new Set([...before, ...add].filter((value) => !remove.includes(value)));
 }
 
-test('a delta adds and removes as the contract says, or is refused and changes nothing', () => {
+test('an edit adds and removes as the contract says, or is refused and changes nothing', () => {
   fc.assert(
     fc.property(filter, delta, stream, (before, change, on) => {
       const kept = structuredClone(before);
@@ -122,7 +122,7 @@ test('a delta adds and removes as the contract says, or is refused and changes n
   );
 });
 
-test('two filters are the same exactly if each list holds the same values', () => {
+test('two filters are equal exactly when each list holds the same values', () => {
   fc.assert(
     fc.property(filter, filter, (one, other) => {
       const same = LISTS.every(
@@ -159,7 +159,7 @@ function mustPass(list: FilterVersion[], position: number): Filter[] {
   return list.slice(Math.max(0, first)).map((one) => one.filter);
 }
 
-test('an addition never reaches back and a removal closes: an entry passes every version since its own', () => {
+test('an addition never reaches back and a removal closes: an entry has to pass every version from its own to the newest', () => {
   fc.assert(
     fc.property(versions, positions, fc.nat(60), (list, entries, from) => {
       const stack = createFilterStack(list, from);
@@ -174,7 +174,7 @@ test('an addition never reaches back and a removal closes: an entry passes every
   );
 });
 
-test('pages read up to where the next version takes over find every entry that passes, once', () => {
+test('pages that are read up to where the next version applies find every entry that passes, once', () => {
   fc.assert(
     fc.property(versions, positions, (list, entries) => {
       const stack = createFilterStack(list, 0);
@@ -200,7 +200,7 @@ test('pages read up to where the next version takes over find every entry that p
   );
 });
 
-test('a version that nobody has taken applies above what was read when it is taken, and stays there', () => {
+test('a version applies above the position that was read when a sender took it, and stays there', () => {
   fc.assert(
     fc.property(versions, filter, fc.nat(40), fc.nat(40), (list, added, readTo, later) => {
       const base = Math.max(readTo, list.at(-1)?.filterFrom ?? 0);
@@ -229,7 +229,7 @@ const change = fc.tuple(
   fc.option(watched),
 );
 
-test('the wake index finds exactly the consumers that a look at each of them finds', () => {
+test('the wake index finds exactly the consumers that checking each filter would find', () => {
   fc.assert(
     fc.property(
       fc.array(change, { maxLength: 40 }),

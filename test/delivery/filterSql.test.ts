@@ -25,7 +25,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-test(`Postgres lets through what a compiled filter lets through (SEED=${SEED})`, async () => {
+test(`a filter in SQL passes the same entries as the compiled filter (SEED=${SEED})`, async () => {
   const entries = manyEntries(['created', 'updated', 'deleted', null]);
   const lists = { syncs: '$2::text[]', collections: '$3::text[]', event_types: '$4::text[]' };
   const text = `
@@ -45,7 +45,7 @@ test(`Postgres lets through what a compiled filter lets through (SEED=${SEED})`,
   }
 });
 
-test(`Postgres finds the versions in force that a sender finds (SEED=${SEED})`, async () => {
+test(`Postgres and a sender find the same filter versions in force (SEED=${SEED})`, async () => {
   const entries = manyEntries(['created', 'updated', 'deleted']);
   // The names of the tables, since the rule is written for those.
   const text = `

@@ -28,7 +28,7 @@ describe('an answer of the head', () => {
     ]);
   });
 
-  test('a failure of the endpoint is a result, and the next attempt is planned by the table', async () => {
+  test('a failure of the endpoint is returned as a result, and the next attempt is planned by the table', async () => {
     await using blocked = await openBlockedConsumer(answer(429));
     const from = `schedule_from = now() - interval '45 seconds'`;
     await blocked.api.setCursor(
@@ -60,7 +60,7 @@ describe('an answer of the head', () => {
     expect(stored?.next_attempt_at).toBe(cursor.next_attempt_at);
   });
 
-  test('Retry-After is planned exactly, kept as what was asked for, and asks for no probe', async () => {
+  test('Retry-After is followed exactly, stored as the requested wait, and leads to no probe', async () => {
     await using blocked = await openBlockedConsumer(answer(503, { 'retry-after': '40' }));
     const result = failedHead(await blocked.attempt());
     expect(result.delayMs).toBe(40_000);
@@ -71,7 +71,7 @@ describe('an answer of the head', () => {
     expect(cursor.schedule_again_from).toBe(cursor.asked_until);
   });
 
-  test('of an older version counts from when the window began', async () => {
+  test('a failure that an older version stored counts from the beginning of the window', async () => {
     await using blocked = await openBlockedConsumer(answer(429));
     await blocked.api.setCursor(blocked.consumerId, 'head = 1, attempt = 7, tries = 4');
     const remainingMs = (): number => WINDOW_MS - 900_000;
@@ -84,7 +84,7 @@ describe('an answer of the head', () => {
     expect(result.delayMs).toBeLessThanOrEqual(1_275_500 * 1.1 - 900_000);
   });
 
-  test('it is not tried while no memory is left', async () => {
+  test('the head is not tried while no memory is left', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const { bytes } = createBudget({ requests: 1, bytes: 1_000 });
     bytes.take(1_000);
@@ -103,7 +103,7 @@ describe('an answer of the head', () => {
     expect(sent(blocked.receiver)).toEqual(['1#1']);
   });
 
-  test('410 plans nothing more', async () => {
+  test('after 410 no attempt is planned', async () => {
     await using blocked = await openBlockedConsumer(answer(410));
     expect(await blocked.attempt()).toEqual({ outcome: 'gone', position: 0 });
     expect(sent(blocked.receiver)).toEqual(['1#1']);
@@ -117,9 +117,9 @@ describe('an answer of the head', () => {
 
   const lastOnes = [
     { title: 'the last attempt', schedule: { isLast: true } },
-    { title: 'one in the last minute of the window', schedule: { remainingMs: () => 59_000 } },
+    { title: 'an attempt in the last minute of a window', schedule: { remainingMs: () => 59_000 } },
   ];
-  test.each(lastOnes)('$title has no other one after it, even if asked', async ({ schedule }) => {
+  test.each(lastOnes)('$title is followed by no other, even if asked', async ({ schedule }) => {
     await using blocked = await openBlockedConsumer(answer(503, { 'retry-after': '40' }));
     const result = failedHead(await blocked.attempt({ schedule }));
     expect(result).toMatchObject({ delayMs: null, nextAttemptAt: null });
@@ -128,7 +128,7 @@ describe('an answer of the head', () => {
     expect(await blocked.attempts()).toMatchObject([{ next_attempt_at: null }]);
   });
 
-  test('a fault of this machine is no failure of the endpoint: it rejects and leaves the head as it was', async () => {
+  test('a fault of this machine is not a failure of the endpoint: the attempt throws and leaves the head as it was', async () => {
     await using blocked = await openBlockedConsumer(accept);
     await blocked.api.setCursor(blocked.consumerId, 'head = 1, attempt = 4, tries = 2');
     const attempt = blocked.attempt({
@@ -143,7 +143,7 @@ describe('an answer of the head', () => {
 });
 
 describe('a probe', () => {
-  test('that is taken proves the head to be poisoned: tried once more, it is parked', async () => {
+  test('that is accepted is evidence against the head, which is tried once more and parked', async () => {
     await using blocked = await openBlockedConsumer(answerAt({ 1: 422 }));
     expect(await blocked.attempt()).toEqual({ outcome: 'parked', position: 0 });
     expect(sent(blocked.receiver)).toEqual(['1#1', '2#1', '1#2']);
@@ -157,7 +157,7 @@ describe('a probe', () => {
     ]);
   });
 
-  test('after which the head is taken clears the endpoint and parks nothing', async () => {
+  test('after which the head is accepted clears the endpoint and parks nothing', async () => {
     await using blocked = await openBlockedConsumer((one, response) =>
       answer(one.position === 1 && one.attempt === 1 ? 500 : 204)(one, response),
     );
@@ -167,7 +167,7 @@ describe('a probe', () => {
     expect(await blocked.cursor()).toMatchObject({ position: 2, head: null });
   });
 
-  test('after which the head finds the endpoint down is the endpoint failing, and parks nothing', async () => {
+  test('after which the head finds the endpoint down counts as a failure of the endpoint, and parks nothing', async () => {
     await using blocked = await openBlockedConsumer((one, response) => {
       if (one.attempt === 2) answer(429)(one, response);
       else answerAt({ 1: 422 })(one, response);
@@ -192,7 +192,7 @@ describe('a probe', () => {
     expect(probe).toMatchObject({ position: 2, status: 422, next_attempt_at: null });
   });
 
-  test('that is asked to wait holds back the head', async () => {
+  test('whose answer asks to wait holds back the head', async () => {
     await using blocked = await openBlockedConsumer((one, response) => {
       if (one.position === 1) answer(500)(one, response);
       else answer(429, { 'retry-after': '60' })(one, response);
@@ -202,7 +202,7 @@ describe('a probe', () => {
     expect(cursor.asked_until).toBe(cursor.next_attempt_at);
   });
 
-  test('that is answered 410 ends it all', async () => {
+  test('that is answered 410 ends all sending', async () => {
     await using blocked = await openBlockedConsumer(answerAt({ 1: 500, 2: 410 }));
     expect(await blocked.attempt()).toEqual({ outcome: 'gone', position: 0 });
     expect(await blocked.cursor()).toMatchObject({ head: 1, next_attempt_at: null });
@@ -227,7 +227,7 @@ describe('a probe', () => {
     expect(await blocked.cursor()).toMatchObject({ position: 0, ahead: [], head: 1 });
   });
 
-  test('on the records stream does not park a version that has moved meanwhile: the newest one is tried', async () => {
+  test('on the records stream does not park a version that was superseded meanwhile: the newest one is tried', async () => {
     await using blocked = await openBlockedConsumer(accept, {
       events: 0,
       consumer: { stream: 'records' },
@@ -249,8 +249,8 @@ describe('a probe', () => {
   });
 });
 
-describe('what changes meanwhile', () => {
-  test('a pause that is answered between look-up and request: none is made', async () => {
+describe('changes while an attempt is made', () => {
+  test('after a pause between look-up and request, no request is made', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const { consumerId, context } = blocked;
     const { db } = blocked.api.api;
@@ -267,7 +267,7 @@ describe('what changes meanwhile', () => {
     expect((await blocked.cursor()).holder).toBeNull();
   });
 
-  test('a target that was changed between look-up and request: it goes to the new place', async () => {
+  test('after a change of the target between look-up and request, the request goes to the new URL', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const { context, api } = blocked;
     let changed = false;
@@ -283,14 +283,14 @@ describe('what changes meanwhile', () => {
     expect(blocked.receiver.received.map((one) => one.path)).toEqual(['/hook/new']);
   });
 
-  test('a look at the row that took too long is repeated, and without a quick one nothing is sent', async () => {
+  test('a look-up of the row that took too long is repeated, and nothing is sent unless one is quick enough', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const attempt = blocked.attempt({ sendWithinMs: 0 });
     await expect(attempt).rejects.toThrow('Postgres answers too slowly to send');
     expect(blocked.receiver.received).toEqual([]);
   });
 
-  test('a retry that was planned by another window gives way without taking the lease; a first attempt does not', async () => {
+  test('a retry that was planned for a window of another length is abandoned without taking the lease; a first attempt is not', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const windowMs = WINDOW_MS / 2;
     const retry = await blocked.attempt({ windowMs, schedule: { isFirst: false } });
@@ -300,7 +300,7 @@ describe('what changes meanwhile', () => {
     expect(await blocked.attempt({ windowMs })).toMatchObject({ outcome: 'delivered' });
   });
 
-  test('another sender that takes the cursor during the request: nothing of it is stored', async () => {
+  test('when another sender takes the cursor during the request, nothing of the request is stored', async () => {
     await using blocked = await openBlockedConsumer((one, response) => {
       const { progress } = blocked.context;
       const taking = progress.acquire(blocked.consumerId, 'another', 60_000);
@@ -312,8 +312,8 @@ describe('what changes meanwhile', () => {
   });
 });
 
-describe('when it is cancelled', () => {
-  test('before it begins it sends nothing and releases the lease', async () => {
+describe('when the attempt is cancelled', () => {
+  test('before it begins, nothing is sent and the lease is released', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const cancelled = AbortSignal.abort();
     const result = await blocked.attempt({ schedule: { cancelled } });
@@ -322,7 +322,7 @@ describe('when it is cancelled', () => {
     expect((await blocked.cursor()).holder).toBeNull();
   });
 
-  test('while it waits for its turn by a rate limit it sends nothing and releases the lease', async () => {
+  test('while it waits for its turn under a rate limit, nothing is sent and the lease is released', async () => {
     await using blocked = await openBlockedConsumer(accept);
     const { api, consumerId } = blocked;
     await api.api.request('PATCH', `/v1/targets/${api.targetId}`, { rate_limit: 1 });
@@ -347,7 +347,7 @@ describe('when it is cancelled', () => {
     expect(await blocked.cursor()).toMatchObject({ position: 1, holder: null });
   });
 
-  test('before a probe, the head has failed all the same', async () => {
+  test('before a probe, the failure of the head counts all the same', async () => {
     const controller = new AbortController();
     await using blocked = await openBlockedConsumer((one, response) => {
       controller.abort();

@@ -114,7 +114,7 @@ function putDue({ parked, dispatcher }: ReturnType<typeof openStations>): void {
   }
 }
 
-test('a parked entry that waits for its share of the budget is sent once there is one', () => {
+test('a parked entry that waits for its share of the budget is sent once it gets one', () => {
   const stations = openStations();
   putDue(stations);
   stations.dispatcher.pump();

@@ -36,7 +36,7 @@ async function openSlow(respond: Respond, failingFor = '1 hour'): Promise<Blocke
 const detailOf = async (blocked: BlockedConsumer): Promise<string> =>
   (await blocked.cursor()).last_failure?.detail ?? '';
 
-test('an answer that comes after the timeout is no success, but its failure says so, with how long it took', async () => {
+test('an answer that comes after the timeout is not a success, but the failure says that it came, and after how long', async () => {
   await using blocked = await openSlow(after(1_000));
   const result = await blocked.attempt();
   // The attempt has ended as every timeout: its lease is released, and the answer has not come yet.
@@ -53,7 +53,7 @@ test('an answer that comes after the timeout is no success, but its failure says
   expect(health.notes[0]).toMatch(/^Answers later than its timeout \(about [\d.]+ s\) since /u);
 });
 
-test('the next failure knows it from the start, until the endpoint has not answered for the whole wait', async () => {
+test('the next failure mentions the late answer from the start, until the endpoint has not answered for the whole wait', async () => {
   await using blocked = await openSlow(after(800));
   await blocked.attempt();
   await until(async () => LATE.test(await detailOf(blocked)));
@@ -107,7 +107,7 @@ describe('a request that has timed out is ended', () => {
     expect(hungUp[0]! - began).toBeLessThan(lateWaitMs(TIMEOUT_MS));
   });
 
-  test('immediately when no attempt follows, or when what came of it cannot be stored', async () => {
+  test('immediately when no attempt follows, or when its outcome cannot be stored', async () => {
     const { respond, hungUp } = silent();
     await using blocked = await openSlow(respond);
     await blocked.attempt({ schedule: { isLast: true } });
@@ -121,7 +121,7 @@ describe('a request that has timed out is ended', () => {
   });
 });
 
-test('a late answer changes nothing once another sender or a command has come', async () => {
+test('a late answer changes nothing once another sender has taken over or a command was given', async () => {
   await using blocked = await openSlow(() => undefined);
   const { progress } = blocked.context;
   const { consumerId } = blocked;
@@ -139,7 +139,7 @@ test('a late answer changes nothing once another sender or a command has come', 
   expect(await detailOf(blocked)).toBe('amended');
 });
 
-describe('the rule', () => {
+describe('the note about a late answer', () => {
   const failure: Failure = { code: 'TIMEOUT', status: null, detail: 'no answer', at: 'now' };
   const late = { status: 200, after_ms: 16_200, target: 't/1' };
 
@@ -155,11 +155,11 @@ describe('the rule', () => {
     ],
     ['nothing known before', failure, failure, 't/1', null],
     ['nothing failed before', null, failure, 't/1', null],
-  ] as const)('%s: what stays known', (_what, earlier, failed, target, known) => {
+  ] as const)('%s: whether a late answer stays known', (_what, earlier, failed, target, known) => {
     expect(knownLate(earlier, failed, target)).toEqual(known);
   });
 
-  test('is written into the detail once, and taken out of it again', () => {
+  test('is written into the detail once, and can be removed from it again', () => {
     const told = withLate(withLate(failure, late), late);
     expect(told.detail).toBe(
       'no answer; it answers, but later than its timeout (HTTP 200 after about 16 s)',
@@ -181,7 +181,7 @@ describe('the rule', () => {
     [500, 1_000],
     [15_000, 30_000],
     [60_000, 60_000],
-  ])('an answer with %i ms is awaited %i ms longer', (timeoutMs, ms) => {
+  ])('with a timeout of %i ms, an answer is awaited for %i ms longer', (timeoutMs, ms) => {
     expect(lateWaitMs(timeoutMs)).toBe(ms);
   });
 });

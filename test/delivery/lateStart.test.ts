@@ -42,7 +42,7 @@ async function openLeased(ended: (message: Message, outcome: Outcome) => void) {
   };
 }
 
-test('a request that waits for its connection when the process is frozen does not start after the lease', async () => {
+test('a request that waits for its connection when the process is frozen does not start after the end of the lease', async () => {
   const outcomes: Outcome[] = [];
   const leased = await openLeased((_message, outcome) => void outcomes.push(outcome));
   leased.send(1);
@@ -56,7 +56,7 @@ test('a request that waits for its connection when the process is frozen does no
   expect(leased.receiver.received.map((one) => one.position)).toEqual([2]);
 });
 
-test('one that was to follow on a kept connection does not, either', async () => {
+test('nor does a request that was to follow on an open connection', async () => {
   const ends: [number, Outcome['kind']][] = [];
   const leased = await openLeased((message, { kind }) => {
     ends.push([message.position, kind]);

@@ -52,7 +52,7 @@ for (const command of COMMANDS) {
   });
 }
 
-test('a rate limit holds from one sender to the next, also from one that did not release its lease', async () => {
+test('a rate limit holds across a change of sender, even if the first one did not release its lease', async () => {
   await using opened = await openConsumersApi();
   const progress = createProgress(opened.api.db);
   const { id: consumerId } = await opened.create({ start: 'beginning' });
@@ -75,7 +75,7 @@ test('a rate limit holds from one sender to the next, also from one that did not
   expect(fourth.paceMs).toBeGreaterThan(60_000);
 });
 
-test('a pause is shown only once the sender has confirmed that it starts nothing more, and does not disturb its lease', async () => {
+test('a pause is shown only once the sender has confirmed that it starts nothing more, and leaves its lease alone', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const progress = createProgress(db);

@@ -122,7 +122,7 @@ async function appendLarge({ api }: ConsumersApi, syncId: string, count: number)
   }
 }
 
-test('what consumers whose endpoints hang hold stays within the budget, and a healthy one gets all', async () => {
+test('consumers whose endpoints hang stay within the memory budget together, and a healthy one gets everything', async () => {
   await using opened = await openConsumersApi();
   await using receiver = await openReceiver();
   await using senders = openSenders(opened);

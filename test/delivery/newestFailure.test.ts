@@ -14,7 +14,7 @@ const answered = (status: number, minute: number): Failure => ({
   at: at(minute),
 });
 
-test('a failure is stored with when the first in a row came that have its code and status', async () => {
+test('a failure is stored with the time since which its code and status have repeated without a break', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const { id, position } = await opened.create();

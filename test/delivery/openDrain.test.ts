@@ -42,10 +42,10 @@ const failing = (failure: object) =>
   `position = 1, head = 2, attempt = 1, last_failure = '${JSON.stringify(failure)}'`;
 
 test.each([
-  { title: 'one that is paused', set: `status = 'paused'` },
-  { title: 'one that is blocked', set: `status = 'blocked'` },
-  { title: 'one that a command holds', set: `status = 'active', held = true` },
-  { title: 'one that is deleted', set: `status = 'active', deleted_at = now()` },
+  { title: 'a consumer that is paused', set: `status = 'paused'` },
+  { title: 'a consumer that is blocked', set: `status = 'blocked'` },
+  { title: 'a consumer that a command holds', set: `status = 'active', held = true` },
+  { title: 'a consumer that is deleted', set: `status = 'active', deleted_at = now()` },
 ])('$title is not drained, and its lease is released', async ({ set }) => {
   const why = { reason: 'changed', position: 0, failure: null };
   expect(await refused({ set })).toEqual({ why, sent: 0, holder: null });
@@ -55,7 +55,7 @@ test.each([
   { code: 'TIMEOUT', reason: 'blocked' },
   { code: 'GONE', reason: 'gone' },
 ])(
-  'a verdict of a predecessor that did not reach the workflow is given again: $code',
+  'a verdict of the previous sender that did not reach the workflow is returned again: $code',
   async (one) => {
     const cursor = failing({ ...FAILURE, code: one.code });
     const why = { reason: one.reason, position: 1, failure: `${one.code}: no answer` };
@@ -63,19 +63,19 @@ test.each([
   },
 );
 
-test('one that was cancelled before it began yields', async () => {
+test('a drain that is cancelled before it begins yields', async () => {
   const why = { reason: 'yielded', position: 0, failure: null };
   const cancelled = AbortSignal.abort();
   expect(await refused({}, { cancelled })).toEqual({ why, sent: 0, holder: null });
 });
 
-test('one that does not exist is not drained', async () => {
+test('a consumer that does not exist is not drained', async () => {
   const consumerId = '0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11';
   const why = { reason: 'changed', position: 0, failure: null };
   expect(await refused({}, { consumerId })).toEqual({ why, sent: 0, holder: null });
 });
 
-test('a lease of a predecessor is waited out before anything is sent', async () => {
+test('nothing is sent before the lease of the previous sender is over', async () => {
   await using blocked = await openBlockedConsumer(accept);
   await blocked.api.api.db.query(`update consumers set status = 'active'`);
   const began = performance.now();

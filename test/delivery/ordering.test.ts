@@ -78,7 +78,7 @@ function recordOf({ syncId, collectionId, upstreamId }: Recorded): string {
   return JSON.stringify([syncId, collectionId, upstreamId]);
 }
 
-test('ordering "record": of one record never two at once, each in order, and every entry has its turn', () => {
+test('ordering "record": never two entries of one record at a time, each record in order, and every entry gets its turn', () => {
   fc.assert(
     fc.property(steps, (told) => {
       const sent = run('record', told, (open) => {
@@ -132,7 +132,7 @@ test('ordering "none": nothing waits', () => {
 const alike = fc.string({ unit: fc.constantFrom('a'), minLength: 1, maxLength: 3 });
 const confusable = fc.record({ syncId: alike, collectionId: alike, upstreamId: alike });
 
-test('two entries share a lane exactly if they are of one record', () => {
+test('two entries share a lane exactly when they belong to the same record', () => {
   fc.assert(
     fc.property(fc.oneof(recorded, confusable), confusable, (one, other) => {
       const same = recordOf(one) === recordOf(other);

@@ -20,7 +20,7 @@ function failingWith(...errors: Error[]): () => Promise<string> {
 }
 
 describe('storeUntilBack', () => {
-  test('repeats while Postgres is away, and says when the try that succeeded began', async () => {
+  test('tries again while Postgres is away, and returns when the try that succeeded began', async () => {
     const seen: string[] = [];
     const began = performance.now();
     const { answer, sentAt } = await storeUntilBack(failingWith(AWAY, AWAY), {
@@ -33,14 +33,14 @@ describe('storeUntilBack', () => {
     expect(sentAt - began).toBeGreaterThan(290);
   });
 
-  test('throws the last error when patience ends, asked with when the failed try began', async () => {
+  test('throws the last error when its caller gives up, which is asked with the time at which the failed try began', async () => {
     const asked: number[] = [];
     const patience = { givesUp: (sentAt: number) => asked.push(sentAt) === 2 };
     await expect(storeUntilBack(failingWith(AWAY, AWAY, WRONG), patience)).rejects.toBe(AWAY);
     expect(asked[1]).toBeGreaterThan((asked[0] ?? 0) + 90);
   });
 
-  test('does not repeat what will not pass', async () => {
+  test('does not repeat a try whose error will not pass by itself', async () => {
     const patience = {
       givesUp: () => {
         throw new Error('it was asked whether to give up');
@@ -82,7 +82,7 @@ describe('createOutcomeStore', () => {
     return { consumerId, epoch: 1, ...parts };
   }
 
-  test('outcomes that cannot be stored hold up no others', async () => {
+  test('outcomes that cannot be stored do not hold up others', async () => {
     const { store, batch, told } = open(async (rows) => {
       if (rows.some(({ consumerId }) => consumerId === 'b')) throw WRONG;
       return rows.map(({ consumerId }) => consumerId);
@@ -92,13 +92,13 @@ describe('createOutcomeStore', () => {
     expect([...store.unstored]).toEqual([]);
   });
 
-  test('a sender that the answer does not name is fenced', async () => {
+  test('a sender that is missing in the answer of a commit is fenced', async () => {
     const { store, batch, told } = open(async () => ['a', 'c']);
     await store.store(batch);
     expect(told).toEqual(['a stored', 'b fenced', 'c stored']);
   });
 
-  test('is not healthy while Postgres is away, and keeps what it was given until it is back', async () => {
+  test('is not healthy while Postgres is away, and keeps the outcomes it was given until Postgres is back', async () => {
     const { promise: back, resolve: comeBack } = Promise.withResolvers<void>();
     let tries = 0;
     const { store, batch, told } = open(async (rows) => {
@@ -116,7 +116,7 @@ describe('createOutcomeStore', () => {
     expect(told).toEqual(['a stored', 'b stored', 'c stored']);
   });
 
-  test('gives up what Postgres stays away for when the process has to end, and names its consumers', async () => {
+  test('when the process has to end while Postgres is away, gives up the outcomes and names their consumers', async () => {
     const { store, batch, told } = open(() => Promise.reject(AWAY));
     const storing = store.store(batch);
     store.endBy(performance.now() + 50);

@@ -15,21 +15,21 @@ describe('when nothing else waits', () => {
     return blocked;
   }
 
-  test('and none is parked, all is clear', async () => {
+  test('and no entry is parked, the failure is over', async () => {
     await using blocked = await openBlockedConsumer(accept, { events: 0 });
     await blocked.api.setCursor(blocked.consumerId, 'head = 1, attempt = 4, tries = 2');
     expect(await blocked.attempt()).toEqual({ outcome: 'clear', position: 0 });
     expect(await blocked.cursor()).toMatchObject({ holder: null, head: null, tries: 0 });
   });
 
-  test('a parked entry that is taken is parked no longer', async () => {
+  test('a parked entry that is accepted is no longer parked', async () => {
     await using blocked = await openParked(accept);
     expect(await blocked.attempt()).toEqual({ outcome: 'delivered', position: 2 });
     expect(sent(blocked.receiver)).toEqual(['1#3']);
     expect(await blocked.parked()).toEqual([]);
   });
 
-  test('a parked entry that is answered as when it was parked says nothing of the endpoint', async () => {
+  test('a parked entry that fails as it did when it was parked says nothing about the endpoint', async () => {
     await using blocked = await openParked(answer(422));
     expect(await blocked.attempt()).toEqual({ outcome: 'clear', position: 2 });
     expect(sent(blocked.receiver)).toEqual(['1#3']);
@@ -37,7 +37,7 @@ describe('when nothing else waits', () => {
     expect(await blocked.cursor()).toMatchObject({ holder: null, head: null });
   });
 
-  test('a parked entry that fails otherwise is a failure of the endpoint', async () => {
+  test('a parked entry that fails in another way is a failure of the endpoint', async () => {
     await using blocked = await openParked(answer(503));
     const result = failedHead(await blocked.attempt());
     expect(result).toMatchObject({ position: 1, attempt: 3, failure: { code: 'HTTP_5XX' } });
@@ -58,7 +58,7 @@ describe('a probe with a parked entry, when nothing else waits', () => {
     return blocked;
   }
 
-  test('that is taken parks the head in its place', async () => {
+  test('that is accepted leads to the parking of the head instead', async () => {
     await using blocked = await openParked({ 3: 400 });
     expect(await blocked.attempt()).toEqual({ outcome: 'parked', position: 2 });
     expect(sent(blocked.receiver)).toEqual(['3#1', '1#3', '3#2']);
@@ -66,7 +66,7 @@ describe('a probe with a parked entry, when nothing else waits', () => {
     expect(await blocked.cursor()).toMatchObject({ position: 3, head: null });
   });
 
-  test('that fails as before says nothing', async () => {
+  test('that fails as before proves nothing', async () => {
     await using blocked = await openParked({ 1: 422, 3: 400 });
     failedHead(await blocked.attempt());
     expect(sent(blocked.receiver)).toEqual(['3#1', '1#3']);

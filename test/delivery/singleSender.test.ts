@@ -40,7 +40,7 @@ function awayFor(
   return { progress: { ...progress, commit }, tries: () => tries };
 }
 
-test('there is none for a consumer that does not exist', async () => {
+test('there is no sender for a consumer that does not exist', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const { context, openSingle } = blocked;
   const { progress, committer } = context;
@@ -51,7 +51,7 @@ test('there is none for a consumer that does not exist', async () => {
   expect(await openSingleSender(own)).toBeNull();
 });
 
-test('a predecessor that did not release the lease is waited out, and can store nothing more', async () => {
+test('a lease that the previous sender did not release is waited out, and that sender can store nothing more', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const { progress } = blocked.context;
   const began = performance.now();
@@ -65,7 +65,7 @@ test('a predecessor that did not release the lease is waited out, and can store 
   expect(await progress.commit([outcomes], 8_000)).toEqual(new Map());
 });
 
-test('settles in any order: the position follows as soon as nothing below is open', async () => {
+test('entries may settle in any order: the position follows as soon as no lower entry is open', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const { sender } = await open(blocked);
   sender.settle(3);
@@ -77,7 +77,7 @@ test('settles in any order: the position follows as soon as nothing below is ope
   expect(sender.progress()).toEqual({ position: 3, ahead: [] });
 });
 
-test('a lease that the next request could outlast is renewed before it', async () => {
+test('a lease that the next request could outlast is renewed before that request', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const { sender, config } = await open(blocked);
   const until = async (): Promise<number> => {
@@ -94,7 +94,7 @@ test('a lease that the next request could outlast is renewed before it', async (
   expect(await until()).toBeGreaterThan(before);
 });
 
-test('what was sent is stored once Postgres is back, also when it was cancelled meanwhile', async () => {
+test('the outcome of a request is stored once Postgres is back, even if the sender was cancelled meanwhile', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const controller = new AbortController();
   const { progress, tries } = awayFor(blocked.context, 3);
@@ -114,7 +114,7 @@ test('what was sent is stored once Postgres is back, also when it was cancelled 
   expect(await blocked.attempts()).toHaveLength(1); // stored once
 });
 
-test('what cannot be stored when the process has to end is given up, and its consumer is named', async () => {
+test('an outcome that cannot be stored when the process has to end is given up, and its consumer is named', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const committer = { endsAt: performance.now(), unstored: new Set<string>() };
   const { progress } = awayFor(blocked.context, Infinity);
@@ -124,7 +124,7 @@ test('what cannot be stored when the process has to end is given up, and its con
   expect([...committer.unstored]).toEqual([blocked.consumerId]);
 });
 
-test('an outcome that is wrong, not late, gives up nothing and is thrown', async () => {
+test('an outcome that Postgres refuses is thrown as an error, and not counted as given up', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const committer = { endsAt: performance.now(), unstored: new Set<string>() };
   const wrong = Object.assign(new Error('value out of range'), { code: '22003' });
@@ -134,7 +134,7 @@ test('an outcome that is wrong, not late, gives up nothing and is thrown', async
   expect([...committer.unstored]).toEqual([]);
 });
 
-test('releasing it says which target was tried, and when the next request may start by its rate', async () => {
+test('a release stores which target was tried, and when its rate limit allows the next request', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const { api, consumerId } = blocked;
   await api.api.request('PATCH', `/v1/targets/${api.targetId}`, { rate_limit: 1 });

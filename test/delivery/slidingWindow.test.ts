@@ -104,7 +104,7 @@ function drainOver(stream: Entry[]) {
   return { take, window: () => window, open: () => open.length };
 }
 
-test('whatever is read, settled, handed over or lost in a crash: progress says exactly what is settled', () => {
+test('whatever is read, settled, handed over or lost in a crash, progress says exactly which entries are settled', () => {
   fc.assert(
     fc.property(entries, fc.array(step, { maxLength: 120 }), (stream, steps) => {
       const drain = drainOver(stream);
@@ -118,7 +118,7 @@ test('whatever is read, settled, handed over or lost in a crash: progress says e
   );
 });
 
-test('a sliding window of thousands forgets what has settled and keeps its count', () => {
+test('a sliding window of thousands of entries forgets those that are settled, and its count stays right', () => {
   const window = createSlidingWindow<Entry>({ position: 0, ahead: [] }, GONE);
   const head = window.add({ position: 1, bytes: 1 }, '');
   for (let position = 2; position <= 5_000; position += 1) {

@@ -43,7 +43,7 @@ test.each([
   [120_000, 120_000],
   [400_000, 300_000],
   [86_400_000, 300_000],
-])('what has failed for %d ms is tried again after %d ms', (failingForMs, againInMs) => {
+])('a start that has failed for %d ms is tried again after %d ms', (failingForMs, againInMs) => {
   expect(startAgainInMs(failingForMs)).toBe(againInMs);
 });
 
@@ -52,7 +52,7 @@ test.each([
   ['after a few tries', 3_000, [], true],
   ['again for the same reason', 60_000, ['url_unreadable'], false],
   ['for another reason', 60_000, ['filter_unreadable'], true],
-])('whether an alert is due %s', (_title, failingForMs, told, isDue) => {
+])('an alert is due or not %s', (_title, failingForMs, told, isDue) => {
   expect(isAlertDue('url_unreadable', { failingForMs, told })).toBe(isDue);
 });
 

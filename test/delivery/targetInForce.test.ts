@@ -11,7 +11,7 @@ import { openWorld, someEvents } from '../support/world.ts';
 const ROUNDS = 100;
 const CONSUMERS = 3;
 
-test(`an entry that is appended once an edit of the target is answered is sent by the edit, in ${ROUNDS} edits under traffic`, async () => {
+test(`an entry that is appended after an edit of the target was answered is sent as edited, in ${ROUNDS} edits under traffic`, async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -32,7 +32,7 @@ test(`an entry that is appended once an edit of the target is answered is sent b
   expect(stale).toEqual([]);
 }, 240_000);
 
-test('once a rotation is answered, every request that starts is signed by the new secret', async () => {
+test('once a rotation is answered, every request that starts is signed with the new secret', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -48,7 +48,7 @@ test('once a rotation is answered, every request that starts is signed by the ne
   }
 }, 120_000);
 
-test('once an edit of a target is answered, a sender of it that was frozen beyond its lease stores and sends nothing more', async () => {
+test('once an edit of a target is answered, a sender that was frozen beyond its lease stores and sends nothing more', async () => {
   await using opened = await openConsumersApi();
   const { api } = opened;
   const progress = createProgress(api.db);
@@ -69,7 +69,7 @@ test('once an edit of a target is answered, a sender of it that was frozen beyon
   expect([...renewed.keys()]).toEqual([]);
 });
 
-test('an edit of a target waits for no consumer without a sender, and for a sender that does not answer only so long', async () => {
+test('an edit of a target does not wait for consumers without a sender, and waits only for a limited time for a sender that does not answer', async () => {
   await using opened = await openConsumersApi();
   const { api } = opened;
   const progress = createProgress(api.db);

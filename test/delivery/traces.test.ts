@@ -30,7 +30,7 @@ async function list({ api, consumerId }: BlockedConsumer, query: string): Promis
   return body.data;
 }
 
-test('the first successes are listed with their traces if these are asked for; each attempt is there once', async () => {
+test('the first successes are listed with their traces if these are requested, and each attempt is listed once', async () => {
   await using blocked = await openBlockedConsumer(accept, { events: 30 });
   await drain(blocked, 30);
   const plain = await list(blocked, 'limit=100');
@@ -55,7 +55,7 @@ test('the first successes are listed with their traces if these are asked for; e
   });
 });
 
-test('a failure has its trace, and says what the endpoint answered', async () => {
+test('a failure has a trace, which holds the answer of the endpoint', async () => {
   await using blocked = await openBlockedConsumer(answer(503, { 'x-why': 'busy' }));
   await blocked.attempt();
   const [failed] = await list(blocked, 'include=trace&outcome=failed');
@@ -66,7 +66,7 @@ test('a failure has its trace, and says what the endpoint answered', async () =>
   expect(body.data).toEqual([failed]);
 });
 
-test('a sampled success is no failed attempt: when its entry is sent again that is attempt 1', async () => {
+test('a sampled success does not count as a failed attempt: sending its entry again is attempt 1', async () => {
   await using blocked = await openBlockedConsumer(accept, { events: 3 });
   await drain(blocked, 3);
   await blocked.api.setCursor(blocked.consumerId, "position = 0, ahead = '{}'");
@@ -74,7 +74,7 @@ test('a sampled success is no failed attempt: when its entry is sent again that 
   expect(blocked.receiver.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1]);
 });
 
-test('only a trace can be included', async () => {
+test('`include` takes nothing but `trace`', async () => {
   await using blocked = await openBlockedConsumer(accept);
   const path = `/v1/consumers/${blocked.consumerId}/attempts?include=body`;
   const { status, body } = await blocked.api.api.request('GET', path);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => server[Symbol.asyncDispose]());
 
-test('the search finds a word, and its result leads to the place', async () => {
+test('the search finds a word, and its result leads to where the word is', async () => {
   await using tab = await openTab();
   const { page } = tab;
   await page.goto(`${server.url}/docs`);
@@ -41,7 +41,7 @@ test('the search finds a word, and its result leads to the place', async () => {
   expect(await page.locator('.found').isVisible()).toBe(false);
 });
 
-test('without JavaScript the pages are found in their lists, and no search is shown', async () => {
+test('without JavaScript the pages can be found in their lists, and no search is shown', async () => {
   await using tab = await openTab({ javaScriptEnabled: false });
   const { page } = tab;
   await page.goto(`${server.url}/docs`);

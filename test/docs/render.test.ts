@@ -14,7 +14,7 @@ const links = createLinks(
 );
 const html = (text: string, file = 'docs/a.md'): string => render(text, file, links).html.trim();
 
-test('HTML in the Markdown is text, and what runs script is no link', () => {
+test('HTML in the Markdown is shown as text, and an address that runs a script does not become a link', () => {
   expect(html('<script>alert(1)</script>')).toBe('<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>');
   expect(html('<b onclick="x">b</b>')).not.toContain('<b');
   expect(html('[x](javascript:alert(1))')).not.toContain('<a');
@@ -37,12 +37,12 @@ test.each([
   expect(html(text)).toBe(expected);
 });
 
-test('links are those from the folder of the file', () => {
+test('links are resolved from the folder of the file', () => {
   expect(html('[a](../a.md)', 'docs/deep/b.md')).toBe('<p><a href="/docs/a">a</a></p>');
   expect(html('[a](docs/a.md)', 'README.md')).toBe('<p><a href="/docs/a">a</a></p>');
 });
 
-test('headings have the anchors of GitHub, equal ones with a number', () => {
+test('headings have the anchors of GitHub, with a number where two are equal', () => {
   const { headings } = render(
     '# One `event_id`’s life\n\n## It’s: A\n\n## It’s: A\n',
     'x.md',
@@ -51,7 +51,7 @@ test('headings have the anchors of GitHub, equal ones with a number', () => {
   expect(headings.map(({ id }) => id)).toEqual(['one-event_ids-life', 'its-a', 'its-a-1']);
 });
 
-test('a section is what stands under one heading, as plain text', () => {
+test('a section is the text under one heading, as plain text', () => {
   const text =
     '# A\n\nOne *two*\nthree.\n\n## B\n\n| x | y |\n|---|--:|\n| `1` | 2 |\n\n```sh\nls\n```\n';
   const { sections, html: whole } = render(text, 'x.md', links);

@@ -69,14 +69,14 @@ describe('the page', () => {
   });
 });
 
-test('every Markdown file of the documentation is a page', async () => {
+test('every Markdown file of the documentation is served as a page', async () => {
   const files = await readdir(join(ROOT, 'docs'), { recursive: true });
   const known = pages.map(({ file }) => file);
   const lost = files.filter((file) => file.endsWith('.md') && !known.includes(`docs/${file}`));
   expect(lost).toEqual([]);
 });
 
-test('/docs and /llms.txt list every page, and what they link to is there', async () => {
+test('/docs and /llms.txt list every page, and everything they link to exists', async () => {
   const listed = groups.flatMap((group) => group.pages);
   const index = bodyOf('/docs');
   const llms = bodyOf('/llms.txt');
@@ -91,7 +91,7 @@ test('/docs and /llms.txt list every page, and what they link to is there', asyn
   }
 });
 
-test('every code of a problem has its anchor and its words, and no other code has', () => {
+test('every code of a problem has its anchor and its text on the page of errors, and no other code has', () => {
   const html = bodyOf('/docs/errors');
   const explained = [...html.matchAll(/<h3 id="([a-z_]+)"><code>\1<\/code>/gu)].map(
     ([, id = '']) => id,
@@ -101,12 +101,12 @@ test('every code of a problem has its anchor and its words, and no other code ha
   for (const text of words) expect(text).toMatch(/^\s*<p>\S/u);
 });
 
-test('every page that is shown is in the image, too', async () => {
+test('every page that is served is in the container image as well', async () => {
   const kept = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
   for (const { file } of pages) expect(kept).toContain(`!${file.split('/')[0]}`);
 });
 
-test('every code of a problem stands in the source', async () => {
+test('every code of a problem is used in the source', async () => {
   const files = (await readdir(join(ROOT, 'src'), { recursive: true })).filter(
     (file) => /\.tsx?$/u.test(file) && file !== 'schema/problem.ts',
   );
@@ -149,13 +149,13 @@ describe('nothing else is served', () => {
   });
 });
 
-test('a browser gets a page that says so, under the same policy', async () => {
+test('a browser gets a page with the error, under the same content security policy', async () => {
   const answer = await app.request('/docs/nothing', { headers: { accept: 'text/html' } });
   expect(await answer.text()).toContain('There is no such page');
   expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
 });
 
-test('a page that a client has already is not sent again, and one that it has not comes zipped', async () => {
+test('a page that a client has already is not sent again, and a new one is sent compressed', async () => {
   const first = await app.request('/docs/design', { headers: { 'accept-encoding': 'gzip' } });
   expect(first.headers.get('content-encoding')).toBe('gzip');
   expect(first.headers.get('cache-control')).toBe('no-cache');

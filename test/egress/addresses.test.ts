@@ -64,12 +64,12 @@ const REFUSED: Record<string, string[]> = {
   ],
 };
 
-test.each(Object.entries(REFUSED))('nothing is reached that is %s', (_what, addresses) => {
+test.each(Object.entries(REFUSED))('no address is allowed that is %s', (_what, addresses) => {
   for (const address of addresses)
     expect([address, mayReach(address, 443)]).toEqual([address, false]);
 });
 
-test('public unicast addresses are reached, also as IPv4-mapped IPv6', () => {
+test('public unicast addresses are allowed, also as IPv4-mapped IPv6', () => {
   for (const address of [
     '1.1.1.1',
     '8.8.8.8',
@@ -91,7 +91,7 @@ test('public unicast addresses are reached, also as IPv4-mapped IPv6', () => {
     expect([address, mayReach(address, 443)]).toEqual([address, true]);
 });
 
-test('a port of another protocol is refused at public addresses, and open in an allowed range', () => {
+test('a port of another protocol is refused at public addresses, and allowed in an allowed range', () => {
   for (const port of [1, 22, 25, 53, 110, 143, 465, 587, 993, 2049, 5060, 6000, 6667, 10080])
     expect([port, mayReach('8.8.8.8', port)]).toEqual([port, false]);
   for (const port of [80, 443, 8080, 8443, 3000, 65535])
@@ -99,7 +99,7 @@ test('a port of another protocol is refused at public addresses, and open in an 
   expect(createMayReach(['10.0.0.0/8'])('10.1.2.3', 25)).toBe(true);
 });
 
-test('an allowed range opens itself and nothing beside it, whichever way its addresses are written', () => {
+test('an allowed range allows its own addresses and no others, in whichever form they are written', () => {
   const may = createMayReach(['10.1.0.0/16', '127.0.0.1/32', 'fd00::/8', '::1/128']);
   for (const address of [
     '10.1.0.1',

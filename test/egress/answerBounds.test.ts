@@ -130,7 +130,7 @@ test.each([
   ['200 and drips chunks', CHUNKED, 'delivered', '1\r\nx\r\n'],
   ['500 and drips its body', `${NO}content-length: 1000000\r\n\r\n`, 'failed', 'x'],
 ])(
-  'an endpoint that answers %s is cut off at the timeout; its status stands',
+  'an endpoint that answers %s is cut off at the timeout, and its status counts',
   async (_w, head, kind, piece) => {
     const rude = await openRude((socket) => {
       socket.write(head);
@@ -149,7 +149,7 @@ test.each([
   ['a body without end', `${OK}\r\n`, 'x'.repeat(16_384)],
   ['chunks without end', CHUNKED, `4000\r\n${'x'.repeat(16_384)}\r\n`],
   ['a body of a gigabyte', `${OK}content-length: 1000000000\r\n\r\n`, 'x'.repeat(16_384)],
-])('of %s 64 KB are read and 2 KB kept, and the connection is closed', async (_w, head, piece) => {
+])('64 KB of %s are read and 2 KB kept, and the connection is closed', async (_w, head, piece) => {
   const rude = await openRude((socket) => {
     socket.write(head);
     flood(socket, piece);
@@ -163,7 +163,7 @@ test.each([
   expect(rude.written).toBeLessThan(16 * 1024 * 1024);
 });
 
-test('headers without end are cut off; the status stands', async () => {
+test('endless headers are cut off, and the status counts', async () => {
   const rude = await openRude((socket) => {
     socket.write(OK);
     flood(socket, `x-much: ${'y'.repeat(8_192)}\r\n`);

@@ -53,7 +53,7 @@ test('no request is cut because its connection gets old', async () => {
   expect(server.connections).toBe(1);
 });
 
-test('a lost request goes on a new connection and not on another one that may be dead as well', async () => {
+test('a lost request is repeated on a new connection, not on another old one that may be dead as well', async () => {
   let dead = 0;
   await using server = await openRaw({
     answer: (socket, { connection, nth }) => {
@@ -77,7 +77,7 @@ test('a lost request goes on a new connection and not on another one that may be
   expect([dead, server.connections]).toEqual([1, 4]);
 });
 
-test('a lost request is not sent again once its sender may not start any', async () => {
+test('a lost request is not repeated once its sender may no longer start requests', async () => {
   let startBy = Infinity;
   await using server = await openRaw({
     answer: (socket, { nth }) => {
@@ -95,7 +95,7 @@ test('a lost request is not sent again once its sender may not start any', async
   expect(server.requests.length).toBe(2);
 });
 
-test('an idle connection that the server ends costs no attempt', async () => {
+test('an idle connection that the server closes does not cost an attempt', async () => {
   let end = (): unknown => undefined;
   await using server = await openRaw({
     answer: (socket) => {
@@ -115,7 +115,7 @@ test('an idle connection that the server ends costs no attempt', async () => {
 });
 
 test.runIf(process.platform === 'linux')(
-  'an address that takes its time is waited for while another one refuses',
+  'a slow address is waited for while another one refuses',
   async () => {
     await using nothing = await openRaw({ host: '127.0.0.4', answer: () => undefined });
     await using slow = await openSilent('127.0.0.3', nothing.port);

@@ -222,7 +222,7 @@ const URLS = [
   'http://xn--localhost-.test:PORT/',
 ];
 
-describe('a host that is not public is reached by no spelling', () => {
+describe('a host that is not public cannot be reached by any spelling', () => {
   test.each(
     Object.entries(HOSTS).flatMap(([what, hosts]) => hosts.map((host) => [what, host] as const)),
   )('%s: %s', async (_what, host) => {
@@ -247,7 +247,7 @@ async function attempt(egress: Egress, url: string) {
 
 const REFUSED = { refused: true, reached: [] };
 
-describe('a name is refused unless every address it has may be reached', () => {
+describe('a name is refused unless all its addresses are allowed', () => {
   test.each([
     ['127.0.0.1'],
     ['127.0.0.53'],
@@ -284,13 +284,13 @@ describe('a name is refused unless every address it has may be reached', () => {
     expect(canary.reached).toEqual([]);
   });
 
-  test('none at all is a failed lookup', async () => {
+  test('a name without an address is a failed look-up', async () => {
     const { error_code } = await send(guard([]), `http://name.test:${canary.port}/`);
     expect(error_code).toBe('DNS_FAILED');
   });
 });
 
-test('a name that changes between the check and the connection gains nothing: it is looked up once', async () => {
+test('a name whose address changes between the check and the connection gains nothing: it is looked up once', async () => {
   let asked = 0;
   const egress = createEgress({
     allowCidrs: ['127.0.0.1/32'],
@@ -303,7 +303,7 @@ test('a name that changes between the check and the connection gains nothing: it
   expect([second.error_code, asked, canary.reached]).toEqual(['ADDRESS_REFUSED', 2, ['127.0.0.1']]);
 });
 
-test('the answer of a failed attempt names no address that was looked up', async () => {
+test('the outcome of a failed attempt contains no address that was looked up', async () => {
   const test = await send(guard(['10.11.12.13']), 'http://name.test/');
   expect(JSON.stringify(test)).not.toContain('10.11');
 });
@@ -327,7 +327,7 @@ test.each([
   '127.0.0.9',
   'localhost',
   'name.test',
-])('what MILLRACE_ALLOW_CIDRS names is reached: %s', async (host) => {
+])('addresses in MILLRACE_ALLOW_CIDRS can be reached: %s', async (host) => {
   const egress = guard(['127.0.0.1'], ['127.0.0.0/8']);
   const url = `http://${host}:${canary.port}/hook`;
   expect(egress.refusal(url)).toBeNull();
@@ -335,7 +335,7 @@ test.each([
   expect(canary.paths).toEqual(['/hook']);
 });
 
-test('an allowed range opens nothing else', async () => {
+test('an allowed range allows nothing else', async () => {
   const egress = guard(['127.0.0.1'], ['127.0.0.9/32']);
   for (const host of [
     '127.0.0.1',
@@ -348,7 +348,7 @@ test('an allowed range opens nothing else', async () => {
     expect(await attempt(egress, `http://${host}:${canary.port}/`)).toEqual(REFUSED);
 });
 
-test('an address that may not be reached is refused when it is saved, by name', async () => {
+test('an address that is not allowed is refused by name when a target is saved', async () => {
   await using database = await createDatabase();
   await using api = openApp(database.url, {}, { allowCidrs: ['10.1.0.0/16'] });
   const name = 't';

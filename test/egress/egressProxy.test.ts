@@ -113,7 +113,7 @@ test('an egress proxy that refuses to connect is named in the outcome', async ()
   });
 });
 
-test('an egress proxy that is not there is named, and blames no endpoint', async () => {
+test('an egress proxy that cannot be reached is named in the outcome, and no endpoint is blamed', async () => {
   const gone = await openEgressProxy();
   await gone[Symbol.asyncDispose]();
   const egress = createEgress({ allowCidrs: [], proxyUrl: gone.url });
@@ -138,7 +138,7 @@ test('an egress proxy that is not there is named, and blames no endpoint', async
   }
 });
 
-test('an egress proxy that goes away while a request is open is named, and blames no endpoint', async () => {
+test('an egress proxy that dies while a request is open is named in the outcome, and no endpoint is blamed', async () => {
   const proxy = await openEgressProxy();
   await using receiver = await openReceiver(() => void proxy[Symbol.asyncDispose]());
   const egress = createEgress({ allowCidrs: [], proxyUrl: proxy.url });
@@ -155,7 +155,7 @@ test.each<[what: string, answer: string, why: string]>([
     'it refuses the credentials in its URL, HTTP 407',
   ],
   ['closes the connection', '', 'connection lost while connecting'],
-])('an egress proxy that %s is named, and blames no endpoint', async (_what, answer, why) => {
+])('an egress proxy that %s is named, and no endpoint blamed', async (_what, answer, why) => {
   const refuses = createHttp().on('connect', (_request: IncomingMessage, socket: Socket) =>
     socket.end(answer),
   );
@@ -167,7 +167,7 @@ test.each<[what: string, answer: string, why: string]>([
   expect(outcome.kind === 'ours' && outcome.detail).toContain(why);
 });
 
-test('with an egress proxy a literal that may not be reached is refused before the proxy hears of it', async () => {
+test('with an egress proxy an IP literal that is not allowed is refused before the proxy is asked', async () => {
   await using proxy = await openEgressProxy();
   await using receiver = await openReceiver();
   const { port } = new URL(receiver.url);
@@ -191,7 +191,7 @@ test('with an egress proxy a literal that may not be reached is refused before t
   expect([tested.outcome, proxy.asked.length]).toEqual(['delivered', 1]);
 });
 
-test('a proxy that is no http URL is refused by name, without its password', () => {
+test('a proxy that is not an http URL is refused by name, without showing its password', () => {
   const load = (MILLRACE_EGRESS_PROXY: string) => () =>
     loadConfig({ MILLRACE_EGRESS_PROXY }, 'dev').egressProxy;
   expect(load('https://user:secret@proxy.test:3128')()).toBe('https://user:secret@proxy.test:3128');

@@ -25,7 +25,7 @@ const RESERVED = `
   .trim()
   .split(/\s+/u);
 
-test.each(RESERVED)('%s may not be set, nor be what credentials are sent in', async (name) => {
+test.each(RESERVED)('%s may not be set, nor carry the credentials', async (name) => {
   const own = await save({ headers: { 'X-Fine': '1', [name]: 'x' } });
   expect([own.status, own.body.errors[0].pointer]).toEqual([422, `/headers/${name}`]);
   const by = await save({ credentials: { type: 'header', name, value: 'x' } });
@@ -77,7 +77,7 @@ test('more than 50 headers are refused', async () => {
   expect([status, body.errors[0].pointer]).toEqual([422, '/headers']);
 });
 
-test('a header that is allowed arrives as it was set, once, beside the sender’s own', async () => {
+test('a header that is allowed arrives once, as it was set, beside the sender’s own', async () => {
   await using receiver = await openReceiver();
   const headers = { Cookie: 'a=b', 'X-Odd!#$%&': '\ta "quoted", value ~', Accept: 'text/plain' };
   const draft = { name: 't', base_url: receiver.url, headers };
@@ -94,7 +94,7 @@ test('a header that is allowed arrives as it was set, once, beside the sender’
   });
 });
 
-test('names of headers are sent as they were written, and the sender’s own as ever', async () => {
+test('names of headers are sent as they were written, and the sender’s own stay as they are', async () => {
   await using server = await openRaw({
     answer: (socket) => socket.write('HTTP/1.1 204 No Content\r\n\r\n'),
   });
@@ -122,7 +122,7 @@ test('names of headers are sent as they were written, and the sender’s own as 
   expect(server.requests.length).toBe(2);
 });
 
-test('a header of the credentials is refused beside one of that name in another case', async () => {
+test('a header of the credentials is refused beside another one whose name differs only in case', async () => {
   const credentials = { type: 'header', name: 'X-API-Key', value: 'planted-secret' };
   const { status, body } = await save({ headers: { 'x-Api-key': 'x' }, credentials });
   expect([status, body.errors[0].pointer]).toEqual([422, '/headers/x-Api-key']);

@@ -10,7 +10,7 @@ test.each([
   ['in a JSON text', JSON.stringify(SECRET).slice(1, -1)],
   ['percent-encoded', encodeURIComponent(SECRET)],
   ['in capitals', SECRET.toUpperCase()],
-])('a secret %s is hidden wherever it stands, across the cut too', (_how, form) => {
+])('a secret %s is hidden wherever it stands, even across the cut', (_how, form) => {
   const hiding = hide([SECRET], false);
   for (let before = 0; before <= CUT + 10; before += before > CUT - 120 ? 1 : 97) {
     const all = 'x'.repeat(before) + form;
@@ -21,7 +21,7 @@ test.each([
   }
 });
 
-test('what begins a secret at the end of an answer that broke off is hidden', () => {
+test('the beginning of a secret at the end of an answer that broke off is hidden', () => {
   const shown = hide([SECRET], false).of(null);
   for (let length = 4; length < SECRET.length; length += 1) {
     expect(shown(`echo ${SECRET.slice(0, length)}`)).toBe('echo ••••');
@@ -31,12 +31,12 @@ test('what begins a secret at the end of an answer that broke off is hidden', ()
   expect(shown('')).toBe('');
 });
 
-test('the token of the request is hidden, and of several secrets each', () => {
+test('the token of the request is hidden, and so is each of several secrets', () => {
   const shown = hide(['first-secret', 'first-secret-longer', 'abc'], true).of('token-of-it');
   expect(shown('abc first-secret first-secret-longer token-of-it')).toBe('abc •••• •••• ••••');
 });
 
-test('a secret that is too short to be looked for is hidden where it stands alone', () => {
+test('a secret that is too short to be searched for is hidden where it is the whole answer', () => {
   const shown = hide(['abc'], false).of(null);
   expect([shown('abc'), shown('abcd')]).toEqual(['••••', 'abcd']);
 });
@@ -49,7 +49,7 @@ test('a secret whose bytes were read as Latin-1 is hidden, as in a header', () =
 const BYTES = 'sk_live_?>~?>~_0123456789'; // its base64 has characters that URLs write differently
 
 test.each(['base64', 'base64url'] as const)(
-  'a secret in %s is hidden, whatever stands before and behind it in what was encoded',
+  'a secret in %s is hidden, whatever was encoded together with it before and after it',
   (encoding) => {
     const shown = hide([BYTES], false).of(null);
     for (const before of ['', 'a', 'ab', 'user:']) {
@@ -77,7 +77,7 @@ test.each([
   }
 });
 
-test('a secret of which UTF-16 leaves little that can be read hides nothing else', () => {
+test('a secret whose UTF-16 bytes are hardly readable as text does not hide anything else', () => {
   const shown = hide(['秘密秘密秘密'], false).of(null);
   expect(shown('a plain answer \ufffd\ufffd\ufffd\ufffd')).toBe(
     'a plain answer \ufffd\ufffd\ufffd\ufffd',

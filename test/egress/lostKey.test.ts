@@ -32,7 +32,7 @@ async function openTwo(): Promise<
   };
 }
 
-test('one target that can not be opened spoils no list: it is listed with what to do', async () => {
+test('a target that cannot be opened does not break lists: it is listed with what to do', async () => {
   await using two = await openTwo();
   const { body: other } = await two.after.request('POST', '/v1/targets', {
     ...sealed,
@@ -58,14 +58,14 @@ test('one target that can not be opened spoils no list: it is listed with what t
   expect((await two.before.request('GET', `/v1/targets/${two.id}`)).body.health.status).toBe('ok');
 });
 
-test('a test of it is refused and says why', async () => {
+test('a test of a target that cannot be opened is refused with the reason', async () => {
   await using two = await openTwo();
   const { status, body } = await two.after.request('POST', `/v1/targets/${two.id}/test`);
   expect([status, body.code]).toEqual([409, 'target_unreadable']);
   expect(body.detail).toContain('save the credentials again');
 });
 
-test('a value that is sent back as it was shown stays as it is stored, for the day the key comes back', async () => {
+test('a value that is sent back as it was shown stays as it is stored, in case the key comes back', async () => {
   await using two = await openTwo();
   const shown = { credentials: { type: 'unreadable' }, signing_secret: '••••', name: 'renamed' };
   const patched = await two.after.request('PATCH', `/v1/targets/${two.id}`, shown);
@@ -78,7 +78,7 @@ test('a value that is sent back as it was shown stays as it is stored, for the d
   });
 });
 
-test('credentials that can not be read now are never sent to another origin later', async () => {
+test('credentials that cannot be read now are never sent to another origin later', async () => {
   await using two = await openTwo();
   const path = `/v1/targets/${two.id}`;
   const base_url = 'https://evil.example.com/hooks';
@@ -91,7 +91,7 @@ test('credentials that can not be read now are never sent to another origin late
   expect(whole.status).toBe(200);
 });
 
-test('secret headers that can not be read now stay, and are never sent to another origin later', async () => {
+test('secret headers that cannot be read now are kept, and never sent to another origin later', async () => {
   await using two = await openTwo();
   const path = `/v1/targets/${two.id}`;
   const headers = { 'x-team': 'shop', 'x-api-key': 'planted-key-of-a-target' };
@@ -115,7 +115,7 @@ test('secret headers that can not be read now stay, and are never sent to anothe
   ]);
 });
 
-test('new credentials and a rotation mend it, and a mask of what can not be read is refused', async () => {
+test('new credentials and a rotation repair such a target, and the mask of a value that cannot be read is refused', async () => {
   await using two = await openTwo();
   const path = `/v1/targets/${two.id}`;
   const masked = { credentials: { type: 'bearer', token: '••••rget' } };
@@ -130,7 +130,7 @@ test('new credentials and a rotation mend it, and a mask of what can not be read
   expect((await two.after.request('PATCH', path, unreadable)).status).toBe(422);
 });
 
-test('an answer that was sealed with a key that is gone is refused, and its request is not done again', async () => {
+test('a repeated request whose stored answer was sealed with a lost key is refused, and not carried out again', async () => {
   await using two = await openTwo();
   const key = { 'idempotency-key': 'one' };
   const repeated = { ...sealed, name: 'repeated' };

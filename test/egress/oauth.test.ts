@@ -26,7 +26,7 @@ const wants =
     else response.writeHead(401).end('who are you?');
   };
 
-test('a token is requested as RFC 6749 says, once for all senders that wait, and is then at hand', async () => {
+test('a token is requested as in RFC 6749, once for all senders that wait, and is then kept', async () => {
   await using tokens = await openTokenServer();
   const source = createTokenSource(options, clientOf(tokens));
   expect(source.current()).toBeNull();
@@ -70,7 +70,7 @@ test('a token is replaced before it expires, while the one before is still used'
   expect([seen, tokens.asked.length]).toEqual(['token-2', 2]);
 });
 
-test('another version of a target begins without the token of the one before', async () => {
+test('another version of a target does not use the token of the previous one', async () => {
   await using server = await openTokenServer();
   const tokens = createTokens(options);
   const client = clientOf(server);
@@ -189,7 +189,7 @@ test('an endpoint that refuses every token fails as one that answers 401', async
   expect([receiver.received.length, tokens.asked.length]).toEqual([2, 2]);
 });
 
-test('a client secret comes back masked, keeps when sent back so, and not to another token endpoint', async () => {
+test('a client secret comes back masked, is kept when the mask is sent back, and is not moved to another token endpoint', async () => {
   await using world = await openWorld({ worker: false });
   const credentials = {
     type: 'oauth2',

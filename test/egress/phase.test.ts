@@ -6,7 +6,7 @@ import { blameOf, failed, mayBeMessage } from '../../src/rules/outcome.ts';
 
 const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
 
-test('an outcome tells a failure to connect from one after the request was written', () => {
+test('an outcome distinguishes a failure to connect from one after the request was written', () => {
   expect(timedOut('connect', 500)).toMatchObject({
     code: 'TIMEOUT',
     phase: 'connect',
@@ -29,7 +29,7 @@ test('an outcome tells a failure to connect from one after the request was writt
   });
 });
 
-test("an answer that can't be read is perhaps the fault of its message", () => {
+test("an answer that can't be read may be the fault of the message", () => {
   const unreadable = failed('PROTOCOL_ERROR', 'bad status line', 'answer');
   expect([blameOf(unreadable), mayBeMessage(unreadable)]).toEqual(['message', true]);
 });

@@ -40,7 +40,7 @@ async function sent(id: string): Promise<object> {
 
 const SENT = { 'x-team': 'blue', authorization: VALUE, 'x-api-key': 'short' };
 
-test('headers that carry credentials are sealed at rest, masked in every answer, and sent whole', async () => {
+test('headers that carry credentials are sealed at rest, masked in every answer, and sent in full', async () => {
   const made = await create();
   expect(made.headers).toEqual(SHOWN);
   const read = await api.request('GET', `/v1/targets/${made.id}`);
@@ -57,7 +57,7 @@ test('headers that carry credentials are sealed at rest, masked in every answer,
   expect(JSON.stringify(rows)).toContain('blue');
 });
 
-test('a masked value sent back keeps the stored one, in any case of its name; one that is left out is gone', async () => {
+test('a masked value that is sent back keeps the stored one, whatever the case of its name; a header that is left out is removed', async () => {
   const { id } = await create();
   const back = { 'X-Team': 'red', authorization: MASK, 'x-api-key': '••••' };
   expect((await patch(id, { headers: back })).status).toBe(200);
@@ -84,7 +84,7 @@ test.each([
   expect(made.status).toBe(422);
 });
 
-test('a stored secret header is not sent to another origin unless it is sent whole', async () => {
+test('a stored secret header is not moved to another origin unless the request has all of its value', async () => {
   const { id } = await create();
   for (const base_url of [
     'https://evil.example/',
@@ -107,7 +107,7 @@ test('a stored secret header is not sent to another origin unless it is sent who
   expect((await patch(id, { base_url: 'https://fourth.example/' })).status).toBe(200);
 });
 
-test('a secret header, and its token alone, is hidden in what the endpoint answers', async () => {
+test('a secret header, and its token alone, is hidden in the answer of the endpoint', async () => {
   const { id } = await create();
   const { hidden = [] } = (await openTarget(api.db, api.vault, id)) ?? {};
   expect(hidden).toEqual([VALUE, 'planted-0123456789', 'short']);
@@ -131,7 +131,7 @@ async function stored(id: string): Promise<object> {
   return rows[0]!.headers;
 }
 
-test('what was saved in clear is masked and sent as before, and sealed at the next start', async () => {
+test('a header that was saved in clear is masked and sent as before, and sealed at the next start', async () => {
   const id = await createClear();
   const before = await openTarget(api.db, api.vault, id);
   expect((await api.request('GET', `/v1/targets/${id}`)).body.headers).toEqual(SHOWN);
@@ -143,7 +143,7 @@ test('what was saved in clear is masked and sent as before, and sealed at the ne
   expect(await sealClearHeaders({ ...options, beside: false })).toBe(0);
 });
 
-test('while older workers may run, what was saved in clear is sealed 24 hours after the upgrade', async () => {
+test('while older workers may run, headers that were saved in clear are sealed 24 hours after the upgrade', async () => {
   const id = await createClear();
   const options = { db: api.db, vault: api.vault, beside: true };
   expect(await sealClearHeaders(options)).toBe(0);

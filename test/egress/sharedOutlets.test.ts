@@ -42,14 +42,14 @@ test.each([
   ['origin', { origin: 'http://b.test' }],
   ['certificates', { ca: 'PEM' }],
   ['time to connect', { connectTimeoutMs: 2_000 }],
-])('what differs in its %s shares none', (_what, differs) => {
+])('senders with a different %s do not share connections', (_what, differs) => {
   const { shared, opened } = openShared();
   shared.open(TO);
   shared.open({ ...TO, ...differs });
   expect(opened).toHaveLength(2);
 });
 
-test('connections outlive the senders that release them, and are closed a minute after the last', async () => {
+test('connections outlive the senders that release them, and are closed a minute after the last one', async () => {
   const { shared, opened, closed } = openShared();
   const [one, other] = [shared.open(TO), shared.open(TO)];
   await one.close();
@@ -64,7 +64,7 @@ test('connections outlive the senders that release them, and are closed a minute
   expect(closed).toEqual([]);
 });
 
-test('an origin that nobody uses is forgotten, and opened anew when somebody does again', async () => {
+test('an origin that is no longer used is forgotten, and opened again when it is used again', async () => {
   const { shared, opened, closed } = openShared();
   await shared.open(TO).close();
   await vi.advanceTimersByTimeAsync(2 * MINUTE);
@@ -73,7 +73,7 @@ test('an origin that nobody uses is forgotten, and opened anew when somebody doe
   expect(opened).toHaveLength(2);
 });
 
-test('closing them closes all, also those that are in use', async () => {
+test('closing them closes all connections, including those in use', async () => {
   const { shared, closed } = openShared();
   shared.open(TO);
   await shared.open({ ...TO, origin: 'http://b.test' }).close();

@@ -13,7 +13,7 @@ function headers(id: string, timestamp: number, signature: string): Record<strin
   };
 }
 
-test('the standardwebhooks library verifies a signature, of text and of bytes', () => {
+test('the standardwebhooks library verifies signatures of text and of bytes', () => {
   const secret = newSigningSecret();
   const sign = createSigner([secret]);
   const timestamp = now();
@@ -25,7 +25,7 @@ test('the standardwebhooks library verifies a signature, of text and of bytes', 
   expect(new Webhook(secret).sign('msg_1', new Date(timestamp * 1000), body)).toBe(signature);
 });
 
-test('while a secret rotates either one verifies', () => {
+test('while a secret is rotated, both the old and the new one verify', () => {
   const secrets = [newSigningSecret(), newSigningSecret()];
   const timestamp = now();
   const signature = createSigner(secrets)('msg_1', timestamp, body);
@@ -35,7 +35,7 @@ test('while a secret rotates either one verifies', () => {
   }
 });
 
-test('another id, time, body or secret does not verify', () => {
+test('a signature does not verify with another id, time, body or secret', () => {
   const secret = newSigningSecret();
   const timestamp = now();
   const signature = createSigner([secret])('msg_1', timestamp, body);

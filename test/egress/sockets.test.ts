@@ -24,7 +24,7 @@ async function openServer() {
 }
 
 test.runIf(process.platform === 'linux')(
-  'the owner of a connection is distinguished from that of another one from the same port',
+  'the owner of a connection is told apart from the owner of another one from the same port',
   async () => {
     await using one = await openServer();
     await using other = await openServer();

@@ -26,7 +26,7 @@ async function create(fields: object = {}): Promise<{ id: string; signing_secret
   return body;
 }
 
-test('creating answers with every default, and the whole signing secret once', async () => {
+test('creating a target answers with every default, and shows the whole signing secret once', async () => {
   const { status, headers, body } = await api.request('POST', '/v1/targets', {
     name: 'one',
     base_url: 'https://example.com/hooks?a=1',
@@ -68,7 +68,7 @@ test('creating answers with every default, and the whole signing secret once', a
   });
 });
 
-test('a signing secret of its own is kept as it was sent; one that is not of Standard Webhooks is refused', async () => {
+test('a signing secret that the caller sends is kept as it is; one that is not in the form of Standard Webhooks is refused', async () => {
   for (const bytes of [24, 32, 63, 64]) {
     const secret = `whsec_${Buffer.alloc(bytes, 0xfb).toString('base64')}`;
     const { id, signing_secret } = await create({ signing_secret: secret });
@@ -97,7 +97,7 @@ test.each([
     { 'X-Api-Key': 'key-0123456789' },
   ],
 ])(
-  'credentials come back masked, are sealed at rest and open for sending: %o',
+  'credentials come back masked, are sealed at rest and opened for sending: %o',
   async (credentials, masked, headers) => {
     const { id, signing_secret } = await create({ credentials, headers: { 'X-Team': 'blue' } });
     const secret = String(Object.values(credentials).at(-1));
@@ -145,7 +145,7 @@ test.each([
     'client_secret',
   ],
 ])(
-  'a stored secret is not sent to another origin unless it is sent whole: %o',
+  'a stored secret is not moved to another origin unless the request has all of it: %o',
   async (credentials, field) => {
     const { id } = await create({ credentials });
     const masks = (await api.request('GET', `/v1/targets/${id}`)).body.credentials;
@@ -168,7 +168,7 @@ test.each([
   },
 );
 
-test('a change replaces the fields given, counts a version and hints running senders', async () => {
+test('a change replaces the given fields, counts a version and notifies running senders', async () => {
   const { id } = await create({ metadata: { a: 1 }, rate_limit: 5 });
   const patch = { name: 'two', headers: { 'X-Team': 'red' }, metadata: { b: 2 }, rate_limit: null };
   const hinted = Promise.withResolvers<string | undefined>();
@@ -255,7 +255,7 @@ test('headers that the sender, HTTP or the credentials set are refused by name',
   expect(status).toBe(422);
 });
 
-test('only an http or https URL without credentials or fragment can be one', async () => {
+test("only an http or https URL without credentials or fragment can be a target's", async () => {
   for (const base_url of [
     'example.com',
     'ftp://a.b',
@@ -277,7 +277,7 @@ test('metadata comes back as it was sent', async () => {
   expect(JSON.stringify(body.metadata)).toBe(JSON.stringify(metadata));
 });
 
-test('a list is newest first and its cursor walks over every target once', async () => {
+test('a list is newest first, and its cursor passes every target once', async () => {
   const made = [];
   for (let index = 0; index < 5; index += 1) made.unshift((await create()).id);
   const seen: string[] = [];
@@ -312,7 +312,7 @@ test('a target in use cannot be deleted, and the refusal names its consumers', a
   expect((await api.request('GET', `/v1/targets/${id}`)).status).toBe(404);
 });
 
-test('health tells of its consumers that are blocked or stopped', async () => {
+test('health reports consumers of the target that are blocked or stopped', async () => {
   const { id } = await create();
   const consumer = { name: 'orders', target_id: id, stream: 'events' };
   const { body: made } = await api.request('POST', '/v1/consumers', consumer);
@@ -329,7 +329,7 @@ test('health tells of its consumers that are blocked or stopped', async () => {
   }
 });
 
-test('opening a target that is not there gives null', async () => {
+test('opening a target that does not exist returns null', async () => {
   expect(await openTarget(api.db, api.vault, newId())).toBeNull();
 });
 

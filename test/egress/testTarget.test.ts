@@ -78,7 +78,7 @@ test('a test of a target that answers too late says that it answers, and after h
   expect(silent).toMatchObject({ outcome: 'failed', detail: 'no answer within 500 ms' });
 });
 
-test('blocked consumers of a target are tried at once when a test of it succeeds, only then', async () => {
+test('blocked consumers of a target are tried immediately when a test of the target succeeds, and only then', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
   const target = await world.target(receiver.url);
@@ -106,7 +106,7 @@ test('blocked consumers of a target are tried at once when a test of it succeeds
   await until(async () => (await world.db.query(retries)).rows.length === 1);
 });
 
-test('a test that succeeds does not send before a Retry-After; another place has not asked to wait', async () => {
+test('after a successful test nothing is sent before the end of a Retry-After, unless the URL is another one', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) =>
     response.writeHead(503, { 'retry-after': '3600' }).end(),
@@ -126,7 +126,7 @@ test('a test that succeeds does not send before a Retry-After; another place has
   expect(fresh.received).toHaveLength(3);
 });
 
-test('a credential that the endpoint repeats across the end of what is kept is hidden', async () => {
+test('a credential that the endpoint repeats across the end of the stored part of its answer is hidden', async () => {
   await using api = await openOwnApp();
   await using receiver = await openReceiver();
   const token = 'planted_token_0123456789_abcdefgh';

@@ -40,7 +40,7 @@ async function openTls({ key, cert }: Certificate) {
 
 const draft = (base_url: string, ca: string | null = null) => ({ name: 't', base_url, ca });
 
-test('a certificate that no authority vouches for is refused, and taken with its authority as ca', async () => {
+test('a certificate that no known authority has signed is refused, and accepted when its authority is set as ca', async () => {
   await using server = await openTls(own);
   for (const host of ['127.0.0.1', 'localhost']) {
     const url = `https://${host}:${server.port}/in`;
@@ -73,7 +73,7 @@ test('a certificate of another name is refused although its authority is trusted
   expect(server.got).toEqual([]);
 });
 
-test('verification stays on where the environment turns it off', async () => {
+test('verification stays on even where the environment turns it off', async () => {
   await using server = await openTls(own);
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
   try {
@@ -85,7 +85,7 @@ test('verification stays on where the environment turns it off', async () => {
   }
 });
 
-test('a text that is no bundle of certificates is refused by name; text between certificates is not', async () => {
+test('a text that is not a bundle of certificates is refused by name; text between certificates is allowed', async () => {
   const url = 'https://example.com';
   const bundle = `# ours\n${own.cert}\nsubject=/CN=x\n${selfSigned().cert}`;
   expect((await api.request('POST', '/v1/targets', draft(url, bundle))).status).toBe(201);

@@ -96,7 +96,7 @@ test('a trace says what was sent, what came back, and masks credentials in both'
   expect(JSON.stringify(trace)).not.toContain(SECRET);
 });
 
-test('failures and further attempts are always traced, and successes that are sampled', async () => {
+test('failures and retries are always traced, and successes when they are sampled', async () => {
   await using receiver = await openReceiver((_, response) => void response.end('well'));
   const { origin } = new URL(receiver.url);
   const unsampled = openWay({ origin });
@@ -128,7 +128,7 @@ test('the first request opens a connection, and the next one uses it; the steps 
   }
 });
 
-test('a handshake of TLS is a step of its own', async () => {
+test('the TLS handshake is a step of its own', async () => {
   const certificate = selfSigned();
   await using raw = await openRaw({
     tls: { key: certificate.key, cert: certificate.cert },
@@ -176,7 +176,7 @@ test('a request that times out on a connection that has answered before shows th
   expect(timings.first_byte).toBeLessThanOrEqual(ended.ms + 1);
 });
 
-test('of thousands of headers without a value a hundred are kept', async () => {
+test('a hundred of thousands of headers without a value are kept', async () => {
   await using raw = await openRaw({
     answer: (socket) => {
       const lines = Array.from({ length: 2_000 }, (_, at) => `a${at}:\r\n`);
@@ -198,7 +198,7 @@ test('values of the query, and secrets in the address and in the names of header
   expect(JSON.stringify(trace)).not.toContain(SECRET);
 });
 
-test('what is kept of an endless list of headers ends after 8 KB', async () => {
+test('at most 8 KB of an endless list of headers are kept', async () => {
   await using raw = await openRaw({
     answer: (socket) => {
       const lines = Array.from({ length: 90 }, (_, at) => `x-${at}: ${'y'.repeat(200)}\r\n`);

@@ -31,7 +31,7 @@ async function write(file: string, text: string): Promise<void> {
   await writeFile(join(root, file), text);
 }
 
-test('the console is built from its folder and from what that imports at run time, also through others', async () => {
+test('the console is built from its folder and from the modules that this imports at run time, directly or indirectly', async () => {
   expect(await consoleSources(root)).toEqual([
     'src/console/index.html',
     'src/console/page.tsx',
@@ -57,7 +57,7 @@ test.for([
 test.for([
   ['a type', 'src/schema/types.ts', 'export type T = number;\n'],
   ['a file that the console does not import', 'src/db/db.ts', 'export const db = 2;\n'],
-] as const)('a build stays as it is when %s changes', async ([, file, text]) => {
+] as const)('a build stays valid when %s changes', async ([, file, text]) => {
   const before = await stampOfSources(root);
   await write(file, text);
   expect(await stampOfSources(root)).toBe(before);

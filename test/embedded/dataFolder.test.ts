@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('the data folder belongs to one process: a second one gets an error that says which and where', async () => {
+test('the data folder belongs to one process: a second one gets an error that names the folder and the first process', async () => {
   const aside = await runAside(
     folder,
     `
@@ -42,7 +42,7 @@ test('the data folder belongs to one process: a second one gets an error that sa
   expect(after.takenOver).toBe(true);
 });
 
-test('the data folder is free again after a clean end, and after a crash although the pid lives on as another', async () => {
+test('the data folder is free again after a clean end, and after a crash even if another process has the pid by then', async () => {
   const first = await lockDataDir(folder, 'a');
   expect(first.takenOver).toBe(false);
   await first.release();
@@ -58,7 +58,7 @@ test('the data folder is free again after a clean end, and after a crash althoug
 
 const STALE = '{"pid":2147483646,"identity":"x","address":"gone"}';
 
-test('of many that find a stale lock at once, one gets it', async () => {
+test('when many processes find a stale lock at the same time, one of them gets it', async () => {
   const script = `
     import { createInterface } from 'node:readline';
     const { lockDataDir } = await import(${JSON.stringify(LOCK)});
@@ -92,7 +92,7 @@ test('of many that find a stale lock at once, one gets it', async () => {
   }
 });
 
-test('the data folder keeps the generated keys, for its owner alone', async () => {
+test('the data folder keeps the generated keys, readable by its owner alone', async () => {
   const keys = await developmentKeys(folder);
   expect(keys.apiKey).toMatch(/^mk_[\w-]{43}$/u);
   expect(Buffer.from(keys.encryptionKeys.replace(/^dev:/u, ''), 'base64')).toHaveLength(32);
@@ -102,7 +102,7 @@ test('the data folder keeps the generated keys, for its owner alone', async () =
   }
 });
 
-test('a port that is taken is not chosen', async () => {
+test('a port that is in use is not chosen', async () => {
   const port = await choosePort(undefined);
   expect(await choosePort(port)).toBe(port);
   const other = await runAside(

@@ -64,7 +64,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('listens on loopback alone, asks for its password, and keeps that to its owner', async () => {
+  test('listens on loopback alone, asks for its password, and stores it readable by its owner alone', async () => {
     const postgres = await startPostgres({ dataDir, say });
     try {
       expect(await query(postgres.url, 'show listen_addresses')).toEqual([
@@ -83,7 +83,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('keeps data, port and password over a stop', async () => {
+  test('keeps data, port and password when it is stopped and started', async () => {
     const first = await startPostgres({ dataDir, say });
     await query(first.url, 'create table kept as select 42 as answer');
     await first.stop();
@@ -97,7 +97,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('outlives a kill -9 of its starter and is taken over by the next', async () => {
+  test('survives a kill -9 of the process that started it, and is taken over by the next one', async () => {
     const aside = await runAside(
       folder,
       `
@@ -116,7 +116,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('recovers what was committed when it is itself killed with -9', async () => {
+  test('recovers everything that was committed after it is killed with -9 itself', async () => {
     const first = await startPostgres({ dataDir, say });
     await query(first.url, 'create table kept as select 42 as answer');
     process.kill(first.pid, 'SIGKILL');
@@ -134,7 +134,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('starts although its old pid is now a stranger of the same user, whom it leaves alone', async () => {
+  test('starts although its old pid is now that of another process of the same user, which it leaves alone', async () => {
     const first = await startPostgres({ dataDir, say });
     process.kill(first.pid, 'SIGKILL');
     await first.gone();
@@ -154,7 +154,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('moves to another port when its own is taken, and says so', async () => {
+  test('moves to another port when its own is in use, and says so', async () => {
     const first = await startPostgres({ dataDir, say });
     await first.stop();
     const port = Number(new URL(first.url).port);
@@ -174,7 +174,7 @@ describe('the embedded Postgres', () => {
     }
   });
 
-  test('refuses a cluster of another major version in clear words', async () => {
+  test('refuses a data folder of another major version of Postgres with a clear error', async () => {
     const postgres = await startPostgres({ dataDir, say });
     await postgres.stop();
     await writeFile(join(dataDir, 'postgres', 'data', 'PG_VERSION'), '11\n');
@@ -184,7 +184,7 @@ describe('the embedded Postgres', () => {
   });
 
   test.runIf(process.getuid?.() === 0)(
-    'as root, in a folder that nobody else may enter, runs from elsewhere and says where',
+    'as root, in a folder that no other user may enter, runs from another folder and says which',
     async () => {
       const places = { cacheDir: join(folder, 'cache'), systemDir: join(folder, 'system') };
       const secret = join(folder, 'secret');
@@ -213,7 +213,7 @@ describe('the embedded Postgres', () => {
 });
 
 describe('the embedded Temporal server', () => {
-  test('has the search attributes and a UI, keeps its data, and outlives a kill -9 of its starter', async () => {
+  test('has the search attributes and a UI, keeps its data, and survives a kill -9 of the process that started it', async () => {
     const aside = await runAside(
       folder,
       `
@@ -260,7 +260,7 @@ describe('the embedded Temporal server', () => {
   });
 
   test.runIf(process.platform === 'linux')(
-    'takes its settings from us alone: no TEMPORAL_ variable of the user reaches it',
+    'takes its settings from Millrace alone: no TEMPORAL_ variable of the user reaches it',
     async () => {
       const env = { ...process.env, TEMPORAL_API_KEY: 'planted' };
       const temporal = await startTemporal({ dataDir, say, env });

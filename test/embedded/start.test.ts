@@ -108,7 +108,7 @@ async function connects(url: string): Promise<true> {
   return true;
 }
 
-test('npm start works where every proxy is set and none answers, and local addresses are not sent through one', async () => {
+test('npm start works where proxies are set that do not answer, because local addresses do not go through a proxy', async () => {
   const names = ['http_proxy', 'https_proxy', 'all_proxy', 'grpc_proxy'];
   const proxy = `http://127.0.0.1:${await choosePort(undefined)}`; // nothing listens there
   const set = names.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, proxy]);
@@ -133,7 +133,7 @@ test('npm start works where every proxy is set and none answers, and local addre
   expect((await ask('POST', `/v1/consumers/${id}/pause`)).status).toBe('paused'); // by Temporal and the worker
 });
 
-test('npm start in an empty folder prints one line when it is ready and no warning, and Ctrl-C to the whole group ends it with exit 0', async () => {
+test('npm start in an empty folder prints one line when it is ready and no warning, and Ctrl-C to the whole process group ends it with exit code 0', async () => {
   const run = start({}, ['npm', 'start', '--silent']);
   const pids = await ready(run);
   expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
@@ -191,7 +191,7 @@ test('its receiver gets, verifies and shows what a consumer delivers', async () 
   expect(shown).toMatchObject({ verdict: 'verified', webhook_id: 'evt_1', attempt: 1 });
 });
 
-test('a second one on the same data folder says that the first is running, and exits 1', async () => {
+test('a second npm start on the same data folder says that the first is running, and exits with 1', async () => {
   const first = start();
   await ready(first);
   const second = start({ MILLRACE_PORT: String(await choosePort(undefined)) });
@@ -202,7 +202,7 @@ test('a second one on the same data folder says that the first is running, and e
   expect(await isReady()).toBe(true);
 });
 
-test('each of its processes is started again when it is killed, on the same ports and data', async () => {
+test('each of its processes is restarted when it is killed, on the same ports and data', async () => {
   const run = start();
   const pids = await ready(run);
   const database = await readFile(join(dataDir, 'postgres.json'), 'utf8');
@@ -250,7 +250,7 @@ test('a second Ctrl-C does not wait for a drain', async () => {
   expect(performance.now() - asked).toBeLessThan(HURRIED_MS);
 });
 
-test('after its own kill -9 its processes drain and end, and the next one goes on with the same servers', async () => {
+test('after a kill -9 of npm start its processes finish what is in flight and end, and the next npm start continues with the same servers', async () => {
   const first = start();
   const before = await ready(first);
   await killHard(first.child);
@@ -262,7 +262,7 @@ test('after its own kill -9 its processes drain and end, and the next one goes o
   );
 });
 
-test('the CLI finds what runs on its data folder, whatever port that has, and says when it was killed', async () => {
+test('the CLI finds the API that runs on its data folder, whatever its port, and says so if it was killed', async () => {
   const here = { MILLRACE_DATA_DIR: dataDir };
   const run = start({ MILLRACE_PORT: '0' });
   await ready(run);
@@ -292,7 +292,7 @@ test('the CLI finds what runs on its data folder, whatever port that has, and sa
   });
 });
 
-test('with its port taken it says so, exits 1 and leaves nothing running', async () => {
+test('when its port is in use it says so, exits with 1 and leaves nothing running', async () => {
   const other = await runAside(
     dataDir,
     `import { createServer } from 'node:net';
@@ -309,7 +309,7 @@ test('with its port taken it says so, exits 1 and leaves nothing running', async
   }
 });
 
-test('a wrong variable is one sentence and exit 1, a wrong command a suggestion and exit 2', async () => {
+test('a wrong variable leads to one sentence and exit code 1, a wrong command to a suggestion and exit code 2', async () => {
   const wrong = start({ MILLRACE_RETRY_WINDOW: 'a day' });
   expect(await wrong.exit).toBe(1);
   expect(wrong.stderr()).toBe(
@@ -320,7 +320,7 @@ test('a wrong variable is one sentence and exit 1, a wrong command a suggestion 
   expect(typo.stderr()).toContain('Did you mean dev?');
 });
 
-test('the bin hands over to the Node of the project when the PATH has an older one', async () => {
+test('the installed command runs with the project’s own Node when the PATH has an older one', async () => {
   const old = join(ROOT, 'bin', 'millrace.cjs');
   const fake = `Object.defineProperty(process.versions, 'node', { value: '20.20.0' })`;
   const preload = `data:text/javascript,${encodeURIComponent(fake)}`;

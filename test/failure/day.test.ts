@@ -60,7 +60,7 @@ async function attemptsOf(world: World): Promise<Made[]> {
 }
 
 describe.concurrent('the real window of 24 hours', () => {
-  test('an endpoint that is down for the whole 24 hours is tried to the last minute, then stopped, and resume brings everything', async () => {
+  test('an endpoint that is down for the whole 24 hours is tried to the last minute, then its consumer stops, and resume delivers everything', async () => {
     await using smtp = await openMailServer();
     await using world = await openWorld({
       sendMail: smtpMail(smtp.url, 'Millrace <millrace@example.com>'),
@@ -116,7 +116,7 @@ describe.concurrent('the real window of 24 hours', () => {
     expect(positions).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
   }, 480_000);
 
-  test('an endpoint that is back at hour 20 gets everything within a second of a retry', async () => {
+  test('an endpoint that is back after 20 hours gets everything within a second of the command retry', async () => {
     await using world = await openWorld();
     await using receiver = await openReceiver(answer(503));
     const consumer = await world.consumer(await world.target(receiver.url));
@@ -138,7 +138,7 @@ describe.concurrent('the real window of 24 hours', () => {
     await world.caughtUp(consumer);
   }, 360_000);
 
-  test('an entry that hangs for the whole 24 hours is tried to the end, then a dead letter, and its consumer never stops', async () => {
+  test('an entry that hangs for the whole 24 hours is tried to the end and becomes a dead letter, and its consumer never stops', async () => {
     await using world = await openWorld({ idleAfterMs: 300 });
     const hangs = (body: string): boolean => body.includes('"n":0}');
     await using receiver = await openReceiver((one, response) => {

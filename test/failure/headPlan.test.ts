@@ -18,55 +18,55 @@ describe('planHead', () => {
     delayMs: number | null;
   }[] = [
     { title: 'the first failure waits for the first step', failingMs: 0, delayMs: 500 },
-    { title: 'the fifth waits for the fifth', failingMs: 35_500, delayMs: 40_000 },
-    { title: 'one that came a little early too', failingMs: 35_460, delayMs: 40_040 },
-    { title: 'one between two times waits for the later', failingMs: 60_000, delayMs: 15_500 },
-    { title: 'one right before a time does not repeat at once', failingMs: 75_300, delayMs: 500 },
+    { title: 'the fifth failure waits for the fifth step', failingMs: 35_500, delayMs: 40_000 },
+    { title: 'so does one that came a little early', failingMs: 35_460, delayMs: 40_040 },
+    { title: 'one between two times waits for the later one', failingMs: 60_000, delayMs: 15_500 },
+    { title: 'one right before a time waits half a second', failingMs: 75_300, delayMs: 500 },
     { title: 'a slow one skips the times that it lasted past', failingMs: 30_000, delayMs: 5_500 },
     { title: 'the last step repeats', failingMs: 8_715_500, delayMs: 3_600_000 },
-    { title: 'and repeats', failingMs: 12_315_500 + 600_000, delayMs: 3_000_000 },
+    { title: 'and goes on repeating', failingMs: 12_315_500 + 600_000, delayMs: 3_000_000 },
     { title: 'Retry-After replaces the table', failingMs: 35_500, askedMs: 3_000, delayMs: 3_000 },
     { title: 'Retry-After: 0 is a second', failingMs: 35_500, askedMs: 0, delayMs: 1_000 },
     {
-      title: 'after a Retry-After the table begins anew',
+      title: 'after a Retry-After the table begins again',
       failingMs: 1e7,
       sinceAskedMs: 10,
       delayMs: 500,
     },
-    { title: 'and goes on', failingMs: 1e7, sinceAskedMs: 5_500, delayMs: 10_000 },
+    { title: 'and continues', failingMs: 1e7, sinceAskedMs: 5_500, delayMs: 10_000 },
     {
-      title: 'unless the first has a time sooner',
+      title: 'unless the first list has an earlier time',
       failingMs: 75_000 - 500,
       sinceAskedMs: 5_500,
       delayMs: 1_000,
     },
     {
-      title: 'one before its end waits for it',
+      title: 'a failure before the end of the requested wait waits for it',
       failingMs: 1e7,
       sinceAskedMs: -9_000,
       delayMs: 9_000,
     },
     {
-      title: 'a clock that was ahead at first stretches nothing',
+      title: 'a clock that was ahead at first does not lengthen the wait',
       failingMs: -90_000,
       delayMs: 500,
     },
-    { title: 'a rate limit that asks for more holds', failingMs: 0, leastMs: 900, delayMs: 900 },
+    { title: 'a rate limit may demand a longer wait', failingMs: 0, leastMs: 900, delayMs: 900 },
     {
-      title: 'Retry-After beyond the window is its last attempt',
+      title: 'Retry-After beyond the window leads to its last attempt',
       failingMs: 0,
       askedMs: DAY_MS,
       remainingMs: 100_000,
       delayMs: 70_000,
     },
     {
-      title: 'in the last minute nothing follows',
+      title: 'no attempt follows one in the last minute',
       failingMs: 0,
       remainingMs: 59_000,
       delayMs: null,
     },
     {
-      title: 'in the last minute nothing follows, whatever was asked for',
+      title: 'no attempt follows one in the last minute, whatever was asked for',
       failingMs: 0,
       askedMs: 1_000,
       remainingMs: 59_000,
@@ -94,12 +94,12 @@ describe('planHead', () => {
 describe('longestRetryAfter', () => {
   const cases: [string, (string | undefined)[], number | null][] = [
     ['nothing failed', [], null],
-    ['nothing is asked for', [undefined, undefined], null],
-    ['what is not understood asks for nothing', ['soon', undefined], null],
-    ['one asks', [undefined, '7'], 7_000],
+    ['no wait is asked for', [undefined, undefined], null],
+    ['a value that is not understood asks for no wait', ['soon', undefined], null],
+    ['one of them asks for a wait', [undefined, '7'], 7_000],
     ['the longest of several', ['7', '30', '9'], 30_000],
-    ['0 is asked for, too', ['0'], 0],
-    ['a date is what is left until then', ['1', 'Tue, 24 Nov 2026 12:00:09 GMT'], 9_000],
+    ['0 counts as a wait that is asked for', ['0'], 0],
+    ['a date stands for the time until then', ['1', 'Tue, 24 Nov 2026 12:00:09 GMT'], 9_000],
     ['a past date is 0', ['Tue, 24 Nov 2026 11:00:00 GMT'], 0],
   ];
   test.each(cases)('%s', (_title, values, ms) => {
@@ -108,7 +108,7 @@ describe('longestRetryAfter', () => {
   });
 });
 
-test('a failure is stored with its code, status and sentence, and with when it was', () => {
+test('a failure is stored with its code, status, sentence and time', () => {
   const outcome: Failed = {
     ...failed('HTTP_5XX', 'HTTP 500'),
     status: 500,
@@ -155,7 +155,7 @@ describe('the head that a drain ends with', () => {
       head: { position: 4, code: 'THROTTLED', afterMs: [40_000, 40_000], asked: true },
     },
     {
-      title: 'is the one that was answered 410, wherever it stands, and nothing follows',
+      title: 'is the entry that was answered 410, wherever it stands, and no attempt follows',
       failures: [
         [4, refused],
         [7, gone],

@@ -72,7 +72,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('send' as const), fails: fc.boolean() }) },
 );
 
-test('however many wait behind a failing entry, few are held in memory, and all go out in order, once', () => {
+test('however many entries wait behind a failing one, few are held in memory, and all go out in order, once', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const table = createTable();
@@ -174,7 +174,7 @@ function refuseHot(one: { body: string }): boolean {
   return one.body.includes('"upstream_id":"hot"');
 }
 
-test('one refused record that is updated 10,100 times stops nothing, and they arrive in order once it is taken', async () => {
+test('a refused record that is updated 10,100 times does not stop the consumer, and its entries arrive in order once it is accepted', async () => {
   await using world = await openWorld();
   const respond: Respond = (one, response) => {
     if (refuseHot(one)) response.writeHead(400).end();

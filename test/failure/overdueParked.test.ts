@@ -6,7 +6,7 @@ import { openWorld, someEvents } from '../support/world.ts';
 
 const HOUR = 3_600_000;
 
-test('a parked entry whose window has passed while no worker ran is not given up because its next answer is late', async () => {
+test('a parked entry whose window passed while no worker ran is not given up because of one answer that comes late', async () => {
   await using world = await openWorld({ retryWindowMs: HOUR });
   let tries: number | null = null; // of the entry that hangs, since the worker is back
   await using receiver = await openReceiver((one, response) => {

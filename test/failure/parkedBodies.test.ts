@@ -14,7 +14,7 @@ const FAILED: Failed = {
   retryAfter: undefined,
 };
 
-test('a parked entry holds its body only until that is stored, and while it is tried', () => {
+test('a parked entry holds its body in memory only until the body is stored, and while the entry is tried', () => {
   let clock = 0;
   const parked = createParkedEntries({
     windowMs: 86_400_000,
@@ -66,7 +66,7 @@ test('a parked entry holds its body only until that is stored, and while it is t
   expect(entry.body).toBe(body); // that of the tail is left alone
 });
 
-test('of the bodies that are due no more are read than may be held, and one at least', async () => {
+test('no more bodies of due entries are read than memory allows, and at least one is', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const { id } = (await opened.create()) as { id: string };

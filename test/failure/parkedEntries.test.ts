@@ -37,7 +37,7 @@ function send(parked: ParkedEntries): number[] {
     .map((one) => one.entry.position);
 }
 
-test('a parked entry that was delivered does not come back by a reading that is older than its end', () => {
+test('a parked entry that was delivered does not come back when rows are merged that were read before its end', () => {
   const { parked } = openParked([parkedRow(1), parkedRow(2)]);
   const [first] = parked.due();
   expect(parked.load(first!, { body: '{}', superseded: false })).toBe(true);
@@ -51,7 +51,7 @@ test('a parked entry that was delivered does not come back by a reading that is 
   expect(parked.size).toBe(2);
 });
 
-test('of two entries of one record that are sent again at once, the second follows when the first is taken', () => {
+test('of two entries of one record that are retried at the same time, the second follows once the first is accepted', () => {
   const { parked } = openParked([
     parkedRow(1, { upstream_id: 'u', last_failure: refusal }),
     parkedRow(2, { upstream_id: 'u', last_failure: refusal }),
@@ -63,7 +63,7 @@ test('of two entries of one record that are sent again at once, the second follo
   expect(send(parked)).toEqual([2]);
 });
 
-test('one that is in flight when a filter edit removes it is sent no more after that, and its record goes on', () => {
+test('an entry that is in flight when a filter edit removes it is not sent again, and its record continues', () => {
   const { parked } = openParked([
     parkedRow(1, { upstream_id: 'u', event: 'created' }),
     parkedRow(2, { upstream_id: 'u', due_ms: null }),
@@ -82,7 +82,7 @@ test('one that is in flight when a filter edit removes it is sent no more after 
   expect(parked.size).toBe(1);
 });
 
-test('the schedule of a parked entry follows how long it has failed in this window, not its attempts', () => {
+test('the schedule of a parked entry depends on how long it has failed in this window, not on the number of its attempts', () => {
   const { parked, time } = openParked([parkedRow(1, { attempts: 40 })]);
   time.now = 2 * HOUR; // it waited behind an earlier one
   const [one] = parked.due();
@@ -109,7 +109,7 @@ function handedOn(parked: ParkedEntries): ParkedHead {
   return { ...row, followed: false };
 }
 
-test('the attempt that is planned as the last of the window ends it', () => {
+test('an entry is given up when the attempt fails that was planned as the last of its window', () => {
   const before = 24 * HOUR - 65_000;
   const { parked, time } = openParked([parkedRow(1, { failing_ms: 0, due_ms: before })]);
   time.now = before;
@@ -121,9 +121,9 @@ test('the attempt that is planned as the last of the window ends it', () => {
 });
 
 test.each<[what: string, row: Partial<ParkedHead>]>([
-  ['was not tried in time, as nobody sent', { failing_ms: 0, due_ms: HOUR, last_failure: refusal }],
-  ['has waited behind an earlier one of its record', { failing_ms: null, due_ms: 0 }],
-])('an entry that %s is not given up after one failure, whoever sends then', (_what, row) => {
+  ['was not tried within its window', { failing_ms: 0, due_ms: HOUR, last_failure: refusal }],
+  ['has waited behind an earlier entry of its record', { failing_ms: null, due_ms: 0 }],
+])('an entry that %s is not given up after one failure, even by another sender', (_what, row) => {
   const first = openParked([parkedRow(1, row)]);
   first.time.now = 25 * HOUR;
   const again = first.parked.failed(first.parked.due()[0]!, refused, MESSAGE);
@@ -134,7 +134,7 @@ test.each<[what: string, row: Partial<ParkedHead>]>([
   expect(next.parked.toStore()?.deletes[0]?.died_at).not.toBeNull();
 });
 
-test('an entry that fails shortly before the end of its window, unplanned, is tried once more at the end', () => {
+test('an entry that fails in an unplanned attempt shortly before the end of its window is tried once more at the end', () => {
   const { parked, time } = openParked([parkedRow(1)]);
   time.now = 24 * HOUR - 50_000;
   const last = parked.failed(parked.due()[0]!, refused, MESSAGE);
@@ -143,7 +143,7 @@ test('an entry that fails shortly before the end of its window, unplanned, is tr
   expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBeNull();
 });
 
-test('what fails with its endpoint after its window is tried again before it is given up', () => {
+test('an entry that fails because of its endpoint after its window is tried again before it is given up', () => {
   const { parked, time } = openParked([parkedRow(1, { failing_ms: 0, last_failure: refusal })]);
   time.now = 25 * HOUR;
   const blamed = { blame: 'endpoint', mayDie: false } as const;
@@ -151,7 +151,7 @@ test('what fails with its endpoint after its window is tried again before it is 
   expect(parked.failed(parked.due()[0]!, refused, MESSAGE)).toBe(25 * HOUR + 250);
 });
 
-test('an entry that is parked waits about 5 s, and one of an older version goes on by its window', () => {
+test('a newly parked entry waits about 5 s, and one that an older version parked continues by its window', () => {
   const { parked, time } = openParked([parkedRow(1, { failing_ms: 0, attempts: 9 })]);
   time.now = 1_000_000;
   const next = parked.failed(parked.due()[0]!, refused, MESSAGE)!;
@@ -163,7 +163,7 @@ test('an entry that is parked waits about 5 s, and one of an older version goes 
   expect(parked.nextDue - time.now).toBeLessThan(6_000);
 });
 
-test('an attempt without an outcome of its own keeps the turn of its record', () => {
+test('an attempt without an outcome keeps the turn of its record', () => {
   const { parked } = openParked(
     [1, 2].map((position) => parkedRow(position, { upstream_id: 'u' })),
   );
@@ -179,7 +179,7 @@ test('an attempt without an outcome of its own keeps the turn of its record', ()
   expect(send(parked)).toEqual([2]);
 });
 
-test('an entry that has landed is dropped as soon as it does not pass any more', () => {
+test('an entry whose request has ended is dropped as soon as it no longer passes the filter', () => {
   const { parked } = openParked([parkedRow(1)]);
   const [one] = parked.due();
   parked.starts(one!);
@@ -188,7 +188,7 @@ test('an entry that has landed is dropped as soon as it does not pass any more',
   expect([parked.size, parked.starts(one!)]).toEqual([0, false]);
 });
 
-test('a row that is to be tried now is due, unless its entry is on its way or has changed since', () => {
+test('an entry whose stored row says to try it now is due, unless it is on its way or has changed since', () => {
   const { parked } = openParked([1, 2, 3].map((position) => parkedRow(position)));
   const [failing, waiting, out] = parked.due();
   parked.postpone(waiting!, 9_000);
@@ -198,7 +198,7 @@ test('a row that is to be tried now is due, unless its entry is on its way or ha
   expect(send(parked)).toEqual([2]);
 });
 
-test('an entry whose body could not be read is tried later, and one that has ended meanwhile is not', () => {
+test('an entry whose body could not be read is tried later, unless it has ended meanwhile', () => {
   const { parked, time } = openParked([parkedRow(1), parkedRow(2)]);
   const [kept, dropped] = parked.due();
   parked.keepOnly((entry: Entry) => entry.position !== 2);
@@ -211,7 +211,7 @@ test('an entry whose body could not be read is tried later, and one that has end
   expect(parked.toStore()?.deletes.map((one) => one.position)).toEqual([2]);
 });
 
-test('an entry whose row is gone, or which a newer version follows, is not sent', () => {
+test('an entry whose row is gone, or which is superseded by a newer version, is not sent', () => {
   const { parked } = openParked([1, 2, 3].map((position) => parkedRow(position)));
   const [gone, superseded, wanted] = parked.due();
   expect(parked.load(gone!, undefined)).toBe(false);
@@ -220,7 +220,7 @@ test('an entry whose row is gone, or which a newer version follows, is not sent'
   expect(parked.size).toBe(1);
 });
 
-test('nothing dies while it must not: after its window it is due at once', () => {
+test('an entry that may not be given up yet is due immediately after its window', () => {
   const { parked, time } = openParked([parkedRow(1)]);
   time.now = 25 * HOUR;
   const one = parked.first();
@@ -228,13 +228,13 @@ test('nothing dies while it must not: after its window it is due at once', () =>
   expect(parked.due()).toEqual([one]);
 });
 
-test('while anything is on its way the next due time is now, never "none"', () => {
+test('while an entry is on its way, the next due time is now, never "none"', () => {
   const { parked } = openParked([parkedRow(1)]);
   expect(parked.due()).toHaveLength(1);
   expect(parked.nextDue).toBe(0);
 });
 
-test('parked entries and new ones take turns, also with one request at a time', () => {
+test('parked entries and new ones take turns, even with one request at a time', () => {
   const ready = createReadyQueue<{ position: number; parked: object | null; sent: boolean }>();
   const slot = (position: number, parked: boolean) => ({
     position,
@@ -247,7 +247,7 @@ test('parked entries and new ones take turns, also with one request at a time', 
   expect(order).toEqual([1, 101, 2, 102, 3, 4]);
 });
 
-test('of several verdicts 410 counts most, and a fenced sender has none', () => {
+test('of several verdicts 410 takes precedence, and a fenced sender has none', () => {
   expect(endsBy('gone', 'blocked')).toBe('gone');
   expect(endsBy('blocked', 'gone')).toBe('gone');
   expect(endsBy('blocked', 'changed')).toBe('blocked');
@@ -271,7 +271,7 @@ test('a large filter edit that changes nothing does not leave the sender on hold
   await until(() => receiver.received.length === 2);
 });
 
-test('a consumer deleted with its target right after it leaves no workflow behind', async () => {
+test('a consumer whose target is deleted right after it leaves no workflow behind', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
   const target = await world.target(receiver.url);

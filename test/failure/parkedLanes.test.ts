@@ -42,7 +42,7 @@ test('when the last entry is removed before it was due, nothing is due any more'
   expect(lanes.nextDue(9_000)).toBe(Infinity);
 });
 
-describe('nothing of a record is due while its head is on its way', () => {
+describe('no entry of a record is due while the first one is on its way', () => {
   test.each([
     { state: 'outgoing', next: 'given back' },
     { state: 'outgoing', next: 'removed' },
@@ -65,11 +65,11 @@ describe('nothing of a record is due while its head is on its way', () => {
   });
 });
 
-describe('a head that is removed passes its turn on', () => {
+describe('when the first entry of a record is removed, its turn passes on', () => {
   test.each([
-    ['one that waited for it is due', { due_ms: null, last_failure: refusal }, 0, true],
-    ['one that was not tried yet is due', { due_ms: 9_000, last_failure: null }, 0, true],
-    ['one that has failed keeps its time', { due_ms: 9_000, last_failure: refusal }, 9_000, false],
+    ['an entry that waited for it is due', { due_ms: null, last_failure: refusal }, 0, true],
+    ['an entry that was not tried yet is due', { due_ms: 9_000, last_failure: null }, 0, true],
+    ['a failed entry keeps its time', { due_ms: 9_000, last_failure: refusal }, 9_000, false],
   ])('%s', (_case, more, due, changed) => {
     const [head, second] = [
       entry(1, { upstream_id: 'u' }),
@@ -83,7 +83,7 @@ describe('a head that is removed passes its turn on', () => {
     expect(positions(lanes.due(due))).toEqual([2]);
   });
 
-  test('to nobody, when it was the last: its record is free', () => {
+  test('to no other when it was the last: its record is free', () => {
     const only = entry(1);
     const lanes = openLanes(only);
     expect(lanes.has(only.record)).toBe(true);
@@ -92,7 +92,7 @@ describe('a head that is removed passes its turn on', () => {
   });
 });
 
-test('an entry that waits for an earlier one is due when there is none', () => {
+test('an entry that waits for an earlier one is due when there is no earlier one', () => {
   const lanes = openLanes(entry(2, { due_ms: null }));
   expect(positions(lanes.due(0))).toEqual([2]);
   const behind = entry(4, { upstream_id: 'u', due_ms: null });
@@ -101,7 +101,7 @@ test('an entry that waits for an earlier one is due when there is none', () => {
   expect(positions(both.due(500))).toEqual([3]);
 });
 
-test('an entry is not due before its row is stored, as its body is read from there', () => {
+test('an entry is not due before its row is stored, because its body is read from the row', () => {
   const fresh = { ...entry(1), stored: false };
   const lanes = openLanes(fresh);
   expect(lanes.due(0)).toEqual([]);
@@ -109,7 +109,7 @@ test('an entry is not due before its row is stored, as its body is read from the
   expect(lanes.due(0)).toEqual([fresh]);
 });
 
-test('at most 200 are on their way, and each that comes back lets one more go', () => {
+test('at most 200 entries are on their way, and each one that comes back lets another go', () => {
   const lanes = openLanes(...Array.from({ length: 203 }, (_, index) => entry(index)));
   const out = lanes.due(0);
   expect(out).toHaveLength(200);
@@ -122,7 +122,7 @@ test('at most 200 are on their way, and each that comes back lets one more go', 
   expect(lanes.due(0)).toEqual([]);
 });
 
-test('no more are on their way than the caller allows', () => {
+test('no more entries are on their way than the caller allows', () => {
   const lanes = openLanes(...Array.from({ length: 5 }, (_, index) => entry(index)));
   const [first] = lanes.due(0, 2);
   expect(lanes.due(0, 2)).toEqual([]);
@@ -131,7 +131,7 @@ test('no more are on their way than the caller allows', () => {
   expect(positions(lanes.due(0, 4))).toEqual([3, 4]);
 });
 
-test('the first is the lowest head that is not on its way, due or not', () => {
+test('`first` is the lowest first entry of a record that is not on its way, due or not', () => {
   const lanes = openLanes(
     entry(5, { due_ms: 0 }),
     entry(3, { due_ms: 70_000, upstream_id: 'u' }),
@@ -141,19 +141,19 @@ test('the first is the lowest head that is not on its way, due or not', () => {
   expect(order.map((one) => one?.entry.position)).toEqual([3, 5, undefined]);
 });
 
-describe('a head is hurried only if a newer version makes it void', () => {
+describe('an entry is made due early only if a newer version supersedes it', () => {
   const version = { event: null, upstream_id: 'u', due_ms: 9_000, last_failure: refusal };
   const waiting = { ...version, due_ms: null };
   test.each([
     ['a version with a newer one behind it', [entry(1, version), entry(2, waiting)], false, 0],
-    ['a version without', [entry(1, version)], false, 9_000],
+    ['a version without a newer one', [entry(1, version)], false, 9_000],
     [
-      'an event, which stays what it is',
+      'an event, which nothing supersedes',
       [entry(1, { ...version, event: 'updated' }), entry(2, { ...waiting, event: 'updated' })],
       false,
       9_000,
     ],
-    ['one that is on its way', [entry(1, version), entry(2, waiting)], true, 9_000],
+    ['a version that is on its way', [entry(1, version), entry(2, waiting)], true, 9_000],
   ] as const)('%s', (_case, entries, onItsWay, due) => {
     const lanes = openLanes(...entries);
     if (onItsWay) lanes.due(9_000);
@@ -162,7 +162,7 @@ describe('a head is hurried only if a newer version makes it void', () => {
   });
 });
 
-test('an entry is found by its record and position, and selected by what it is', () => {
+test('an entry is found by its record and position, and selected by its properties', () => {
   const [one, two] = [entry(1, { upstream_id: 'u' }), entry(2, { upstream_id: 'u' })];
   const other = entry(3);
   const lanes = openLanes(one, two, other);
@@ -195,7 +195,7 @@ const aMove: fc.Arbitrary<Move> = fc.oneof(
   fc.record({ do: fc.constant('wait'), ms: fc.nat(40) }),
 );
 
-test('whatever happens, each head goes out when it is due, no entry goes before it, and none is overslept', () => {
+test('whatever happens, the first entry of each record goes out when it is due, no later one goes before it, and none is missed', () => {
   fc.assert(
     fc.property(fc.array(aMove, { maxLength: 80, size: 'max' }), (moves) => {
       const lanes = createParkedLanes({ letGo: () => undefined });

@@ -38,21 +38,21 @@ function doneBy(ops: ParkedOps | null): Record<string, number[]> | null {
   );
 }
 
-describe('what a commit does to the row of an entry', () => {
+describe('the effect of a commit on the row of an entry', () => {
   test.each([
-    ['a new one that waits', fresh, 'waiting', [{ inserts: [1] }]],
-    ['a new one that was delivered or dropped', fresh, 'done', [{}]],
+    ['a new entry that waits', fresh, 'waiting', [{ inserts: [1] }]],
+    ['a new entry that was delivered or dropped', fresh, 'done', [{}]],
     [
-      'a new one that died: its end follows its row',
+      'a new entry that died: its end is stored after its row',
       fresh,
       'dead',
       [{ inserts: [1] }, { died: [1] }],
     ],
-    ['a stored one that waits', stored, 'waiting', [{ updates: [1] }]],
-    ['a stored one on its way', stored, 'outgoing', [{ updates: [1] }]],
-    ['a stored one in flight', stored, 'inFlight', [{ updates: [1] }]],
-    ['a stored one that was delivered or dropped', stored, 'done', [{ ended: [1] }]],
-    ['a stored one that died', stored, 'dead', [{ died: [1] }]],
+    ['a stored entry that waits', stored, 'waiting', [{ updates: [1] }]],
+    ['a stored entry on its way', stored, 'outgoing', [{ updates: [1] }]],
+    ['a stored entry in flight', stored, 'inFlight', [{ updates: [1] }]],
+    ['a stored entry that was delivered or dropped', stored, 'done', [{ ended: [1] }]],
+    ['a stored entry that died', stored, 'dead', [{ died: [1] }]],
   ] as const)('%s', (_case, create, state, commits) => {
     const writes = openWrites();
     writes.note({ ...create(), state });
@@ -67,7 +67,7 @@ describe('what a commit does to the row of an entry', () => {
   });
 });
 
-test('a dead letter says when it died, of what, and after how many attempts; what was delivered does not', () => {
+test('a dead letter says when and why it died and after how many attempts; an entry that was delivered does not', () => {
   const writes = openWrites();
   writes.note({ ...stored(1), state: 'dead', attempts: 17 });
   writes.note({ ...stored(2), state: 'done' });
@@ -77,7 +77,7 @@ test('a dead letter says when it died, of what, and after how many attempts; wha
   ]);
 });
 
-test('a body is written once, and kept in memory until then only', () => {
+test('a body is written once, and kept in memory only until then', () => {
   const writes = openWrites();
   const parked = fresh();
   writes.note(parked);
@@ -92,12 +92,12 @@ test('a body is written once, and kept in memory until then only', () => {
   expect(parked.entry.body).toBe('{}');
 });
 
-describe('what changes while a commit is under way is written by the next one', () => {
+describe('an entry that changes while a commit is in progress is written by the next one', () => {
   test.each([
-    ['a new one', fresh, 'waiting', { updates: [1] }],
-    ['a new one that is dropped', fresh, 'done', { ended: [1] }],
-    ['a stored one', stored, 'waiting', { updates: [1] }],
-    ['a stored one that dies', stored, 'dead', { died: [1] }],
+    ['a new entry', fresh, 'waiting', { updates: [1] }],
+    ['a new entry that is dropped', fresh, 'done', { ended: [1] }],
+    ['a stored entry', stored, 'waiting', { updates: [1] }],
+    ['a stored entry that dies', stored, 'dead', { died: [1] }],
   ] as const)('%s', (_case, create, state, expected) => {
     const writes = openWrites();
     const parked = create();
@@ -116,12 +116,12 @@ describe('what changes while a commit is under way is written by the next one', 
   });
 });
 
-describe('an entry is leaving from its end until the deletion of its row was committed', () => {
+describe('an entry counts as leaving from its end until the deletion of its row is committed', () => {
   test.each([
-    ['a stored one that was delivered', stored, 'done', 1],
-    ['a stored one that died', stored, 'dead', 1],
-    ['a new one that was dropped, though nothing is written of it', fresh, 'done', 1],
-    ['a new one that died: by the second commit', fresh, 'dead', 2],
+    ['a stored entry that was delivered', stored, 'done', 1],
+    ['a stored entry that died', stored, 'dead', 1],
+    ['a new entry that was dropped, though nothing is written of it', fresh, 'done', 1],
+    ['a new entry that died: until the second commit', fresh, 'dead', 2],
   ] as const)('%s', (_case, create, state, commits) => {
     const writes = openWrites();
     const parked = create();
@@ -138,7 +138,7 @@ describe('an entry is leaving from its end until the deletion of its row was com
     expect(writes.isLeaving(1)).toBe(false);
   });
 
-  test('also one that ended while another commit was under way', () => {
+  test('an entry that ended while another commit was in progress', () => {
     const writes = openWrites();
     const parked = stored();
     writes.note(parked);
@@ -164,7 +164,7 @@ const aMove: fc.Arbitrary<Move> = fc.oneof(
   fc.record({ do: fc.constantFrom('change', 'done', 'dead'), which: fc.nat(9) }),
 );
 
-test('however changes and commits follow each other, Postgres comes to have what waits and what died', () => {
+test('in whatever order changes and commits follow each other, Postgres has all waiting and dead entries in the end', () => {
   fc.assert(
     fc.property(fc.array(aMove, { maxLength: 60, size: 'max' }), (moves) => {
       const writes = openWrites();

@@ -21,7 +21,7 @@ function poison(test: (body: string) => boolean): Respond {
   };
 }
 
-test('300 poisoned records of 10,000 are parked, and the other 9,700 arrive without a stop', async () => {
+test('300 poisoned records of 10,000 are parked, and the other 9,700 arrive without the consumer stopping', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(poison(isPoisoned));
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -37,7 +37,7 @@ test('300 poisoned records of 10,000 are parked, and the other 9,700 arrive with
   expect([status, failing_since]).toEqual(['active', null]);
 });
 
-test.concurrent('later entries of a parked record wait behind it untried, and go out in order once it is taken', async () => {
+test.concurrent('later entries of a parked record wait behind it untried, and go out in order once it is accepted', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(poison((body) => body.includes('"n":3}')));
   const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 4 }));
@@ -64,7 +64,7 @@ test.concurrent('later entries of a parked record wait behind it untried, and go
   expect(numbers).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33]);
 });
 
-test.concurrent('an outage that answers 500 to everything parks nothing, and all arrive in order after it', async () => {
+test.concurrent('an outage in which everything is answered 500 parks nothing, and all entries arrive in order after it', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => void response.writeHead(500).end());
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -82,7 +82,7 @@ test.concurrent('an outage that answers 500 to everything parks nothing, and all
   expectInOrder(good, 50);
 });
 
-test.concurrent('the one other entry speaks for the endpoint, however soon after the refused one it was sent', async () => {
+test.concurrent('a single other entry that succeeds clears the endpoint, however soon after the refused one it was sent', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
   const target = await world.target(receiver.url, { max_in_flight: 1 }); // one right after the other
@@ -96,7 +96,7 @@ test.concurrent('the one other entry speaks for the endpoint, however soon after
   }
 });
 
-test.concurrent('a poisoned head is found out by a probe of another record', async () => {
+test.concurrent('a poisoned head is identified by a probe of another record', async () => {
   await using world = await openWorld();
   let down = true;
   await using receiver = await openReceiver((one, response) => {
@@ -118,7 +118,7 @@ test.concurrent('a poisoned head is found out by a probe of another record', asy
   ).toBe(19);
 });
 
-test.concurrent('a message that makes a gateway answer 502 is found out and parked, and its retries block nothing', async () => {
+test.concurrent('a message that makes a gateway answer 502 is identified and parked, and its retries block nothing', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     if (one.body.includes('"n":0}')) response.writeHead(502).end();
@@ -146,7 +146,7 @@ test.concurrent('a message that makes a gateway answer 502 is found out and park
   expect(receiver.received.filter((one) => one.status === 204)).toHaveLength(38);
 });
 
-test.concurrent('after its window a parked entry is a dead letter, and the next of its record goes out', async () => {
+test.concurrent('after its window a parked entry is a dead letter, and the next entry of its record goes out', async () => {
   await using world = await openWorld({ retryWindowMs: 4_000 });
   await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
   // One at a time: those of the other record are sent after the first has failed.
@@ -214,7 +214,7 @@ test.concurrent('on the records stream a poisoned version that is superseded is 
   expect((await world.db.query('select from dead_letters')).rows).toHaveLength(0);
 });
 
-test.concurrent('410 stops the consumer at once, and nothing more is sent', async () => {
+test.concurrent('410 stops the consumer immediately, and nothing more is sent', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => void response.writeHead(410).end());
   const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 1 }));
@@ -226,7 +226,7 @@ test.concurrent('410 stops the consumer at once, and nothing more is sent', asyn
   expect(rows).toEqual([{ status: 410, next_attempt_at: null }]);
 });
 
-test.concurrent('Retry-After on a burst: nothing is sent until then, then everything, in order', async () => {
+test.concurrent('after a burst answered with Retry-After nothing is sent until that time, and then everything, in order', async () => {
   await using world = await openWorld();
   let asked = 0;
   await using receiver = await openReceiver((one, response) => {
@@ -250,7 +250,7 @@ test.concurrent('Retry-After on a burst: nothing is sent until then, then everyt
   expectInOrder(good, 100);
 });
 
-test.concurrent('a consumer that was warned of and works again tells so, once', async () => {
+test.concurrent('a consumer that works again after a warning sends one notice of its recovery', async () => {
   await using world = await openWorld({ retryWindowMs: 48_000 }); // warns after 2 s
   await using receiver = await openReceiver((_one, response) => void response.writeHead(503).end());
   const consumer = await world.consumer(await world.target(receiver.url));

@@ -33,7 +33,7 @@ function attemptsOf(window: number, tookMs: () => number, stretch: number): numb
 }
 
 describe('nextDelayMs', () => {
-  test('is never 0 and never reaches beyond what is left, less the margin', () => {
+  test('is never 0, and never longer than the rest of the window less the margin', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -64,7 +64,7 @@ describe('nextDelayMs', () => {
     );
   });
 
-  test('without Retry-After follows the schedule, 10 % more or less', () => {
+  test('without Retry-After follows the schedule, give or take 10 %', () => {
     const delays = [0, 0.5, 1].map((stretched) => {
       const made = attemptsOf(DAY_MS, () => 0, stretched).slice(0, 15);
       return made.slice(1).map((at, index) => Math.round((at - made[index]!) / 100));
@@ -75,7 +75,7 @@ describe('nextDelayMs', () => {
     );
   });
 
-  test('waits at least as long as a rate asks for, within the window', () => {
+  test('waits at least as long as a rate limit requires, within the window', () => {
     const began = { failingMs: 0, sinceAskedMs: null, stretch: 0.5 };
     const request = { ...began, windowMs: DAY_MS, retryAfterMs: null };
     expect(nextDelayMs({ ...request, remainingMs: DAY_MS, leastMs: 900 })).toBe(900);
@@ -95,7 +95,7 @@ describe('nextDelayMs', () => {
     );
   });
 
-  test('makes at least 25 attempts in 24 hours, the last in the last minute, slow endpoints too', () => {
+  test('makes at least 25 attempts in 24 hours, the last one in the last minute, for slow endpoints as well', () => {
     fc.assert(
       fc.property(fc.nat(30_000), stretch, (tookMs, stretched) => {
         const made = attemptsOf(DAY_MS, () => tookMs, stretched);
@@ -112,7 +112,7 @@ describe('parseRetryAfter', () => {
   const now = Date.UTC(2026, 10, 24, 12);
   const second = fc.integer({ min: 0, max: Date.UTC(2199, 11, 31) / 1_000 });
 
-  test('takes any number of seconds, absurd ones too', () => {
+  test('accepts any number of seconds, however absurd', () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom('', ' ', '\t'), (seconds, space) => {
         expect(parseRetryAfter(`${space}${seconds}${space}`, now)).toBe(seconds * 1_000);
@@ -129,7 +129,7 @@ describe('parseRetryAfter', () => {
     expect(parseRetryAfter('9'.repeat(1_000), now)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  test('takes a date as what is left until then, a past one as none', () => {
+  test('reads a date as the time that is left until then, and a past date as no wait', () => {
     fc.assert(
       fc.property(second, (at) => {
         const ms = Math.max(0, at * 1_000 - now);
@@ -138,7 +138,7 @@ describe('parseRetryAfter', () => {
     );
   });
 
-  test('takes all three forms of RFC 9110 as UTC', () => {
+  test('reads all three date formats of RFC 9110 as UTC', () => {
     const zone = process.env['TZ'];
     try {
       process.env['TZ'] = 'America/New_York';
@@ -156,7 +156,7 @@ describe('parseRetryAfter', () => {
     }
   });
 
-  test('ignores whatever is neither', () => {
+  test('ignores everything else', () => {
     const garbage = fc.oneof(
       fc.string(),
       fc

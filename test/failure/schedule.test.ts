@@ -50,8 +50,8 @@ function undisturbed(stretch: number): number[] {
   return made;
 }
 
-describe('whatever else is tried', () => {
-  test('no attempt comes later than it would have come without it', () => {
+describe('whatever other attempts are made', () => {
+  test('no attempt comes later than it would have without them', () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const draw = drawFrom(seed);
@@ -82,7 +82,7 @@ describe('whatever else is tried', () => {
     );
   });
 
-  test('a thousand waits that the endpoint asked for do not put off what follows one lost connection', () => {
+  test('a thousand waits that the endpoint asked for do not delay the attempts after one lost connection', () => {
     let failing = planned(null, 0, 1_000, 1);
     for (let made = 1; made < 1_000; made += 1) failing = planned(failing, failing.next, 1_000, 1);
     const waits: number[] = [];
@@ -95,7 +95,7 @@ describe('whatever else is tried', () => {
   });
 });
 
-test.concurrent('an endpoint that timed its attempts by Retry-After and then loses one connection is tried within a second', async () => {
+test.concurrent('an endpoint that asked to wait with Retry-After many times and then loses one connection is tried again within a second', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((one, response) => {
     if (one.attempt <= 7) answer(429, { 'retry-after': '1' })(one, response);
@@ -118,7 +118,7 @@ test.concurrent('an endpoint that timed its attempts by Retry-After and then los
   expect(rows[0]?.ms).toBeLessThan(2_000);
 });
 
-test.concurrent('an endpoint that was tried by commands in vain is still tried when it would have been', async () => {
+test.concurrent('attempts by command that fail do not change when the endpoint is tried next', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(answer(502));
   const consumer = await world.consumer(await world.target(receiver.url));

@@ -21,7 +21,7 @@ const TIMEOUT_MS = 3_000;
 const SILENT = [{ how: 'hangs' }, { how: 'resets' }] as const;
 
 test.concurrent.each(SILENT)(
-  'an entry whose request $how is parked, the 3,009 others arrive, and it ends as a dead letter without a stop',
+  'an entry whose request $how is parked and becomes a dead letter, the 3,009 others arrive, and the consumer does not stop',
   async ({ how }) => {
     await using world = await openWorld({ retryWindowMs: 14_000 });
     await using receiver = await openReceiver(silence(how, (body) => numberOf(body) === 7));
@@ -43,7 +43,7 @@ test.concurrent.each(SILENT)(
 );
 
 test.concurrent.each(SILENT)(
-  'an outage in which every request $how parks nothing, and all arrive in order after it',
+  'an outage in which every request $how parks nothing, and all entries arrive in order after it',
   async ({ how }) => {
     await using world = await openWorld();
     let down = false;
@@ -68,7 +68,7 @@ test.concurrent.each(SILENT)(
   },
 );
 
-test.concurrent('many that hang at once, in the only requests there are, are found out one by one without a block', async () => {
+test.concurrent('many entries that hang at the same time, in all requests that may be in flight, are identified one by one without blocking the consumer', async () => {
   await using world = await openWorld();
   const hangs = (body: string): boolean => numberOf(body) < 8;
   await using receiver = await openReceiver(silence('hangs', hangs));
@@ -109,7 +109,7 @@ test.concurrent('retries that hang again leave half of the requests to other ent
   expect([hanging, most]).toEqual([2, 2]); // the 50 did not wait for them
 });
 
-test.concurrent('a head that hangs while its consumer is blocked is found out by a probe of another record', async () => {
+test.concurrent('a head that hangs while its consumer is blocked is identified by a probe of another record', async () => {
   await using world = await openWorld();
   let down = true;
   await using receiver = await openReceiver((one, response) => {

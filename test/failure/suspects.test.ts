@@ -30,7 +30,7 @@ function unanswered(
   return { record, startedAt, endedAt, answered: false, contradictedSince: () => contradicted };
 }
 
-test('without a success of another record nothing is ever parked, however often it fails', () => {
+test('without a success of another record no entry is ever parked, however often it fails', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.integer({ min: 0, max: 6 }), fc.boolean()), { maxLength: 200 }),
@@ -47,7 +47,7 @@ test('without a success of another record nothing is ever parked, however often 
   );
 });
 
-test('one is parked only when it fails in a request that started after the success that spoke against it', () => {
+test('a suspect is parked only when a request fails that started after the success that is evidence against it', () => {
   const suspects = createSuspects<string>();
   expect(suspects.failed('a', answered('ra', 0, 10))).toBe('wait');
   suspects.succeeded('x', 'rx', 9, 20); // started before a had failed: says nothing
@@ -59,7 +59,7 @@ test('one is parked only when it fails in a request that started after the succe
   expect(suspects.size).toBe(0);
 });
 
-describe('one that was answered, and after which nothing else was sent', () => {
+describe('a suspect that was answered, and after which nothing else was sent', () => {
   /** Fails with all its quick retries; others that started at this time have succeeded. */
   function verdicts(suspects: Suspects<string>, othersAt: number): string[] {
     const tries = [10, 260, 760, 1_760].map((at) => answered('ra', at, at + 5));
@@ -67,27 +67,27 @@ describe('one that was answered, and after which nothing else was sent', () => {
     return tries.map((one) => suspects.failed('a', { ...one, contradictedSince }));
   }
 
-  test('is parked once its quick retries are used up, if others that started after it have succeeded', () => {
+  test('is parked once its quick retries are used up, if other requests that started after it have succeeded', () => {
     const suspects = createSuspects<string>();
     expect(verdicts(suspects, 12)).toEqual(['wait', 'wait', 'wait', 'park']);
     expect([suspects.size, suspects.exhausted]).toEqual([0, false]);
   });
 
-  test('waits for others to decide if those had started before it', () => {
+  test('waits for the outcome of others if those had started before it', () => {
     const suspects = createSuspects<string>();
     expect(verdicts(suspects, 9)).toEqual(['wait', 'wait', 'wait', 'wait']);
     expect(suspects.exhausted).toBe(true);
   });
 
-  test('waits for others to decide while one of those is a suspect as well', () => {
+  test('waits for the outcome of others while one of those is a suspect as well', () => {
     const suspects = createSuspects<string>();
     suspects.failed('b', answered('rb', 11, 20));
     expect(verdicts(suspects, 12)).toEqual(['wait', 'wait', 'wait', 'wait']);
   });
 });
 
-describe('one that gets no answer', () => {
-  test('is parked after its next failure when others that started after it have succeeded', () => {
+describe('a suspect that gets no answer', () => {
+  test('is parked after its next failure when other requests that started after it have succeeded', () => {
     const suspects = createSuspects<string>();
     expect(suspects.failed('a', unanswered('ra', 0, 15_000, true))).toBe('wait');
     expect(suspects.exhausted).toBe(false);
@@ -95,7 +95,7 @@ describe('one that gets no answer', () => {
     expect(suspects.failed('a', unanswered('ra', 15_025, 30_025))).toBe('park');
   });
 
-  test('is not tried again by itself: it waits for others, and one of those speaks against it', () => {
+  test('is not tried again by itself: it waits until a success of another entry is evidence against it', () => {
     const suspects = createSuspects<string>();
     suspects.failed('a', unanswered('ra', 0, 15_000));
     expect([suspects.exhausted, suspects.due(1e9)]).toEqual([true, []]);
@@ -105,7 +105,7 @@ describe('one that gets no answer', () => {
     expect([suspects.exhausted, suspects.due(15_225)]).toEqual([false, ['a']]);
   });
 
-  test('is not parked while others fail that nothing speaks for: the endpoint may have gone down', () => {
+  test('is not parked while there are other suspects without evidence against them, because the endpoint may have gone down', () => {
     const suspects = createSuspects<string>();
     suspects.failed('a', unanswered('ra', 0, 15_000, true)); // others succeeded at first
     suspects.due(15_025);
@@ -120,7 +120,7 @@ describe('one that gets no answer', () => {
     expect(suspects.size).toBe(0);
   });
 
-  test('puts the endpoint in doubt with one other like it; those that are answered need five', () => {
+  test('puts the endpoint in doubt together with one other like it; of suspects that were answered it takes five', () => {
     const suspects = createSuspects<number>();
     suspects.failed(0, unanswered('r0', 0, 1));
     for (let slot = 1; slot < 4; slot += 1) suspects.failed(slot, answered(`r${slot}`, 0, 1));
@@ -132,7 +132,7 @@ describe('one that gets no answer', () => {
   });
 });
 
-test('five that nothing speaks for are too many, and one success of another makes them few again', () => {
+test('five suspects without evidence against them put the endpoint in doubt, and one success of another entry ends the doubt', () => {
   const suspects = createSuspects<number>();
   for (let slot = 0; slot < 5; slot += 1) suspects.failed(slot, answered(`r${slot}`, 0, 1));
   expect(suspects.tooMany).toBe(true);
@@ -142,7 +142,7 @@ test('five that nothing speaks for are too many, and one success of another make
   expect(suspects.due(10_000)).toEqual([]);
 });
 
-test('coming back, an endpoint gets one request, then ten, then all it bears', () => {
+test('an endpoint that works again gets one request, then ten, then as many as before', () => {
   const flow = createInFlightLimit({ max: 64, found: null, ramp: true });
   const limits = [flow.limit];
   for (let index = 0; index < 12; index += 1) {
@@ -153,7 +153,7 @@ test('coming back, an endpoint gets one request, then ten, then all it bears', (
   expect(flow.ramping).toBe(false);
 });
 
-test('overload halves what is in flight, which then grows slowly and never beyond the maximum', () => {
+test('overload halves the number of requests in flight, which then grows slowly and never beyond the maximum', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 1_000 }),
@@ -174,7 +174,7 @@ test('overload halves what is in flight, which then grows slowly and never beyon
   );
 });
 
-test('a rate of requests is kept over any second, but for one tick', () => {
+test('a rate limit holds over any second, give or take one tick', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2_000 }), (rate) => {
       const pace = createPace(rate);
@@ -194,7 +194,7 @@ test('a rate of requests is kept over any second, but for one tick', () => {
   );
 });
 
-test('a pace goes on from its predecessor, and from its last request when its rate changes', () => {
+test('the spacing of requests continues from the previous sender, and from the last request when the rate changes', () => {
   const pace = createPace(2, 700);
   expect([pace.waitMs(0), pace.may(649), pace.may(650)]).toEqual([700, false, true]);
   pace.started(700);
@@ -208,7 +208,7 @@ test('a pace goes on from its predecessor, and from its last request when its ra
   expect(pace.waitMs(1_000)).toBe(900);
 });
 
-describe('what a failure speaks of, at once and when it is asked whether the message may be the cause', () => {
+describe('what a failure is blamed on, and whether the message may be its cause', () => {
   const without = (code: ErrorCode): Failed => failed(code, '');
   const http = (status: number, retryAfter?: string): Failed => ({
     ...failed(codeOfStatus(status) ?? 'HTTP_5XX', ''),
@@ -243,7 +243,7 @@ describe('what a failure speaks of, at once and when it is asked whether the mes
     expect([blameOf(failure), mayBeMessage(failure)]).toEqual([blame, maybe]);
   });
 
-  test('a failure is of the same kind with the same status or code, or if neither got an answer', () => {
+  test('failures are of the same kind if they have the same status or code, or if neither got an answer', () => {
     expect(isSameFailure(http(400), http(400))).toBe(true);
     expect(isSameFailure(http(400), http(422))).toBe(false);
     expect(isSameFailure(without('TIMEOUT'), without('CONNECTION_RESET'))).toBe(true);

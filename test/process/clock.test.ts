@@ -8,14 +8,14 @@ import { aheadText, keepReading } from '../../src/process/clockReadings.ts';
 import { createDatabase } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 
-describe('of the looks at the clock of Postgres', () => {
+describe('of several readings of the clock of Postgres', () => {
   const slow = { askedAt: 0, answeredAt: 900, theirMs: 1_000_000 };
   const quick = { askedAt: 1_000, answeredAt: 1_010, theirMs: 1_001_205 };
   const cases: { title: string; before: number | null; base: number }[] = [
-    { title: 'the quickest counts, from its middle', before: null, base: 1_000_200 },
-    { title: 'what it allows stays', before: 1_000_204, base: 1_000_204 },
-    { title: 'and on the other side', before: 1_000_195, base: 1_000_195 },
-    { title: 'what it does not allow goes', before: 1_000_206, base: 1_000_200 },
+    { title: 'the quickest one counts, from its middle', before: null, base: 1_000_200 },
+    { title: 'an offset that is consistent with it is kept', before: 1_000_204, base: 1_000_204 },
+    { title: 'so is an offset that is off to the other side', before: 1_000_195, base: 1_000_195 },
+    { title: 'an offset that is inconsistent with it goes', before: 1_000_206, base: 1_000_200 },
   ];
   test.each(cases)('$title', ({ before, base }) => {
     expect(keepReading([slow, quick], before)).toBe(base);
@@ -25,7 +25,7 @@ describe('of the looks at the clock of Postgres', () => {
 test.each([
   [361_040, '361.0 s ahead of that of Postgres'],
   [-5_300, '5.3 s behind that of Postgres'],
-])('%d ms read as a sentence', (ms, text) => {
+])('a deviation of %d ms is put into words', (ms, text) => {
   expect(aheadText(ms)).toBe(text);
 });
 
@@ -51,7 +51,7 @@ async function openClock() {
   };
 }
 
-test('a machine whose clock is right says nothing, and its time is whole ms', async () => {
+test('a machine whose clock is right logs nothing, and its time is in whole milliseconds', async () => {
   await using one = await openClock();
   await one.clock.measure();
   expect(Math.abs(one.clock.aheadMs ?? Infinity)).toBeLessThan(1_000);
@@ -61,7 +61,7 @@ test('a machine whose clock is right says nothing, and its time is whole ms', as
   expect(one.said()).toEqual([]);
 });
 
-test('a step of the machine’s clock shows in no time that is given out, is told of at once, and taken back when it is right', async () => {
+test('a step of the machine’s clock does not show in the times that are returned, is reported immediately, and its note is removed once the clock is right', async () => {
   await using one = await openClock();
   await one.clock.measure();
   one.machine.aheadMs = -360_000;
@@ -84,7 +84,7 @@ test('a step of the machine’s clock shows in no time that is given out, is tol
   ]);
 });
 
-test('a clock that was wrong at the start is right once it was measured, and a process that ends takes its note back', async () => {
+test('a clock that was wrong at the start is right once it has been measured, and a process that ends removes its note', async () => {
   const one = await openClock();
   one.machine.aheadMs = 360_000;
   await using late = startClock({
@@ -102,7 +102,7 @@ test('a clock that was wrong at the start is right once it was measured, and a p
   await one[Symbol.asyncDispose]();
 });
 
-test('while Postgres is away the time goes on, and notes of processes that are gone do not count', async () => {
+test('while Postgres is away the clock keeps running, and notes of processes that have ended do not count', async () => {
   await using one = await openClock();
   await one.clock.measure();
   const before = one.clock.now();

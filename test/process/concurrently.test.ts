@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { concurrently } from '../../src/process/concurrently.ts';
 
-test('each item is worked on once, in order, and never more at a time than the limit', async () => {
+test('each item is processed once, in order, and never more of them at a time than the limit', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 40 }), // how long each takes, in turns
@@ -28,7 +28,7 @@ test('each item is worked on once, in order, and never more at a time than the l
   );
 });
 
-test('an item that fails is reported, and the others are still worked on', async () => {
+test('an item that fails is reported, and the others are processed all the same', async () => {
   const failed = new Error('b');
   const done: string[] = [];
   const all = concurrently(['a', 'b', 'c', 'd'], 2, async (item) => {

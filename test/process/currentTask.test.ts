@@ -87,7 +87,7 @@ async function openLate(heldAttempts: number): Promise<Late> {
   return { begun, held, ended, run, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-test('an attempt that Temporal has given up is not begun when its process wakes, and the next one is', async () => {
+test('when its process wakes, an attempt that Temporal has given up is not begun, but the next one is', async () => {
   await using late = await openLate(1);
   expect(await late.run()).toBe(2); // the second attempt is made once the first has timed out
   expect([...late.held.keys()]).toEqual([1]);

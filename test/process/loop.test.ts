@@ -38,7 +38,7 @@ function aLoop(): Turns {
   };
 }
 
-test('a turn begins when it is asked for, and none without', async () => {
+test('a turn begins when it is requested, and not otherwise', async () => {
   const turns = aLoop();
   expect(turns.begun).toBe(0);
   turns.loop.ask();
@@ -49,7 +49,7 @@ test('a turn begins when it is asked for, and none without', async () => {
   expect(turns.begun).toBe(2);
 });
 
-test('a request during a turn is one more turn after it, however many requests there are', async () => {
+test('any number of requests during a turn lead to exactly one more turn after it', async () => {
   const turns = aLoop();
   for (let n = 0; n < 5; n += 1) turns.loop.ask();
   expect([turns.begun, turns.loop.isAsked]).toEqual([1, true]);
@@ -59,7 +59,7 @@ test('a request during a turn is one more turn after it, however many requests t
   expect(turns.begun).toBe(2);
 });
 
-test('an ask in the moment in which a turn ends is not lost', async () => {
+test('a request made at the moment when a turn ends is not lost', async () => {
   let begun = 0;
   const asked = Promise.withResolvers<void>();
   const loop = createLoop({
@@ -81,7 +81,7 @@ test('an ask in the moment in which a turn ends is not lost', async () => {
   expect(loop.isAsked).toBe(false);
 });
 
-test('a turn may ask for the next one', async () => {
+test('a turn may request the next one', async () => {
   let left = 3;
   const loop = createLoop({
     turn: async () => {
@@ -95,7 +95,7 @@ test('a turn may ask for the next one', async () => {
   expect(left).toBe(0);
 });
 
-test('a turn that fails is reported, is not repeated by itself, and does not take a request with it that came meanwhile', async () => {
+test('a turn that fails is reported and not repeated by itself, and a request that came meanwhile is not lost', async () => {
   const turns = aLoop();
   const [first, second] = [new Error('first'), new Error('second')];
   turns.loop.ask();
@@ -110,7 +110,7 @@ test('a turn that fails is reported, is not repeated by itself, and does not tak
   expect(turns.begun).toBe(3);
 });
 
-test('closing waits for the turn under way, and no other one begins', async () => {
+test('closing waits for the turn in progress, and no other turn begins', async () => {
   const turns = aLoop();
   turns.loop.ask();
   turns.loop.ask();

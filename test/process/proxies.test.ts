@@ -28,7 +28,7 @@ test.each<[what: string, env: NodeJS.ProcessEnv, sparing: NodeJS.ProcessEnv]>([
   ['no proxy: nothing changes', { NO_PROXY: 'a' }, { NO_PROXY: 'a' }],
   ['an empty one is none', { http_proxy: '' }, { http_proxy: '' }],
   [
-    'what is listed stays, once',
+    'names that are listed already stay, and are listed once',
     { http_proxy: 'p', NO_PROXY: 'a, localhost', no_proxy: 'b' },
     {
       http_proxy: 'p',
@@ -37,7 +37,7 @@ test.each<[what: string, env: NodeJS.ProcessEnv, sparing: NodeJS.ProcessEnv]>([
     },
   ],
   [
-    'a list of gRPC’s own hides the other one, so it names this machine as well',
+    'a list that is for gRPC alone hides the general list, so it names this machine as well',
     { grpc_proxy: 'p', no_grpc_proxy: 'a' },
     {
       grpc_proxy: 'p',

@@ -23,7 +23,7 @@ function someWaits() {
   };
 }
 
-test('a wait ends by its call, its deadline, its signal or the end of all, and by nothing else', async () => {
+test('a wait ends when it is called, at its deadline, by its signal or when all waits are closed, and in no other way', async () => {
   const { waits, over, wait } = someWaits();
   const leaving = new AbortController();
   void wait('called');
@@ -47,7 +47,7 @@ test('a wait ends by its call, its deadline, its signal or the end of all, and b
   expect(waits.all()).toEqual([]);
 });
 
-test('there is one poll for all waits, and none while there is no wait', async () => {
+test('one poll serves all waits, and nothing is polled while there are none', async () => {
   const { waits, polls, wait } = someWaits();
   await vi.advanceTimersByTimeAsync(10 * POLL_MS);
   expect(polls()).toBe(0);
@@ -65,7 +65,7 @@ test('there is one poll for all waits, and none while there is no wait', async (
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a call that was aborted before, or comes after the end, does not wait', async () => {
+test('a wait that is aborted already, or begins after all waits are closed, ends immediately', async () => {
   const { waits, over, wait } = someWaits();
   await wait('left', LONG_MS, AbortSignal.abort());
   expect(waits.isClosed).toBe(false);

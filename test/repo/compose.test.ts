@@ -31,7 +31,7 @@ const services = Object.entries(compose.services);
 /** Those that stay; the others do their work once and end. */
 const staying = services.filter(([, { restart }]) => restart !== undefined);
 
-test('it has what Millrace needs: two Postgres servers, Temporal with its one-shots and UI, both processes, mails', () => {
+test('the Compose file has everything Millrace needs: two Postgres servers, Temporal with its set-up jobs and UI, both processes, a mail server', () => {
   expect(services.map(([name]) => name).sort()).toEqual([
     'mailpit',
     'millrace-db',
@@ -45,7 +45,7 @@ test('it has what Millrace needs: two Postgres servers, Temporal with its one-sh
   ]);
 });
 
-test('every image is pinned to a full version, and our own to that of the package', async () => {
+test('every image is pinned to a full version, and the one of Millrace to the version of the package', async () => {
   const { version } = JSON.parse(await read('package.json')) as { version: string };
   for (const [name, { image, build }] of services) {
     const tag = image.split(':')[1];
@@ -55,7 +55,7 @@ test('every image is pinned to a full version, and our own to that of the packag
   }
 });
 
-test('every service that stays is probed, and a service that waits for it waits for a condition that exists', () => {
+test('every long-running service has a health check, and a service that waits for it waits for a condition that exists', () => {
   for (const [name, { healthcheck }] of staying) {
     expect({ name, probed: healthcheck?.test[0] }).toEqual({ name, probed: 'CMD' });
   }
@@ -76,7 +76,7 @@ test('every service that stays is probed, and a service that waits for it waits 
   }
 });
 
-test('volumes and configs are declared, and everything is published on loopback only', () => {
+test('volumes and configs are declared, and ports are published on loopback only', () => {
   for (const [name, { ports = [], volumes = [], configs = [] }] of services) {
     for (const port of ports) {
       expect({ name, port }).toEqual({
@@ -121,7 +121,7 @@ test('the data of a service is in a named volume, mounted exactly where its imag
   }
 });
 
-test('no secret has a default or stands in the file', () => {
+test('no secret has a default or is written in the file', () => {
   for (const [, name = '', rest = ''] of text.matchAll(/(?<!\$)\$\{([A-Z_]+)([^}]*)\}/gu)) {
     if (!/PASSWORD|KEY/u.test(name)) continue;
     expect({ name, rest }).toEqual({ name, rest: expect.stringMatching(/^:\?/u) });
@@ -138,7 +138,7 @@ test('no secret has a default or stands in the file', () => {
   }
 });
 
-test('every variable that it sets for us is one that the configuration knows, and every one it asks for is documented', async () => {
+test('every variable that the file sets for Millrace is known to the configuration, and every one that it asks for is documented', async () => {
   const config = await read('src/process/config.ts');
   const variables = config.slice(config.indexOf('const Variables = '));
   const known = [...variables.matchAll(/^ {2}([A-Z_]+): /gmu)].map(([, name = '']) => name);
@@ -151,14 +151,14 @@ test('every variable that it sets for us is one that the configuration knows, an
   for (const [, name = ''] of text.matchAll(/(?<!\$)\$\{([A-Z_]+)/gu)) expect(page).toContain(name);
 });
 
-test('links in alerts begin with an address that the operator gives', () => {
+test('links in alerts begin with an address that the operator sets', () => {
   for (const name of ['server', 'worker']) {
     const variables = compose.services[name]?.environment;
     expect(variables?.['MILLRACE_PUBLIC_URL']).toMatch(/^\$\{MILLRACE_PUBLIC_URL:\?/u);
   }
 });
 
-test('the image is pinned, runs as a user without rights, holds no secret, and copies what exists', async () => {
+test('the image is pinned, runs as an unprivileged user, holds no secret, and copies only what exists', async () => {
   const dockerfile = await read('Dockerfile');
   const stages = [...dockerfile.matchAll(/^FROM (\S+)(?: AS (\w+))?$/gmu)];
   expect(stages.length).toBe([...dockerfile.matchAll(/^FROM /gmu)].length);

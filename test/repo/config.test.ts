@@ -53,7 +53,7 @@ describe('the environment', () => {
     });
   });
 
-  test('is read in its documented forms', () => {
+  test('is read in all documented forms', () => {
     const [one, two] = [key(), key()];
     const config = loadConfig(
       {
@@ -111,7 +111,7 @@ describe('the environment', () => {
   });
 
   test.each(['', '# nothing yet\n'])(
-    'a configuration file of Temporal that holds %j says nothing',
+    'a configuration file of Temporal that holds %j sets nothing',
     (text) => {
       const folder = mkdtempSync(join(tmpdir(), 'millrace-config-'));
       const file = join(folder, 'temporal.toml');
@@ -141,7 +141,7 @@ describe('the environment', () => {
     expect(loadConfig(base, 'server').allowCidrs).toEqual([]);
   });
 
-  test('npm start needs none of it', () => {
+  test('has no required variable under npm start', () => {
     expect(loadConfig({ TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml' }, 'dev')).toMatchObject({
       databaseUrl: null,
       temporalAddress: null,
@@ -149,7 +149,7 @@ describe('the environment', () => {
     });
   });
 
-  test.each(['server', 'worker'] as const)('%s.ts says what it can not do without', (role) => {
+  test.each(['server', 'worker'] as const)('%s.ts says which variables it requires', (role) => {
     expect(failure({ ...base, DATABASE_URL: undefined }, role)).toMatch(
       new RegExp(
         `^DATABASE_URL must be set for ${role}\\.ts: [^.]+\\(npm start brings its own\\)\\.$`,
@@ -173,7 +173,7 @@ describe('where links begin', () => {
     ['worker', { ...WEBHOOK, MILLRACE_HOST: '127.0.0.1' }],
     ['worker', { ...SMTP, ...NPM_START, MILLRACE_HOST: '0.0.0.0' }],
     ['dev', { ...SMTP, MILLRACE_HOST: '10.0.0.1' }],
-  ] as const)('has to be said to %s where alerts leave this machine: %o', (role, env) => {
+  ] as const)('must be set for %s where alerts leave this machine: %o', (role, env) => {
     expect(failure({ ...base, ...env }, role)).toMatch(
       /^MILLRACE_PUBLIC_URL must be set when (SMTP_URL|MILLRACE_ALERT_WEBHOOK) is set: .*\.$/u,
     );
@@ -187,12 +187,12 @@ describe('where links begin', () => {
     ['worker', { ...SMTP, ...NPM_START, MILLRACE_HOST: '127.0.0.2' }, 'http://127.0.0.2:4600'],
     ['server', { ...WEBHOOK, ...NPM_START, MILLRACE_HOST: '::1' }, 'http://[::1]:4600'],
     ['dev', { ...SMTP, MILLRACE_HOST: 'localhost' }, 'http://localhost:4600'],
-  ] as const)('is known to %s where people are on this machine: %o', (role, env, url) => {
+  ] as const)('has a default for %s where people are on this machine: %o', (role, env, url) => {
     expect(publicUrl(loadConfig({ ...base, ...env }, role))).toBe(url);
   });
 });
 
-describe('a wrong value is one sentence that names the variable and what it may be', () => {
+describe('a wrong value leads to one sentence that names the variable and the allowed values', () => {
   test.each([
     ['MILLRACE_PORT', 'http', /a port from 0 to 65535, not "http"\.$/u],
     ['MILLRACE_PORT', '65536', /a port from 0 to 65535, not "65536"\.$/u],
@@ -236,7 +236,7 @@ describe('a wrong value is one sentence that names the variable and what it may 
     ['MILLRACE_ENCRYPTION_KEYS', 'hunter2', /each key 32 bytes in base64\.$/u],
     ['MILLRACE_ENCRYPTION_KEYS', 'k:aHVudGVyMg==', /each key 32 bytes in base64\.$/u],
     ['MILLRACE_ENCRYPTION_KEYS', `k:${key()},k:${key()}`, /without repeated ids\.$/u],
-  ])('%s is wrong and stays secret', (variable, value, rule) => {
+  ])('a wrong value of %s stays secret', (variable, value, rule) => {
     const message = failure({ ...base, [variable]: value });
     expect(message).toMatch(new RegExp(`^${variable} `, 'u'));
     expect(message).toMatch(rule);

@@ -40,7 +40,7 @@ describe('a page that people read', () => {
   });
 });
 
-test('a word is read as a path of the project: in code, by its folder or as a source file', () => {
+test('a word is recognised as a path of the project: in code, by its folder or as a source file', () => {
   const text = [
     'src/prose.ts, `src/a.ts`, `ui/b.tsx`, `LOG=1 vitest run test/c.test.ts`, [`docs/d.md`](d.md),',
     '`no folder.ts`, `/v1/records`, `provider:name`, `application/json`',

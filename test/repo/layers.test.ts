@@ -41,7 +41,7 @@ const MAY: Record<string, string> = {
 
 const imports = await importsOf(SRC);
 
-test('no folder imports one that it must not know', () => {
+test('no folder imports one that it must not depend on', () => {
   const faults: string[] = [];
   for (const [file, imported] of imports) {
     const may = (MAY[folderOf(file)] ?? '').split(' ');
@@ -53,13 +53,13 @@ test('no folder imports one that it must not know', () => {
   expect(faults).toEqual([]);
 });
 
-test('every folder has its line in the table, and no file stands outside of one', async () => {
+test('every folder has its line in the table, and no file is outside of a folder', async () => {
   const entries = await readdir(SRC, { withFileTypes: true });
   expect(entries.filter((one) => !one.isDirectory()).map(({ name }) => name)).toEqual([]);
   expect(entries.map(({ name }) => name).sort()).toEqual(Object.keys(MAY).sort());
 });
 
-test('no file imports itself by way of others', () => {
+test('there are no cyclic imports', () => {
   const done = new Set<string>();
   const circles: string[] = [];
   const visit = (file: string, way: string[]): void => {
@@ -90,7 +90,7 @@ const OUTWARD: Record<string, string> = {
   'fetch(': 'cli console embedded temporal/sdkMetrics.ts', // our own processes, on this machine
 };
 
-test('only egress opens a connection to what a user has named', async () => {
+test('only egress opens connections to addresses that a user has given', async () => {
   const faults: string[] = [];
   for (const file of imports.keys()) {
     const text = await readFile(join(SRC, file), 'utf8');

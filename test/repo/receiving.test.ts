@@ -54,7 +54,7 @@ test.each([
   'go library',
   'go bare',
 ])(
-  'the program "%s" of the page takes a real delivery, and refuses one that was changed or is old',
+  'the program "%s" of the page accepts a real delivery, and refuses one that was changed or is old',
   { timeout: 180_000 },
   async (fence) => {
     const port = await choosePort(undefined);

@@ -54,7 +54,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-test('where Go is missing it says so in one sentence, and ends with 1', async () => {
+test('where Go is missing it says so in one sentence, and exits with 1', async () => {
   const child = spawn(process.execPath, [join(ROOT, 'bench/rehearsal/run.ts'), '--check'], {
     env: { PATH: join(folder, 'empty'), HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -71,7 +71,7 @@ test('where Go is missing it says so in one sentence, and ends with 1', async ()
   });
 });
 
-test('a build that fails names its log, and leaves nothing but it', async () => {
+test('a build that fails names its log, and leaves nothing else behind', async () => {
   const bin = join(folder, 'bin');
   await mkdir(bin);
   await writeFile(
@@ -90,7 +90,7 @@ test('a build that fails names its log, and leaves nothing but it', async () => 
   ]);
 });
 
-test("Temporal's server gets the settings of compose, at addresses of this machine", () => {
+test("Temporal's server gets the settings of the Compose file, at addresses of this machine", () => {
   expect(temporalVariables(compose, places)).toEqual({
     DB: 'postgres12',
     DB_PORT: '20002',
@@ -112,7 +112,7 @@ test("Temporal's server gets the settings of compose, at addresses of this machi
   expect(compose.temporalVersion).toMatch(/^\d+\.\d+\.\d+$/u);
 });
 
-test('its databases and its namespace are made by the scripts of compose', () => {
+test('its databases and its namespace are made by the scripts of the Compose file', () => {
   const schema = schemaScript(compose, places);
   expect(schema.script).toContain('schema=/cache/schema/postgresql/v12\n');
   expect(schema.script).toContain('update-schema -d $schema/visibility/versioned');
@@ -128,7 +128,7 @@ test('its databases and its namespace are made by the scripts of compose', () =>
   expect(namespace.variables['TEMPORAL_ADDRESS']).toBe('127.0.0.1:20010');
 });
 
-test('both processes get the variables of compose, but no mail server, no UI and no port of others', () => {
+test('both processes get the variables of the Compose file, but no mail server, no UI and no ports that others use', () => {
   const server = millraceVariables(compose, places, {
     service: 'server',
     port: 20_003,
@@ -164,7 +164,7 @@ test('both processes get the variables of compose, but no mail server, no UI and
   expect(others).toEqual([]);
 });
 
-test('a value that compose asks for and that is missing is named', () => {
+test('a missing value that the Compose file asks for is named', () => {
   const bare = readCompose(text, {});
   expect(() => bare.environmentOf('server')).toThrow(/^docker-compose\.yml needs MILLRACE_/u);
 });

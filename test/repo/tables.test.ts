@@ -161,7 +161,7 @@ test.each([
   ['Select an endpoint', false],
   ['with the fields of its last failure', false],
   ['update a target', false],
-])('whether it is SQL is seen: %j', (text, expected) => {
+])('text is recognised as SQL or not: %j', (text, expected) => {
   expect(isSql(text)).toBe(expected);
 });
 

@@ -22,11 +22,11 @@ test.each([
   '01a2-',
   '-1a2',
   '01a22282-4d54-78ef-84d2-96c4627635a5a',
-])('no id begins with %s, or it is too short to say', (text) => {
+])('%s begins no id, or is too short to tell', (text) => {
   expect(idsFrom(text)).toBeNull();
 });
 
-test('what LIKE takes as a placeholder is searched as it is', () => {
+test('characters that LIKE takes as placeholders are searched for as they are', () => {
   expect(beginningWith(String.raw`50%_\x`)).toBe(String.raw`50\%\_\\x%`);
 });
 
@@ -37,11 +37,11 @@ test.each([
   ['→ crm', `'crm':*`],
   ['- & |', null],
   ['x'.repeat(256), null],
-])('the words of %j are looked for as %j', (text, query) => {
+])('the words of %j are searched for as %j', (text, query) => {
   expect(wordsFrom(text)).toBe(query);
 });
 
-test('an id of ours says when it was made, and no other text does', () => {
+test('an id made by Millrace says when it was made, and no other text does', () => {
   const before = Date.now();
   const at = madeAt(newId());
   expect(at).toBeGreaterThanOrEqual(before);

@@ -23,7 +23,7 @@ async function follow(pages: Pages, stream: StreamName, done: () => boolean): Pr
   }
 }
 
-test('a reader that pages while two processes append skips nothing and sees nothing twice', async () => {
+test('a reader that reads page by page while two processes append skips nothing and sees nothing twice', async () => {
   await using streams = await openStreams();
   const { db, url, pages } = streams;
   const other = createAppender({ db, url, log: silent });
@@ -125,7 +125,7 @@ test('an unchanged record writes nothing, not even a position', async () => {
   expect(updated).toBe(1);
 });
 
-test('created_at stays, version_id and updated_at move with each version', async () => {
+test('created_at stays the same, version_id and updated_at change with each version', async () => {
   await using streams = await openStreams();
   const { appender, pages } = streams;
   const read = async () => {
@@ -169,7 +169,7 @@ test('a request that Postgres refuses fails alone, and the others of its group a
   expect(entries.map((entry) => entry.upstreamId)).toEqual(['cus_1', 'before', 'after']);
 });
 
-test('an append whose partition is missing makes it and goes on', async () => {
+test('an append whose partition is missing creates it and continues', async () => {
   await using streams = await openStreams();
   const { appender, db } = streams;
   await db.query(`update streams set last_position = 99999999 where name = 'events'`);
@@ -178,7 +178,7 @@ test('an append whose partition is missing makes it and goes on', async () => {
   expect((await appender.records([aChange()])).created).toBe(1);
 });
 
-test('when connections break during appends, every answered append is there exactly once', async () => {
+test('when connections break during appends, every answered append is stored exactly once', async () => {
   await using streams = await openStreams();
   const { appender, url } = streams;
   const admin = openDb({ url, max: 2, onError: () => undefined });
@@ -284,7 +284,7 @@ test('an append that was lost before it was committed is written once', async ()
   expect(rows[0]!.n).toBe(2);
 });
 
-test('while Postgres is away appends are refused at once, and go on when it is back', async () => {
+test('while Postgres is away appends are refused immediately, and they work again when it is back', async () => {
   await using streams = await openStreams();
   await using proxy = await createProxy(streams.url);
   let noticed = false;

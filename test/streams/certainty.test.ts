@@ -32,42 +32,42 @@ function scripted(write: Script, find: Script) {
 
 test.each<{ name: string; write: Script; find: Script; calls: string; answer: string }>([
   {
-    name: 'all is well: it is written once and not looked for',
+    name: 'without a fault the append is written once and not looked up',
     write: ['written'],
     find: [],
     calls: 'write',
     answer: 'written',
   },
   {
-    name: 'lost before the commit: nothing is found, and it is written again',
+    name: 'lost before the commit: nothing is found, and the append is written again',
     write: [lost(), 'written'],
     find: [null],
     calls: 'write find write',
     answer: 'written',
   },
   {
-    name: 'lost after the commit: it is found, and not written again',
+    name: 'lost after the commit: the append is found, and not written again',
     write: [lost()],
     find: ['found'],
     calls: 'write find',
     answer: 'found',
   },
   {
-    name: 'lost during the commit, and again while it is looked for: it is looked for until that is answered',
+    name: 'lost during the commit and during the look-up: this is repeated until it is answered',
     write: [lost()],
     find: [lost(), lost(), 'found'],
     calls: 'write find find find',
     answer: 'found',
   },
   {
-    name: 'lost again when it is written again: it is looked for again',
+    name: 'lost again when it is written again: the append is looked up again',
     write: [lost(), lost(), 'written'],
     find: [null, lost(), null],
     calls: 'write find write find find write',
     answer: 'written',
   },
   {
-    name: 'no room to look: what was written is still in doubt',
+    name: 'no room for the look-up: the outcome of the append stays unknown',
     write: [lost()],
     find: [outOfRoom(), 'found'],
     calls: 'write find find',
@@ -81,28 +81,28 @@ test.each<{ name: string; write: Script; find: Script; calls: string; answer: st
 
 test.each<{ name: string; write: Script; find: Script; calls: string; error: Error }>([
   {
-    name: 'what Postgres refuses is refused immediately',
+    name: 'an append that Postgres refuses is refused immediately',
     write: [refused()],
     find: [],
     calls: 'write',
     error: refused(),
   },
   {
-    name: 'out of room it is rolled back for sure, and not looked for',
+    name: 'for lack of room it was certainly rolled back, and is not looked up',
     write: [outOfRoom()],
     find: [],
     calls: 'write',
     error: outOfRoom(),
   },
   {
-    name: 'out of room when it is written again is the same',
+    name: 'a lack of room when it is written again is handled alike',
     write: [lost(), outOfRoom()],
     find: [null],
     calls: 'write find write',
     error: outOfRoom(),
   },
   {
-    name: 'a look-up that Postgres refuses is told',
+    name: 'a look-up that Postgres refuses is reported',
     write: [lost()],
     find: [refused()],
     calls: 'write find',
@@ -114,7 +114,7 @@ test.each<{ name: string; write: Script; find: Script; calls: string; error: Err
   expect(script.calls.join(' ')).toBe(calls);
 });
 
-test('while Postgres stays away it is looked for until the time is over, and never written again', async () => {
+test('while Postgres stays away the append is looked up until the time is over, and never written again', async () => {
   const { write, find, calls } = scripted([lost()], [lost()]);
   const started = performance.now();
   await expect(surely(write, find, { ...DOUBT, doubtMs: 30 })).rejects.toThrow(lost());
@@ -123,7 +123,7 @@ test('while Postgres stays away it is looked for until the time is over, and nev
   expect(calls.filter((one) => one === 'write')).toHaveLength(1);
 });
 
-test('a process that closes does not wait: it reports the loss, and the outcome is not known', async () => {
+test('a process that closes does not wait: it reports the lost connection, and the outcome stays unknown', async () => {
   const closing = new AbortController();
   const { write, find, calls } = scripted([lost()], ['found']);
   const doubt = { ...DOUBT, retryMs: 60_000, signal: closing.signal };
@@ -133,7 +133,7 @@ test('a process that closes does not wait: it reports the loss, and the outcome 
   expect(calls).toEqual(['write']);
 });
 
-test('an append that is written while the process closes is answered all the same, and a doubt is reported immediately', async () => {
+test('an append that is written while the process closes is answered all the same, and an unknown outcome is reported immediately', async () => {
   const doubt = { ...DOUBT, signal: AbortSignal.abort() };
   const well = scripted(['written'], []);
   expect(await surely(well.write, well.find, doubt)).toBe('written');

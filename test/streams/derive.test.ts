@@ -24,8 +24,8 @@ function one(stored: Partial<RecordState> | null, change: Partial<RecordChange>)
   return { record: records[0], event: events[0], counts: counts[0]! };
 }
 
-describe('what a record change derives', () => {
-  test('an equal value changes nothing, however it is written', () => {
+describe('the event that is derived from a change of a record', () => {
+  test('an equal value is no change, however it is written', () => {
     const { record, event, counts } = one(
       { data: '{"a":1,"b":[2]}' },
       { data: '{"b":[2.0],"a":1}' },
@@ -34,7 +34,7 @@ describe('what a record change derives', () => {
     expect(counts).toEqual({ created: 0, updated: 0, deleted: 0, unchanged: 1, last: -1 });
   });
 
-  test('an update tells the previous values of the fields that changed', () => {
+  test('an update has the previous values of the fields that changed', () => {
     const { event } = one(
       { data: '{"kept":1,"was":9007199254740993,"gone":[1]}' },
       { data: '{"kept":1,"was":9007199254740992,"new":true}' },
@@ -45,7 +45,7 @@ describe('what a record change derives', () => {
     });
   });
 
-  test('an update between values that are no objects tells no fields', () => {
+  test('an update between values that are not objects has no fields', () => {
     expect(one({ data: '[1]' }, { data: '[2]' }).event).toMatchObject({
       event: 'updated',
       changes: null,
@@ -58,7 +58,7 @@ describe('what a record change derives', () => {
     expect(event).toMatchObject({ event: 'deleted', data: '{"a":1}', changes: null });
   });
 
-  test('deleting an unknown record makes a tombstone', () => {
+  test('deleting an unknown record creates a tombstone', () => {
     const { record, event } = one(null, { data: null, deleted: true });
     expect(record).toMatchObject({ data: 'null', deleted: true });
     expect(event).toMatchObject({ event: 'deleted', data: 'null' });
@@ -68,11 +68,11 @@ describe('what a record change derives', () => {
     expect(one({ deleted: true }, { data: null, deleted: true }).counts.unchanged).toBe(1);
   });
 
-  test('a record that comes back is created, even with the value it had', () => {
+  test('a deleted record that is appended again is created, even with the same value', () => {
     expect(one({ deleted: true }, {}).event).toMatchObject({ event: 'created' });
   });
 
-  test('upstream times that are not given are kept', () => {
+  test('upstream times that are left out are kept', () => {
     const stored = {
       upstreamCreatedAt: '2026-01-01T00:00:00Z',
       upstreamUpdatedAt: '2026-01-02T00:00:00Z',
@@ -83,7 +83,7 @@ describe('what a record change derives', () => {
     });
   });
 
-  test('any group equals its changes applied one by one', () => {
+  test('a group of changes has the same result as its changes applied one by one', () => {
     const change = fc
       .record({
         upstreamId: fc.constantFrom('a', 'b', 'c'),

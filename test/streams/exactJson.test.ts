@@ -34,7 +34,7 @@ describe('exact JSON', () => {
     expect(same('9007199254740993', '"9007199254740993"')).toBe(false);
   });
 
-  test('the order of keys is nothing, the order of a list is not', () => {
+  test('the order of keys does not matter, the order of a list does', () => {
     expect(same('{"a":1,"b":[1,2]}', '{"b":[1,2],"a":1}')).toBe(true);
     expect(same('[1,2]', '[2,1]')).toBe(false);
     expect(same('{"a":null}', '{}')).toBe(false);
@@ -42,7 +42,7 @@ describe('exact JSON', () => {
     expect(same('null', '{}')).toBe(false);
   });
 
-  test('any value survives, and equals itself and nothing that prints differently', () => {
+  test('any value survives, and equals itself and no value that prints differently', () => {
     fc.assert(
       fc.property(fc.json(), fc.json(), (a, b) => {
         expect(JSON.stringify(parseJson(a))).toBe(JSON.stringify(JSON.parse(a)));
@@ -67,7 +67,7 @@ describe('exact JSON', () => {
     );
   });
 
-  test('depth is counted outside strings', () => {
+  test('only brackets outside of strings count as nesting', () => {
     const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
     expect(isDeeperThan(nested(500), 500)).toBe(false);
     expect(isDeeperThan(nested(501), 500)).toBe(true);

@@ -18,7 +18,7 @@ function someFollowers() {
 }
 
 test.each([
-  { name: 'nothing: those of any alone', entries: [], told: ['any'] },
+  { name: 'no entry: only followers of all syncs', entries: [], told: ['any'] },
   { name: 'one of its syncs', entries: ['a'], told: ['a', 'any', 'both'] },
   {
     name: 'several entries: each follower once',
@@ -26,7 +26,7 @@ test.each([
     told: ['a', 'any', 'both'],
   },
   { name: 'another sync', entries: ['c'], told: ['any'] },
-])('those that are told of $name', ({ entries, told }) => {
+])('the followers that are called for $name', ({ entries, told }) => {
   const { followers, add, called } = someFollowers();
   add('a', ['a']);
   add('both', ['a', 'b']);
@@ -35,7 +35,7 @@ test.each([
   expect(called()).toEqual(told);
 });
 
-test('a follower of more than 100 syncs is called for any', () => {
+test('a follower of more than 100 syncs is called for every sync', () => {
   const { followers, add, called } = someFollowers();
   const syncs = Array.from({ length: 101 }, (_, index) => `s${index}`);
   add('101', syncs);
@@ -78,7 +78,7 @@ test('a follower that has left is not called any more, and the others are', () =
   expect(called()).toEqual([]);
 });
 
-test('the same call may follow anew before it leaves: leaving the old does not end the new', () => {
+test('a follower may join again before it leaves: ending the old membership does not end the new one', () => {
   const followers = createFollowers();
   let calls = 0;
   const call = () => void (calls += 1);
@@ -89,7 +89,7 @@ test('the same call may follow anew before it leaves: leaving the old does not e
   expect(calls).toBe(1);
 });
 
-test('all followers are notified of what concerns all, and none once they are cleared', () => {
+test('all followers are called for an event that concerns all, and none once they are cleared', () => {
   const { followers, add, called } = someFollowers();
   add('a', ['a']);
   add('any', null);

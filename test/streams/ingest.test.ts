@@ -126,7 +126,7 @@ describe('JSON', () => {
     expect(await count('faulty')).toBe(before);
   });
 
-  test('data that is nested too deeply is refused, not fatal', async () => {
+  test('data that is nested too deeply is refused, and does not crash the process', async () => {
     for (const levels of [501, 100_000]) {
       const data = '['.repeat(levels) + ']'.repeat(levels);
       const entry = JSON.stringify(event({ data: 0 })).replace('"data":0', `"data":${data}`);
@@ -136,7 +136,7 @@ describe('JSON', () => {
     }
   });
 
-  test('ids that an index cannot hold are refused', async () => {
+  test('ids that are too long for an index are refused', async () => {
     const wide = record({
       upstream_id: '\u{1f600}'.repeat(512),
       collection_id: `x:${'é'.repeat(250)}`,
@@ -157,7 +157,7 @@ describe('JSON', () => {
     expect((await post(streams.app, '/v1/records', { records: [largest] })).status).toBe(200);
   });
 
-  test('a body above 10 MiB is refused, whether it says so or not', async () => {
+  test('a body above 10 MiB is refused, with a declared length or without one', async () => {
     const large = JSON.stringify({ events: [event({ data: 'x'.repeat(11 * 1024 * 1024) })] });
     const declared = await fetch(`${base}/v1/events`, {
       method: 'POST',
@@ -204,7 +204,7 @@ describe('JSON', () => {
 });
 
 describe('NDJSON', () => {
-  test('lines are appended in order, blank ones skipped, the last without a newline', async () => {
+  test('lines are appended in order, blank ones are skipped, and the last one needs no newline', async () => {
     const lines = ['a', 'b', 'c'].map((id) =>
       JSON.stringify(event({ sync_id: 'lines', upstream_id: id })),
     );
@@ -218,12 +218,12 @@ describe('NDJSON', () => {
     expect(events.map((one) => one.upstream_id)).toEqual(['a', 'b', 'c']);
   });
 
-  test('nothing at all is nothing appended', async () => {
+  test('from an empty body nothing is appended', async () => {
     const [status, body] = await ndjson('/v1/events', '\n');
     expect([status, body]).toMatchObject([200, { accepted: 0, duplicates: 0 }]);
   });
 
-  test('a broken 1,500th line keeps the 1,499 before it and says so, however much follows', async () => {
+  test('when line 1,500 is broken, the 1,499 before it are kept and the answer says so, however much follows', async () => {
     const line = (n: number): string =>
       JSON.stringify(event({ sync_id: 'broken', upstream_id: `u${n}` }));
     const lines = Array.from({ length: 60_000 }, (_, index) =>
@@ -241,7 +241,7 @@ describe('NDJSON', () => {
     expect(await count('broken')).toBe(1_499);
   });
 
-  test('an entry that breaks the schema is pointed at within its line', async () => {
+  test('the fault of an entry that violates the schema is pointed at within its line', async () => {
     const body = [record({ sync_id: 'schema' }), record({ sync_id: 'schema', collection_id: 'no' })]
       .map((entry) => JSON.stringify(entry))
       .join('\n\n');
@@ -265,7 +265,7 @@ describe('NDJSON', () => {
     expect(sent).toBeLessThan(16 * 1024 * 1024);
   });
 
-  test('50,000 lines are summed up', async () => {
+  test('the counts of 50,000 lines are added up', async () => {
     const line = (n: number): string =>
       JSON.stringify(record({ sync_id: 'many', upstream_id: `u${n % 40_000}` }));
     const body = Array.from({ length: 50_000 }, (_, index) => line(index)).join('\n');

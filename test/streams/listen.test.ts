@@ -88,7 +88,7 @@ async function listen(query: string, headers: Record<string, string> = {}): Prom
 const names = (listening: Listening): (string | undefined)[] =>
   listening.entries().map((one) => (one.event ?? one.record)?.upstream_id);
 
-test('a listener gets what was appended and what comes, with the webhook body as data and its cursor as id', async () => {
+test('a listener gets past and new entries, with the webhook body as data and the cursor as id', async () => {
   await streams.appender.events([anEvent({ upstreamId: 'a', data: '{"n":9007199254740993}' })]);
   await using listening = await listen('since=beginning');
   await until(() => listening.entries().length === 1);
@@ -112,7 +112,7 @@ test.each([
   ['since=beginning&sync_id=one&sync_id=two', ['a', 'b', 'd']],
   ['since=beginning&collection_id=shop:order', ['c']],
   ['since=beginning&event=updated&event=deleted', ['b', 'd']],
-])('a listener with %o starts there and gets what passes its filter', async (query, expected) => {
+])('a listener with %o starts there and gets all its filter passes', async (query, expected) => {
   await streams.appender.events([
     anEvent({ upstreamId: 'a', syncId: 'one' }),
     anEvent({ upstreamId: 'b', syncId: 'two', event: 'updated' }),
@@ -125,7 +125,7 @@ test.each([
   expect(names(listening)).toEqual(expected);
 });
 
-test('Last-Event-ID goes on where the listener was, whatever the query says', async () => {
+test('Last-Event-ID continues where the listener was, whatever the query says', async () => {
   await streams.appender.records([
     aChange({ upstreamId: 'a' }),
     aChange({ upstreamId: 'b' }),
@@ -138,21 +138,21 @@ test('Last-Event-ID goes on where the listener was, whatever the query says', as
   expect(names(listening)).toEqual(['b', 'c']);
 });
 
-test('entries that a filter passes over move the cursor too', async () => {
+test('entries that the filter excludes move the cursor as well', async () => {
   await streams.appender.events([anEvent(), anEvent(), anEvent()]);
   await using listening = await listen('since=beginning&sync_id=none');
   await until(() => listening.text().includes(`id: ${cursorOf('events', 3)}\n\n`));
   expect(listening.entries()).toEqual([]);
 });
 
-test('a listener with nothing to read hears a heartbeat and costs no query', async () => {
+test('a listener without new entries gets heartbeats and costs no query', async () => {
   await streams.appender.events([anEvent()]);
   await using listening = await listen('since=beginning');
   await until(() => listening.text().split(': heartbeat').length > 3);
   expect(queries.filter((text) => text.includes('from streams'))).toHaveLength(2); // where it begins, one page
 });
 
-test('a listener that leaves is waited for no longer', async () => {
+test('after a listener has left, nothing waits on its behalf', async () => {
   const waiting = { now: 0 };
   const { beyond } = ends;
   ends.beyond = async (...args) => {
@@ -165,7 +165,7 @@ test('a listener that leaves is waited for no longer', async () => {
   expect(await until(() => waiting.now === 0)).toBe(true);
 });
 
-test('a listener that does not read is not read for', async () => {
+test('nothing is read from Postgres for a listener that does not read', async () => {
   const big = JSON.stringify('x'.repeat(500_000));
   for (let round = 0; round < 8; round++) {
     await streams.appender.events(Array.from({ length: 10 }, () => anEvent({ data: big })));
@@ -183,7 +183,7 @@ test('a listener that does not read is not read for', async () => {
   leave.abort();
 });
 
-test('when the process is to end, the answer ends between two frames', async () => {
+test('when the process is stopped, the answer ends between two frames', async () => {
   await streams.appender.events(Array.from({ length: 1_000 }, () => anEvent()));
   await using idle = await listen('since=beginning');
   await until(() => idle.entries().length === 1_000);
@@ -208,7 +208,7 @@ test.each([
   ]);
 });
 
-test('a cursor older than what is kept is gone', async () => {
+test('a cursor older than the kept entries is 410 Gone', async () => {
   await streams.db.query(`update streams set first_position = 10, last_position = 20`);
   const response = await fetch(`${url}?after_cursor=${cursorOf('events', 3)}`);
   expect(response.status).toBe(410);

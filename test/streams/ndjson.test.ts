@@ -8,7 +8,7 @@ async function* lines(count: number): AsyncGenerator<Uint8Array> {
   for (let n = 0; n < count; n += 1) yield Buffer.from(`{"n":${n}}\n`);
 }
 
-test('a line is refused for what it is, whatever its words say', async () => {
+test('the refusal of a line is judged by its kind, not by the words of its error', async () => {
   const sent = ingestLines({
     body: lines(3),
     toRow: () => ({ faults: [{ pointer: '/not queryable', detail: 'is not a field' }] }),
@@ -19,7 +19,7 @@ test('a line is refused for what it is, whatever its words say', async () => {
   expect(toApiError(error)?.options).toMatchObject({ status: 422, code: 'invalid_line' });
 });
 
-test('an import that is not taken half-way says how many of its lines are kept', async () => {
+test('an import that is refused halfway says how many of its lines are kept', async () => {
   let kept = 0;
   const sent = ingestLines({
     body: lines(1_200),

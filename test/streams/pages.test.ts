@@ -75,7 +75,7 @@ describe('pages', () => {
     expect(positions(entries)).toEqual(upTo((n) => keep(n)));
   });
 
-  test('of a provider hold its collections and no other', async () => {
+  test('of a provider hold its collections and no others', async () => {
     const { entries } = await readAll({ ...PAGE, filter: EVERYTHING, provider: 'rare' });
     expect(entries).toHaveLength(0); // 7 is odd: a gap
     const { entries: all } = await readAll({
@@ -88,7 +88,7 @@ describe('pages', () => {
     expect((await readAll({ ...PAGE, filter: EVERYTHING, provider: 'strip' })).entries).toEqual([]);
   });
 
-  test('end at `until`, and say that they looked that far', async () => {
+  test('end at `until`, and say that they were scanned up to there', async () => {
     const page = await streams.pages.read({ ...PAGE, filter: EVERYTHING, after: 10, until: 15 });
     expect(positions(page.entries)).toEqual([12, 14]);
     expect(page).toMatchObject({ scannedTo: 15, last: ROWS * 2 + 1, first: 1 });
@@ -97,13 +97,13 @@ describe('pages', () => {
     expect(empty).toMatchObject({ entries: [], scannedTo: 15 });
   });
 
-  test('are bounded by rows looked at where nothing matches', async () => {
+  test('are bounded by the number of scanned rows where nothing matches', async () => {
     const filter = { ...EVERYTHING, collections: ['no:thing'] };
     const page = await streams.pages.read({ ...PAGE, filter, after: 0, scanRows: 1_000 });
     expect(page).toMatchObject({ entries: [], scannedTo: 2_000 });
   });
 
-  test('are bounded by bytes, but hold at least one entry', async () => {
+  test('are bounded by their size in bytes, but hold at least one entry', async () => {
     const read = (maxBytes: number) =>
       streams.pages.read({ ...PAGE, filter: EVERYTHING, after: 0, maxBytes });
     expect(positions((await read(1)).entries)).toEqual([2]);
@@ -111,7 +111,7 @@ describe('pages', () => {
     expect(positions((await read(250)).entries)).toEqual([2, 4, 6]);
   });
 
-  test('a sparse filter catches up in well under two seconds, a few syncs by the index', async () => {
+  test('a consumer with a sparse filter catches up in well under two seconds, a few syncs by the index', async () => {
     const time = async (filter: Partial<PageRequest['filter']>): Promise<number> => {
       const started = performance.now();
       await readAll({ ...PAGE, filter: { ...EVERYTHING, ...filter } });
@@ -156,7 +156,7 @@ async function planOf(filter: PageRequest['filter'], limit = 500): Promise<strin
   });
 }
 
-test('the first match is found, or is known not to be there', async () => {
+test('the first match is found, or known not to exist', async () => {
   const first = (filter: Partial<PageRequest['filter']>, after: number, until: number) =>
     streams.pages.first('events', after, { ...EVERYTHING, ...filter }, until);
   expect(await first({}, 0, 1)).toBeNull();
@@ -181,7 +181,7 @@ test('a time becomes the position before the first entry at or after it', async 
   expect(await at('2030-01-01T00:00:00Z')).toBeGreaterThanOrEqual(ROWS * 2);
 });
 
-test('bodies are the stored text with the fields of the contract, in order', async () => {
+test('bodies are the stored text with the fields of the API, in order', async () => {
   await using small = await openStreams();
   const odd = { syncId: 'a "b" \\ é', collectionId: 'x:\u2028', upstreamId: '\t' };
   const data = '{"n":9007199254740993,"s":"\\u0000 é"}';

@@ -39,7 +39,7 @@ function filled(positions: number[], scannedTo: number, options = BOUNDS): Recen
   return recent;
 }
 
-test('before it has started there is nothing, not even an end, and so again once it is cleared', () => {
+test('before it has started and after it was cleared, the memory has no entries, and not even an end', () => {
   const recent = createRecentEntries(BOUNDS);
   expect([recent.end, recent.since(0, 10)]).toEqual([null, null]);
   recent.start(5);
@@ -50,7 +50,7 @@ test('before it has started there is nothing, not even an end, and so again once
   expect(after(recent, 9)).toEqual([]);
 });
 
-test('it has all from where it started, and says nothing of what lies before', () => {
+test('it has all entries from where it started, and cannot answer for those before', () => {
   const recent = createRecentEntries(BOUNDS);
   recent.start(5);
   recent.add([entry(7), entry(9)], 12);
@@ -65,7 +65,7 @@ test.each([
   { name: 'from one of them', position: 4, limit: 10, found: [6], scannedTo: 9 },
   { name: 'no more than the limit', position: 0, limit: 2, found: [2, 4], scannedTo: 4 },
   { name: 'exactly the rest', position: 2, limit: 2, found: [4, 6], scannedTo: 9 },
-  { name: 'none by a limit of 0', position: 4, limit: 0, found: [], scannedTo: 4 },
+  { name: 'nothing with a limit of 0', position: 4, limit: 0, found: [], scannedTo: 4 },
   { name: 'after the last', position: 6, limit: 10, found: [], scannedTo: 9 },
   { name: 'at the end', position: 9, limit: 10, found: [], scannedTo: 9 },
   { name: 'beyond the end', position: 11, limit: 10, found: [], scannedTo: 11 },
@@ -75,14 +75,14 @@ test.each([
   expect(recent.since(position, limit)?.scannedTo).toBe(scannedTo);
 });
 
-test('an end that was scanned without an entry moves on, and never back', () => {
+test('the end also moves when no entry was found up to there, and never moves back', () => {
   const recent = filled([1], 5);
   recent.add([], 9);
   recent.add([], 7);
   expect(recent.end).toBe(9);
 });
 
-test('the oldest go only when there is a quarter too many, and then down to the bound', () => {
+test('the oldest entries are dropped only when there are a quarter too many, and then down to the bound', () => {
   const recent = filled([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 10);
   expect(after(recent, 0)).toHaveLength(10);
   recent.add([entry(11)], 11);
@@ -90,7 +90,7 @@ test('the oldest go only when there is a quarter too many, and then down to the 
   expect(after(recent, 3)).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
 });
 
-test('large entries count by their bytes', () => {
+test('large entries count by their size in bytes', () => {
   const recent = createRecentEntries(BOUNDS);
   recent.start(0);
   recent.add([entry(1, { bytes: 600 }), entry(2, { bytes: 600 })], 2); // less than a quarter too much
@@ -103,7 +103,7 @@ test('large entries count by their bytes', () => {
   expect(after(recent, 4)).toEqual([]);
 });
 
-test('on the records stream a version supersedes the older one of its record, and of no other', () => {
+test('on the records stream a version supersedes the older one of its record, and of no other record', () => {
   const recent = createRecentEntries({ ...BOUNDS, supersedes: true });
   recent.start(0);
   const [old, other, elsewhere] = [
@@ -119,7 +119,7 @@ test('on the records stream a version supersedes the older one of its record, an
   expect(next.superseded).toBe(false);
 });
 
-test('on the events stream none supersedes another', () => {
+test('on the events stream no entry supersedes another', () => {
   const old = entry(1, { upstreamId: 'r', event: 'created' });
   const recent = createRecentEntries(BOUNDS);
   recent.start(0);
@@ -127,7 +127,7 @@ test('on the events stream none supersedes another', () => {
   expect(old.superseded).toBe(false);
 });
 
-test('memory is whole after every addition: it has all entries from a place to the end, each record with its newest version', () => {
+test('the memory is complete after every addition: it has all entries from a position to the end, and of each record the newest version', () => {
   const read = fc.array(
     fc.record({ gap: fc.integer({ min: 1, max: 3 }), record: fc.integer({ min: 0, max: 5 }) }),
     { maxLength: 12 },

@@ -25,7 +25,7 @@ interface Sent {
   deleted: boolean;
 }
 
-test('one record updated 1,000 times while a consumer drains: the newest version arrives, nothing else is lost', async () => {
+test('when one record is updated 1,000 times while a consumer drains, its newest version arrives and nothing else is lost', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver(
     (one, response) => void setImmediate(() => accept(one, response)),
@@ -51,7 +51,7 @@ test('one record updated 1,000 times while a consumer drains: the newest version
   expect(hot).toEqual([...new Set(hot)].sort((a, b) => a - b));
 }, 180_000);
 
-test('on the records stream a version that moved on while its endpoint failed is not sent any more', async () => {
+test('on the records stream a version that was superseded while the endpoint failed is not sent any more', async () => {
   await using world = await openWorld();
   let failing = true;
   await using receiver = await openReceiver((one, response) => {
@@ -79,7 +79,7 @@ test('on the records stream a version that moved on while its endpoint failed is
   ]);
 });
 
-test('a deleted record arrives as such, with the data it had', async () => {
+test('a deleted record arrives as deleted, with the data it had', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.consumer(await world.target(receiver.url), { stream: 'records' });

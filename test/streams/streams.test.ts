@@ -63,7 +63,7 @@ test.each([
   ['event=deleted', ['a']],
   ['sync_id=sync&event=created&provider=stripe', ['a']],
   ['sync_id=nobody', []],
-])('%s reads what matches, and looks to the end', async (query, expected) => {
+])('%s reads the matching entries, and scans to the end', async (query, expected) => {
   const [status, { events, cursor }] = await get(`/v1/events?${query}`);
   expect([status, ids(events)]).toEqual([200, expected]);
   expect(openCursor(cursor, 'events')).toBe(4);
@@ -85,7 +85,7 @@ test('pages follow each other by cursor, and the last cursor stays where it is',
   expect(atEnd).toEqual({ events: [], cursor });
 });
 
-test('one event is answered bare, as it is in the stream', async () => {
+test('a single event is returned as it is in the stream, without a wrapper', async () => {
   const [, { events }] = await get('/v1/events?limit=1');
   expect((await get(`/v1/events/${String(events[0]!['event_id'])}`))[1]).toEqual(events[0]);
   const [status, body] = await get('/v1/events/unknown');
@@ -107,7 +107,7 @@ test.each([
   expect([status, typeof body.code]).toEqual([expected, 'string']);
 });
 
-test('a cursor opens to its position on its stream only, and not when it is changed', () => {
+test('a cursor can be read only on its own stream, and not when it was changed', () => {
   for (const position of [0, 1, 1042, Number.MAX_SAFE_INTEGER]) {
     expect(openCursor(cursorOf('events', position), 'events')).toBe(position);
   }
@@ -117,7 +117,7 @@ test('a cursor opens to its position on its stream only, and not when it is chan
   expect(() => openCursor(forged, 'events')).toThrow(/this API has not issued it/u);
 });
 
-test('a long poll answers as soon as a match is appended, and holds on at what does not match', async () => {
+test('a long poll answers as soon as a match is appended, and keeps waiting when other entries are', async () => {
   await using own = await openStreams();
   const started = performance.now();
   const waiting = get(
@@ -132,14 +132,14 @@ test('a long poll answers as soon as a match is appended, and holds on at what d
   expect(openCursor(cursor, 'events')).toBe(2);
 });
 
-test('a long poll without a match answers empty after its time', async () => {
+test('a long poll without a match answers with an empty page after its time', async () => {
   const started = performance.now();
   const [, { events }] = await get('/v1/events?after_cursor=end&wait_for=200');
   expect(events).toEqual([]);
   expect(performance.now() - started).toBeGreaterThan(190);
 });
 
-test('a long poll ends when its client goes', async () => {
+test('a long poll ends when its client disconnects', async () => {
   const gone = new AbortController();
   const response = streams.app.request(
     new Request('http://localhost/v1/events?after_cursor=end&wait_for=30000', {
@@ -150,7 +150,7 @@ test('a long poll ends when its client goes', async () => {
   expect((await response).status).toBe(200);
 });
 
-test('a hundred who wait cost no query each, and what NOTIFY did not say is found by one poll', async () => {
+test('a hundred waiting requests cost no query each, and an append without a NOTIFY is found by a single poll', async () => {
   let queries = 0;
   const counted: Sql = {
     query: (query: Query | string) => {
@@ -180,7 +180,7 @@ test('a hundred who wait cost no query each, and what NOTIFY did not say is foun
   ends.close();
 });
 
-test('streams are listened to while a request waits and for a while afterwards, and then no longer', async () => {
+test('a process listens to streams while a request waits and for a while afterwards, and then no longer', async () => {
   await using own = await openStreams();
   const { signal } = new AbortController();
   const listening = async () => {
@@ -213,7 +213,7 @@ test('streams are listened to while a request waits and for a while afterwards, 
   ends.close();
 });
 
-test('a cursor older than what is kept is 410 and names the oldest; without one the rest is read', async () => {
+test('a cursor older than the kept entries is 410 and the answer names the oldest; without a cursor the kept entries are read', async () => {
   await using own = await openStreams();
   await own.appender.events([anEvent(), anEvent(), anEvent()]);
   await own.db.query(`delete from events where position < 3`);

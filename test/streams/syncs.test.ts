@@ -58,7 +58,7 @@ test('syncs and collections are listed newest first, with exact counts', async (
   expect((await get(streams, '/v1/collections')).data).toHaveLength(2);
 });
 
-test('each event is counted once, however many count at the same time while others append', async () => {
+test('each event is counted once, however many processes count at the same time while others append', async () => {
   await using streams = await openStreams();
   const syncs = createSyncs(streams.db);
   const writers = Array.from({ length: 8 }, async (_, writer) => {
@@ -74,7 +74,7 @@ test('each event is counted once, however many count at the same time while othe
   expect(counts).toEqual({ s0: 75, s1: 75, s2: 50 });
 });
 
-test('each record is counted once, however often it changes and however many count at the same time', async () => {
+test('each record is counted once, however often it changes and however many processes count at the same time', async () => {
   await using streams = await openStreams();
   const syncs = createSyncs(streams.db);
   const writers = Array.from({ length: 8 }, async (_, writer) => {
@@ -95,7 +95,7 @@ test('each record is counted once, however often it changes and however many cou
   expect(Object.fromEntries(collections.data.map(of))).toEqual(counts);
 });
 
-test('records are counted exactly where the clock stands still, so that all are of the same time', async () => {
+test('records are counted exactly even if the clock stands still, so that all have the same time', async () => {
   await using streams = await openStreams();
   const syncs = createSyncs(streams.db);
   const append = (...ids: string[]) =>
@@ -146,7 +146,7 @@ test('pages of a list follow each other by cursor and end', async () => {
   }
 });
 
-test('a sync is named, and what is not given is kept', async () => {
+test('a sync can be named, and fields that are left out are kept', async () => {
   await using streams = await openStreams();
   await streams.appender.events([anEvent({ syncId: 'a/b é' })]);
   const named = await put(streams, 'a/b é', { name: 'My sync', metadata: { team: ['x'] } });

@@ -6,7 +6,7 @@ import { createTail } from '../../src/streams/tail.ts';
 import { until } from '../support/poll.ts';
 import { anEvent, openStreams } from '../support/streams.ts';
 
-test('a follower that comes while the last reading of those before it is under way misses nothing', async () => {
+test('a follower that joins while the last reading for earlier followers is in progress misses nothing', async () => {
   await using streams = await openStreams();
   const { appender, listener } = streams;
   const append = (count: number) => appender.events(Array.from({ length: count }, () => anEvent()));
@@ -52,7 +52,7 @@ test('a follower that comes while the last reading of those before it is under w
   }
 });
 
-test('a follower of few syncs is called for these alone, and still sees how far the tail has come', async () => {
+test('a follower of a few syncs is called for these alone, and still sees how far the tail has read', async () => {
   await using streams = await openStreams();
   const { appender, listener, pages } = streams;
   const log = pino({ level: 'silent' });
@@ -78,7 +78,7 @@ test('a follower of few syncs is called for these alone, and still sees how far 
   }
 });
 
-test('while its followers are called for a page, a tail has read further than they have been told', async () => {
+test('while followers are being called for a page, the tail has read further than it has told all of them', async () => {
   await using streams = await openStreams();
   const { appender, listener, pages } = streams;
   const log = pino({ level: 'silent' });
@@ -97,7 +97,7 @@ test('while its followers are called for a page, a tail has read further than th
   }
 });
 
-test('while no follower would be called, a tail reads some times a second, and immediately once one comes', async () => {
+test('while no follower would be called, a tail reads a few times a second, and immediately once such a follower joins', async () => {
   await using streams = await openStreams();
   const { appender, listener } = streams;
   let reads = 0;

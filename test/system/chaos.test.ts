@@ -57,7 +57,7 @@ interface Subject {
   kills: Kill[];
 }
 
-test('chaos: endpoints that fail in every way, workers killed, filters edited: nothing is lost, doubled or out of order', async () => {
+test('chaos: while endpoints fail in every way, workers are killed and filters edited, nothing is lost, doubled or out of order', async () => {
   process.stderr.write(`chaos: SEED=${SEED} ${JSON.stringify({ ...SIZE, lanes: LANES })}\n`);
   const random = drawFrom(SEED);
   await using database = await createDatabase();

@@ -8,7 +8,7 @@ import { openReceiver } from '../support/receiver.ts';
 
 const WAITS = 'this process waits for the migrations, which server.ts applies';
 
-test('a worker that starts before the migrations are in waits for them, says so in one line, then works, and no process logs an error', async () => {
+test('a worker that starts before the migrations are applied waits for them, says so in one line, then works, and no process logs an error', async () => {
   await using database = await createEmptyDatabase();
   await using cluster = await openCluster(database.url);
   await using receiver = await openReceiver();

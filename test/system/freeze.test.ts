@@ -16,7 +16,7 @@ const IN_FLIGHT = 64;
 
 /** Needs /proc to tell which process a connection belongs to. */
 test.runIf(process.platform === 'linux')(
-  'a worker that was frozen for long and wakes sends nothing more; the other one has lost nothing',
+  'a worker that wakes after it was frozen for long sends nothing more, and the other worker has lost nothing',
   async () => {
     await using database = await createDatabase();
     await using cluster = await openCluster(database.url);

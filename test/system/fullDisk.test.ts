@@ -24,7 +24,7 @@ const canMount =
   process.platform === 'linux' && spawnSync('unshare', ['--mount', 'true']).status === 0;
 
 test.runIf(canMount)(
-  'a disk that is full while appending and delivering: no 2xx is lost, nobody is blamed, the order stays',
+  'when the disk is full during appends and deliveries, no 2xx is lost, no endpoint is blamed and the order is kept',
   async () => {
     await using disk = await openDisk();
     const said: string[] = [];

@@ -63,7 +63,7 @@ async function repeatable(receiver: TestReceiver, url: string, at: number): Prom
   return IN_FLIGHT + receiver.received.filter((one) => one.at <= at && one.at > since).length;
 }
 
-test('kill -9 of the worker in 20,000 deliveries loses nothing, keeps the order and repeats only what was not committed', async () => {
+test('a kill -9 of the worker during 20,000 deliveries loses nothing, keeps the order and repeats only what was not committed', async () => {
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url);
   await using receiver = await openReceiver();
@@ -91,7 +91,7 @@ test('kill -9 of the worker in 20,000 deliveries loses nothing, keeps the order 
   expect(repeated.length).toBeLessThanOrEqual(await repeatable(receiver, database.url, killedAt));
 }, 300_000);
 
-test('kill -9 of the API in the middle of appends: each append that was answered 2xx is there and delivered', async () => {
+test('after a kill -9 of the API during appends, everything that was answered 2xx is stored and delivered', async () => {
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url);
   await using receiver = await openReceiver();
@@ -150,7 +150,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dataDir, { recursive: true }));
 
-test('kill -9 of Postgres while appending and delivering: every 2xx is on disk, nothing is lost, the order stays', async () => {
+test('after a kill -9 of Postgres during appends and deliveries, every 2xx is on disk, nothing is lost and the order is kept', async () => {
   await using job = await openJob('a');
   const { cluster, receiver, feed } = job;
   const killedAt = performance.now();
@@ -165,7 +165,7 @@ test('kill -9 of Postgres while appending and delivering: every 2xx is on disk, 
   expect(new Set(await storedIds(cluster))).toEqual(feed.accepted);
 }, 300_000);
 
-test('Postgres stopped for 10 s: nothing is lost, at most what was in flight is repeated, and nobody is blamed', async () => {
+test('when Postgres is stopped for 10 s, nothing is lost, at most the requests in flight are repeated, and no endpoint is blamed', async () => {
   await using job = await openJob('p');
   const { receiver, feed } = job;
   const stoppedAt = performance.now();

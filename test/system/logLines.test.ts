@@ -24,7 +24,7 @@ function linesOf(printed: string): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-test('a worker whose Temporal goes away prints only JSON lines with level, time and msg', async () => {
+test('a worker that loses Temporal prints only JSON lines with level, time and msg', async () => {
   await using database = await createDatabase();
   await using temporal = await createProxy(`tcp://${inject('temporalAddress')}`);
   const address = new URL(temporal.url).host;
@@ -43,7 +43,7 @@ test('a worker whose Temporal goes away prints only JSON lines with level, time 
   }
 }, 180_000);
 
-test('a worker that finds no Temporal ends with code 1 and says so in a JSON line', async () => {
+test('a worker that cannot reach Temporal exits with 1 and says so in a JSON line', async () => {
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url, { TEMPORAL_ADDRESS: '127.0.0.1:1' });
   const { code, stdout, stderr } = await run(['worker.ts'], cluster.env);
@@ -51,7 +51,7 @@ test('a worker that finds no Temporal ends with code 1 and says so in a JSON lin
   expect(linesOf(stderr).at(-1)?.level).toBe('fatal');
 }, 120_000);
 
-test('warnings of Node.js, the console of a library and the error that ends the process are JSON lines', async () => {
+test('warnings of Node.js, console output of a library and the error that ends the process are JSON lines', async () => {
   const source = `
     import { createLog } from './src/process/log.ts';
     import { logStrayOutput } from './src/process/strayOutput.ts';

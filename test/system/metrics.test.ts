@@ -85,7 +85,7 @@ function find(
   )?.value;
 }
 
-test('appends, deliveries and refusals are counted, and each consumer shows where it stands', async () => {
+test('appends, deliveries and refusals are counted, and each consumer has its status and its lag', async () => {
   const { api, sender } = await scrapeBoth();
   expect(find(api, 'millrace_appended_total', { stream: 'events' })).toBe(50);
   expect(find(api, 'millrace_append_duration_seconds_count')).toBe(1);
@@ -108,7 +108,7 @@ test('appends, deliveries and refusals are counted, and each consumer shows wher
   expect(find(sender, 'millrace_temporal_call_failures_total')).toBe(0);
 });
 
-test('no more consumers than allowed have series of their own, those in trouble first, and sums hold for all', async () => {
+test('no more consumers than allowed have series of their own, those in trouble first, and totals include all', async () => {
   const { api } = await scrapeBoth();
   const consumers = api.get('millrace_consumer_lag_entries')?.samples ?? [];
   expect(consumers.map(({ labels }) => labels['consumer'])).toHaveLength(2);
@@ -116,7 +116,7 @@ test('no more consumers than allowed have series of their own, those in trouble 
   expect(find(api, 'millrace_consumers', { state: 'paused' })).toBe(1);
 });
 
-test('every series that the dashboard and the alert rules name is there', async () => {
+test('every series that the dashboard and the alert rules name exists', async () => {
   const { api, sender } = await scrapeBoth();
   const there = new Set(
     [...api.values(), ...sender.values()].flatMap(({ samples }) => samples.map(({ name }) => name)),
@@ -129,7 +129,7 @@ test('every series that the dashboard and the alert rules name is there', async 
   }
 });
 
-test('metrics on the port of the API take a key', async () => {
+test('metrics on the port of the API require a key', async () => {
   const url = /"port":(\d+)/u.exec(server.stderr())?.[1];
   const response = await fetch(`http://127.0.0.1:${url}/metrics`);
   expect(response.status).toBe(401);
@@ -152,7 +152,7 @@ test.each([
   ['# TYPE a counter\na 1\n# TYPE a counter\n', 'comes twice'],
   ['a 1\n', 'outside of its family'],
   ['# TYPE a histogram\na_bucket{le="1"} 2\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n', 'add up'],
-])('the check of what is shown refuses %j', (text, why) => {
+])('the format check of this test refuses %j', (text, why) => {
   expect(() => parseExposition(text)).toThrow(why);
 });
 

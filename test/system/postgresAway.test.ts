@@ -8,7 +8,7 @@ import { createProxy } from '../support/proxy.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test.concurrent('with Postgres away sending stops, outcomes are kept, nobody is blamed, and it goes on without a repetition', async () => {
+test.concurrent('while Postgres is away sending stops, outcomes are kept and no endpoint is blamed, and afterwards it continues without a repetition', async () => {
   await using world = await openWorld({ proxied: true });
   await using receiver = await openReceiver(
     (one, response) => void setTimeout(() => accept(one, response), 3),
@@ -49,7 +49,7 @@ test.concurrent('with Postgres away sending stops, outcomes are kept, nobody is 
   expect(rows).toEqual([]);
 });
 
-test.concurrent('with Temporal away reads and creating work, commands answer 503 and work when repeated', async () => {
+test.concurrent('while Temporal is away reading and creating work, and commands answer 503 and work when they are repeated', async () => {
   await using world = await openWorld({ proxied: true });
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -80,7 +80,7 @@ test.concurrent('with Temporal away reads and creating work, commands answer 503
   expect(paused.body.status).toBe('paused');
 }, 60_000);
 
-test.concurrent('without a worker that polls commands answer 503, and the same one repeated takes effect once', async () => {
+test.concurrent('without a worker that polls, commands answer 503, and a command that is repeated takes effect once', async () => {
   await using world = await openWorld({ worker: false });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -97,7 +97,7 @@ test.concurrent('without a worker that polls commands answer 503, and the same o
   expect(rows).toHaveLength(1);
 }, 60_000);
 
-test.concurrent('processes that are to end while Postgres is away end in time, the worker says what may be sent again, and nothing is lost', async () => {
+test.concurrent('processes that are stopped while Postgres is away end in time, the worker says what may be sent again, and nothing is lost', async () => {
   await using database = await createDatabase();
   await using postgres = await createProxy(database.url);
   await using cluster = await openCluster(postgres.url);

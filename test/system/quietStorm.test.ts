@@ -133,7 +133,7 @@ function all(receiver: TestReceiver, count: number): Promise<boolean> {
   });
 }
 
-test('kill -9 of a worker in a storm of quiet consumers: all comes, in order, and only what was not stored comes again', async () => {
+test('after a kill -9 of a worker while entries for all quiet consumers arrive at once, everything arrives in order, and only what was not stored is repeated', async () => {
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url, LANES);
   await using receiver = await openReceiver((one, response) => {
@@ -163,7 +163,7 @@ test('kill -9 of a worker in a storm of quiet consumers: all comes, in order, an
 
 /** Needs /proc to tell which process a connection belongs to. */
 test.runIf(process.platform === 'linux')(
-  'a worker with lanes that was frozen for longer than its leases sends nothing of what others have taken over',
+  'a worker with lanes that was frozen for longer than its leases sends nothing for consumers that others have taken over',
   async () => {
     await using database = await createDatabase();
     await using cluster = await openCluster(database.url, LANES);

@@ -64,7 +64,7 @@ async function openWorkflow(consumerId: string): Promise<OwnWorkflow> {
   };
 }
 
-test('while Postgres is read-only appends answer 503, nothing is ready, no command is given up, nobody is blamed, and nothing is sent again', async () => {
+test('while Postgres is read-only appends answer 503, no process is ready, no command is given up, no endpoint is blamed, and nothing is sent again', async () => {
   await using postgres = await openPostgres();
   await using cluster = await openCluster(postgres.url);
   await using receiver = await openReceiver();

@@ -156,7 +156,7 @@ test('a restart of everything keeps positions, filters and statuses, and sends n
   expect(new Set(idsOf(failing))).toEqual(new Set(ids(0, 3_000)));
 }, 300_000);
 
-test("after the loss of Temporal's data file every consumer goes on, without a gap and without a repeat", async () => {
+test("after the loss of Temporal's data file every consumer continues, without a gap and without a repetition", async () => {
   await using receiver = await openReceiver();
   const made = await (async () => {
     await using first = await up();

@@ -95,7 +95,7 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-test('it is ready once Postgres is migrated and Temporal answers, and prints nothing on stdout', async () => {
+test('the server is ready once Postgres is migrated and Temporal answers, and prints nothing on stdout', async () => {
   await using database = await createDatabase();
   await using server = await start({
     DATABASE_URL: database.url,
@@ -116,7 +116,7 @@ test('it is ready once Postgres is migrated and Temporal answers, and prints not
   expect(server.stderr()).not.toContain(SECRET);
 });
 
-test('under npm start it is not ready before a worker polls', async () => {
+test('under npm start the server is not ready before a worker polls', async () => {
   await using database = await createDatabase();
   await using server = await start({
     DATABASE_URL: database.url,
@@ -131,7 +131,7 @@ test('under npm start it is not ready before a worker polls', async () => {
   expect(answer.missing).toEqual(['worker']);
 });
 
-test('SIGTERM answers a long poll that waits and ends with 0 in less than 10 s', async () => {
+test('on SIGTERM the server answers a waiting long poll and exits with 0 in less than 10 s', async () => {
   await using database = await createDatabase();
   await using server = await start({
     DATABASE_URL: database.url,
@@ -149,7 +149,7 @@ test('SIGTERM answers a long poll that waits and ends with 0 in less than 10 s',
 });
 
 test(
-  'with Temporal away it stays up: creation and reads work, commands are 503',
+  'while Temporal is away the server stays up: creating and reading work, commands are 503',
   { timeout: 120_000 },
   async () => {
     await using database = await createDatabase();
@@ -177,7 +177,7 @@ test(
   },
 );
 
-test('with Postgres away it starts, says so, and serves as soon as Postgres is there', async () => {
+test('while Postgres is away the server starts, says so, and serves as soon as Postgres is there', async () => {
   await using database = await createDatabase();
   const real = new URL(database.url);
   const url = new URL(database.url);
@@ -211,7 +211,7 @@ async function forwardTo(to: URL, port: number): Promise<Server> {
   return forward;
 }
 
-test('without a key of its operator it makes one and keeps it in the data folder, for its owner alone', async () => {
+test('without a configured API key the server makes one and keeps it in the data folder, readable by its owner alone', async () => {
   await using database = await createDatabase();
   await using server = await start({
     DATABASE_URL: database.url,
@@ -225,7 +225,7 @@ test('without a key of its operator it makes one and keeps it in the data folder
   expect(await server.stop()).toBe(0);
 });
 
-test('a wrong variable or a taken port ends it with one sentence', async () => {
+test('a wrong variable or a port that is in use ends the server with one sentence', async () => {
   await using database = await createDatabase();
   const env = { DATABASE_URL: database.url, TEMPORAL_ADDRESS: inject('temporalAddress') };
   await expect(start({ ...env, MILLRACE_PORT: 'x' })).rejects.toThrow(

@@ -195,7 +195,7 @@ async function live(engine: Engine, told: Story): Promise<void> {
   }
 }
 
-test('whatever fails, dies or is asked of a consumer, each entry is accounted for, and in the end all arrive once and in order', async () => {
+test('whatever fails or dies and whatever commands a consumer gets, each entry is accounted for, and in the end all arrive once and in order', async () => {
   await using engine = await openEngine();
   await fc.assert(
     fc.asyncProperty(story, (told) => live(engine, told)),

@@ -51,7 +51,7 @@ function expectEachOnceInOrder(received: readonly Received[], count: number): vo
   }
 }
 
-test('while every endpoint refuses for some seconds, no workflow hears of it, all are shown as blocked, and then all that waited arrives in order', async () => {
+test('when every endpoint refuses for some seconds, no workflow is notified, all consumers are shown as blocked, and afterwards everything arrives in order', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   let receiver = await openReceiver();
   const { url } = receiver;
@@ -96,7 +96,7 @@ test('while every endpoint refuses for some seconds, no workflow hears of it, al
   expect((await world.api.request('GET', '/v1/consumers?status=blocked')).body.data).toEqual([]);
 });
 
-test('a failing consumer that is visited goes on with its head under the next lane, when its worker stops', async () => {
+test('when a worker stops, a failing consumer that it visited continues with its head under the next lane', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver(answer(429));
   const id = await quiet(world, await world.target(receiver.url), 'a');
@@ -116,7 +116,7 @@ test('a failing consumer that is visited goes on with its head under the next la
   expect(await lengthOf(world, id)).toBe(before);
 });
 
-test('what fails for longer goes to its workflow, which goes on with the schedule and the window', async () => {
+test('a consumer that fails for longer is handed over to its workflow, which continues its schedule and its window', async () => {
   await using world = await openWorld({
     visitLanes: 1,
     visitRetriesMs: 2_000,
@@ -136,7 +136,7 @@ test('what fails for longer goes to its workflow, which goes on with the schedul
   await world.caughtUp(id);
 });
 
-test('a visited consumer that fails is retried, paused and moved as any other that is blocked', async () => {
+test('a visited consumer that fails is retried, paused and moved like any other that is blocked', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver(answer(429));
   const id = await quiet(world, await world.target(receiver.url), 'a');

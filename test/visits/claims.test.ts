@@ -36,7 +36,7 @@ async function openWanting() {
   return { db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
-test('what is wanted is claimed once, with a lease; until it is over no drain takes the cursor', async () => {
+test('a consumer that wants an entry is claimed once, with a lease; until that is over no drain takes the cursor', async () => {
   await using wanting = await openWanting();
   const { db, id } = wanting;
   const [first] = await claim(db.pipe, { ...LEASE, lost: false });
@@ -51,7 +51,7 @@ test('what is wanted is claimed once, with a lease; until it is over no drain ta
   ]);
 });
 
-test('a claim says how long its consumer has wanted an entry, which is counted until it is claimed', async () => {
+test('a claim says how long its consumer has wanted an entry, and metrics count the consumer until then', async () => {
   await using wanting = await openWanting();
   const { db } = wanting;
   const waiting = async () => (await readConsumerFigures(db, 0)).waiting;
@@ -69,7 +69,7 @@ test('a claim says how long its consumer has wanted an entry, which is counted u
   expect(lost?.waitedMs).toBeNull(); // nobody wanted it to be claimed
 });
 
-test('a consumer that is created behind entries says since when it has wanted one', async () => {
+test('a consumer that is created before existing entries says since when it has wanted one', async () => {
   await using opened = await openConsumersApi();
   await opened.append('s');
   const { db } = opened.api;
@@ -84,7 +84,7 @@ test('a consumer that is created behind entries says since when it has wanted on
   ]);
 });
 
-test('those that want an entry are read page by page, in rounds, so that the last of them has its turn', async () => {
+test('consumers that want an entry are read page by page, in rounds, so that the last of them gets its turn', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   for (let n = 0; n < 5; n += 1) await opened.create({ start: 'end' });
@@ -107,7 +107,7 @@ test('those that want an entry are read page by page, in rounds, so that the las
   }
 });
 
-test('one that needs a drain, is held, paused or of another region is not claimed', async () => {
+test('a consumer that needs a drain, is held, is paused or belongs to another region is not claimed', async () => {
   for (const not of [
     'update cursors set needs_drain = true',
     'update consumers set held = true',
@@ -125,7 +125,7 @@ test.each([
   ['the lane again', 'visit', { wanted: 1, since: true, needs_drain: false }],
   ['a drain of its own', 'drain', { wanted: 1, since: true, needs_drain: true }],
   ['the leader', undefined, { wanted: null, since: false, needs_drain: false }],
-] as const)('a visit that is over leaves its consumer to %s', async (_to, wants, left) => {
+] as const)('a visit that has ended leaves its consumer to %s', async (_to, wants, left) => {
   await using wanting = await openWanting();
   const { db, id } = wanting;
   await claim(db.pipe, { ...LEASE, lost: false });
@@ -140,7 +140,7 @@ test.each([
   expect(rows).toEqual([{ holder: null, visited: false, idle: true, ...left }]);
 });
 
-test('the workflows of consumers that no lane claims are signalled after 20 s, or 3 minutes where there are lanes; of those that need a drain at once', () => {
+test('workflows of consumers that no lane claims are signalled after 20 s, or after 3 minutes where there are lanes; of those that need a drain immediately', () => {
   const unclaimed = createUnclaimed();
   const visit = { consumerId: 'a', wanted: 1, needsDrain: false, region: 'here', hasLanes: false };
   const drain = { ...visit, consumerId: 'b', needsDrain: true };
@@ -159,7 +159,7 @@ test('the workflows of consumers that no lane claims are signalled after 20 s, o
   expect(chosen(280_000, slow)).toEqual(['a']);
 });
 
-test('lanes that have just been there, or that claim others meanwhile, are waited for', () => {
+test('consumers wait for lanes that existed until recently or that claim others meanwhile', () => {
   const unclaimed = createUnclaimed();
   const visit = (consumerId: string, region: string, hasLanes: boolean) => ({
     consumerId,
@@ -188,7 +188,7 @@ test('lanes that have just been there, or that claim others meanwhile, are waite
   expect(chosen(now + 151_000, visit('last', 'here', true))).toEqual(['last']);
 });
 
-test('entries that a leader has matched lately are found in memory, and others are left to Postgres', () => {
+test('entries that the leader has matched recently are found in memory, and others are left to Postgres', () => {
   const recent = createRecentKeys();
   const key = (position: number) => ({
     position,
@@ -208,14 +208,14 @@ test('entries that a leader has matched lately are found in memory, and others a
   expect(recent.first(30_010, even)).toBe(30_012);
 });
 
-test('a consumer is busy after 500 entries, or 5 s and 100 entries, without a pause; one that is slow is not', () => {
+test('a consumer is busy after 500 entries, or after 5 s with at least 100 entries, without a pause; a slow one is not', () => {
   expect(isBusy({ settled: 499, busyMs: 4_999 })).toBe(false);
   expect(isBusy({ settled: 500, busyMs: 0 })).toBe(true);
   expect(isBusy({ settled: 100, busyMs: 5_000 })).toBe(true);
   expect(isBusy({ settled: 99, busyMs: 60_000 })).toBe(false);
 });
 
-test('claims made within a moment are done together; a failure is the failure of all of them', async () => {
+test('claims at almost the same time are made together, and fail together', async () => {
   const batches: number[][] = [];
   const double = together({
     run: async (items: number[]) => {

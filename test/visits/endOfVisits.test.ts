@@ -8,7 +8,7 @@ const visit = createQuietVisit();
 const { open, positions, answer, answerAll } = visit;
 afterEach(visit.end);
 
-test('one that is fenced while its request is under way cuts it, and stores nothing', async () => {
+test('a visit that is fenced during a request cuts the request, and stores nothing', async () => {
   const { store, handedOver } = await open();
   visit.host.arrive({});
   visit.host.fence();
@@ -22,8 +22,8 @@ test('one that is fenced while its request is under way cuts it, and stores noth
 
 test.each([
   ['hands over', () => answer(UNAVAILABLE)],
-  ['lets go', () => void visit.host.close()],
-])('one that is fenced while it %s stores and releases nothing', async (_what, begin) => {
+  ['releases its consumer', () => void visit.host.close()],
+])('a visit that is fenced while it %s stores and releases nothing', async (_what, begin) => {
   const { store, handedOver } = await open();
   visit.host.arrive({});
   answer();
@@ -41,7 +41,7 @@ test.each([
   expect(handedOver).toEqual([]);
 });
 
-test('one whose lease has gone to another when it releases it hints at nothing', async () => {
+test('a visit whose consumer another sender has taken before the release does not signal its workflow', async () => {
   const { store, handedOver } = await open();
   visit.host.visits.endQuietest(1);
   visit.host.fence();
@@ -51,7 +51,7 @@ test('one whose lease has gone to another when it releases it hints at nothing',
   expect(handedOver).toEqual([]);
 });
 
-test('outcomes that can’t be stored end it, and its consumer goes to a drain', async () => {
+test('outcomes that can’t be stored end the visit, and the consumer is handed over to a drain', async () => {
   const { store, handedOver, log } = await open();
   visit.host.arrive({}, {});
   store.refuseCommits(true);
@@ -64,7 +64,7 @@ test('outcomes that can’t be stored end it, and its consumer goes to a drain',
   visit.host.model.wrong.splice(0); // the open request was cut, and what was delivered is unknown
 });
 
-test('a lane that ends waits for a request: its success is stored, and another lane goes on', async () => {
+test('a lane that ends waits for a request: its success is stored, and another lane continues', async () => {
   const { store, handedOver } = await open();
   visit.host.arrive({}, {});
   const closed = visit.host.close();
@@ -78,7 +78,7 @@ test('a lane that ends waits for a request: its success is stored, and another l
   expect(handedOver).toEqual([]);
 });
 
-test('a visit that ends while Postgres is away hands nobody over: its lane lets go of the consumer later', async () => {
+test('a visit that ends while Postgres is away does not hand over its consumer: the lane releases it later', async () => {
   const { store, handedOver } = await open();
   visit.host.arrive({});
   answer();
@@ -89,7 +89,7 @@ test('a visit that ends while Postgres is away hands nobody over: its lane lets 
   expect([handedOver, visit.host.unsure]).toEqual([[], 1]);
 });
 
-test('a lane that ends waits for a request: its failure is stored, and the next lane goes on with it', async () => {
+test('a lane that ends waits for a request: its failure is stored, and the next lane continues from there', async () => {
   const { store, model, handedOver } = await open();
   visit.host.arrive({}, {});
   const closed = visit.host.close();
@@ -103,7 +103,7 @@ test('a lane that ends waits for a request: its failure is stored, and the next 
   expect(handedOver).toEqual([]);
 });
 
-test('a lane that ends while a drain takes over with a request waits for it as well', async () => {
+test('a lane that ends while a drain takes over a request waits for that request as well', async () => {
   const { store, model } = await open();
   visit.host.arrive({});
   store.retarget();
@@ -121,7 +121,7 @@ test('a lane that ends while a drain takes over with a request waits for it as w
   expect(model.sent).toEqual([1]);
 });
 
-test('when the lease can’t be renewed, its request is cut before the end, and nothing is sent until it is', async () => {
+test('when the lease can’t be renewed, the request is cut before the end of the lease, and nothing is sent until it is renewed', async () => {
   const { store, model } = await open();
   visit.host.arrive({}, {});
   store.hold();
@@ -136,7 +136,7 @@ test('when the lease can’t be renewed, its request is cut before the end, and 
   await answerAll();
 });
 
-test('a lane that ends while a drain takes over that has to read its entry first repeats nothing', async () => {
+test('a lane that ends while a drain takes over and still has to read the entry repeats nothing', async () => {
   const { store, model } = await open();
   visit.host.arrive({});
   visit.host.append({});
@@ -154,7 +154,7 @@ test('a lane that ends while a drain takes over that has to read its entry first
   expect(model.sent.filter((position) => position === 1)).toEqual([1]);
 });
 
-test('a command that has the sender let go lets its request end, and nothing more is sent', async () => {
+test('a command that makes the sender release its consumer lets the open request end, and nothing more is sent', async () => {
   const { store, model, notify } = await open();
   visit.host.arrive({}, {});
   store.holdSender(true);

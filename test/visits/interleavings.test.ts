@@ -184,7 +184,7 @@ async function endsClean(host: QuietHost): Promise<void> {
   expect(host.model.wrong).toEqual([]);
 }
 
-test('whatever crosses what, each entry of a visited consumer is sent, in order, and none is passed over', async () => {
+test('in whatever order things happen, each entry of a visited consumer is sent, in order, and none is skipped', async () => {
   await fc.assert(fc.asyncProperty(story, live), {
     numRuns: RUNS,
     ...(SEED === undefined ? {} : { seed: Number(SEED), path: PATH ?? '' }),

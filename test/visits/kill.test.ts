@@ -22,7 +22,7 @@ async function append(cluster: Cluster, name: string): Promise<void> {
   await cluster.request('POST', '/v1/events', { events });
 }
 
-test('kill -9 of a worker with lanes loses nothing, and repeats only what was not committed', async () => {
+test('a kill -9 of a worker with lanes loses nothing, and repeats only what was not committed', async () => {
   await using database = await createDatabase();
   await using receiver = await openReceiver();
   await using cluster = await openCluster(database.url, {

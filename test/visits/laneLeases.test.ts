@@ -36,7 +36,7 @@ async function openVisited() {
   return { opened, db, id, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
-test('a lease that is over is not renewed, even if nobody has ended it yet', async () => {
+test('a lease that is over is not renewed, even if it has not been deleted yet', async () => {
   await using visited = await openVisited();
   const { db } = visited;
   const note = { ...NOTE, visiting: 3 };
@@ -47,7 +47,7 @@ test('a lease that is over is not renewed, even if nobody has ended it yet', asy
   expect(await renewLaneLease(db, 'lane', 8_000, NOTE)).toBeNull();
 });
 
-test('a renewal that is under way when a lease is over is waited for, and the lease then stays', async () => {
+test('a renewal that is in progress when a lease is over is waited for, and the lease then stays', async () => {
   await using visited = await openVisited();
   const { db } = visited;
   await db.query(`update visit_lanes set lease_until = clock_timestamp() + interval '200 ms'`);
@@ -76,7 +76,7 @@ test('a renewal that is under way when a lease is over is waited for, and the le
   expect(await renewLaneLease(db, 'lane', 8_000, NOTE)).not.toBeNull();
 });
 
-test('a lane whose lease was ended claims nothing', async () => {
+test('a lane whose lease was deleted claims nothing', async () => {
   await using visited = await openVisited();
   const { db } = visited;
   await db.query(
@@ -127,7 +127,7 @@ test('a consumer that is visited and does not fail is shown where its lane has c
   expect((await opened.read(id)).position).toBe(before);
 });
 
-test('a renewal does not wait behind what is done for thousands of consumers', async () => {
+test('a renewal does not wait behind statements for thousands of consumers', async () => {
   await using visited = await openVisited();
   const { db } = visited;
   const store = createVisitStore(db, createVault([{ id: 'test', key: randomBytes(32) }]));
@@ -149,7 +149,7 @@ test('a renewal does not wait behind what is done for thousands of consumers', a
   expect(done).toEqual(['the renewal', 'a long statement']);
 });
 
-test('a renewal without an answer is given up in the time of its lease, and the next one has another connection', async () => {
+test('a renewal without an answer is given up while the lease is still valid, and the next one uses another connection', async () => {
   await using visited = await openVisited();
   const { db } = visited;
   const store = createVisitStore(db, createVault([{ id: 'test', key: randomBytes(32) }]));

@@ -6,7 +6,7 @@ import { createLateness } from '../../src/visits/lateness.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-test('ticks that come late say so, and are soon forgotten when they come in time', () => {
+test('late ticks are noted, and soon forgotten when ticks come in time', () => {
   const lateness = createLateness(50);
   const after = (ms: number): number => {
     vi.advanceTimersByTime(ms);
@@ -16,7 +16,7 @@ test('ticks that come late say so, and are soon forgotten when they come in time
   expect([50, 60, 850, 50, 50, 50, 1_050].map(after)).toEqual([0, 10, 800, 400, 200, 100, 1_000]);
 });
 
-test('a lane in a process that is late claims others after a pause, and otherwise goes on claiming', async () => {
+test('a lane in a process that is late pauses before it claims more consumers, and otherwise claims without a pause', async () => {
   const lateness = { ms: 800 };
   let claims = 0;
   let asked = 0;

@@ -65,15 +65,15 @@ function lookedAt(plans: string): number {
 test.each([
   ['a lane claims and nothing wants an entry', WATCHED, claimSome, 1],
   ['a lane claims and all want an entry', WANTING, claimSome, 2 * MANY],
-  ['a lane claims those of a dead one', LOST, claimLost, 2 * MANY],
-  ['a lane looks for those of a dead one and there is none', VISITED, claimLost, 1],
+  ['a lane claims the consumers of a dead one', LOST, claimLost, 2 * MANY],
+  ['a lane looks for consumers of a dead one and there are none', VISITED, claimLost, 1],
   ['a leader looks and all are visited', VISITED, lookWhoWants, 1],
   ['a leader looks and nothing wants an entry', WATCHED, lookWhoWants, 1],
   ['a leader looks and all want an entry', WANTING, lookWhoWants, 2 * MANY],
   ['a leader looks for changed targets and none fails', WATCHED, retryChanged, 1],
   ['a leader looks and all are newly idle', UNWATCHED, lookWhoIsIdle, 2 * MANY],
 ])(
-  'where %s, no more consumers are read than those, also before Postgres has counted them',
+  'where %s, no more consumers are read than necessary, even before Postgres has statistics about them',
   async (_what, cursors, work, most) => {
     await using many = await openNew(cursors);
     const plans = await plansOf(many.db, work);

@@ -55,7 +55,7 @@ test(`an entry that is appended once \`paused\` is read is not sent by a lane, i
   expect(receiver.received).toHaveLength(CONSUMERS);
 });
 
-test('once an edit of a target is answered, lanes send to visited consumers by the edit', async () => {
+test('once an edit of a target is answered, lanes send with the edit for visited consumers', async () => {
   await using world = await openWorld({ visitLanes: 2 });
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -71,7 +71,7 @@ test('once an edit of a target is answered, lanes send to visited consumers by t
   expect(paths.slice(CONSUMERS)).not.toContain(false);
 });
 
-test('a lane that has lost a consumer to another one stores nothing more of it', async () => {
+test('a lane that has lost a consumer to another lane stores nothing more for it', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const { id: consumerId } = await opened.create({ start: 'end' });

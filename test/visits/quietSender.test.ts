@@ -12,7 +12,7 @@ const visit = createQuietVisit();
 const { open, positions, answer, answerAll } = visit;
 afterEach(visit.end);
 
-test('entries are sent one at a time and in order, and stored; after a while without one it lets go', async () => {
+test('entries are sent one at a time and in order, and stored; after a while without an entry the consumer is released', async () => {
   const { store, handedOver } = await open();
   visit.host.arrive({}, { sync: 'b' }, {});
   expect(positions()).toEqual([1]);
@@ -27,7 +27,7 @@ test('entries are sent one at a time and in order, and stored; after a while wit
   expect(handedOver).toEqual([]);
 });
 
-test('the failure of its request is the first attempt of the drain that takes over: it is stored once, and not made twice', async () => {
+test('a request that fails is the first attempt of the drain that takes over: it is stored once, and not made twice', async () => {
   const { store, model, handedOver } = await open();
   visit.host.arrive({}, {});
   answer(UNAVAILABLE);
@@ -40,7 +40,7 @@ test('the failure of its request is the first attempt of the drain that takes ov
   expect(handedOver).toEqual([1]);
 });
 
-test('a message that its endpoint refuses is tried again by the drain, as the second attempt', async () => {
+test('a message that the endpoint refuses is tried again by the drain, as the second attempt', async () => {
   const { store, model } = await open();
   visit.host.arrive({});
   answer(REFUSED);
@@ -56,7 +56,7 @@ test('a message that its endpoint refuses is tried again by the drain, as the se
   expect(model.sent).toEqual([1, 1]);
 });
 
-test('an edit is taken while a request is under way, which goes on and is stored once', async () => {
+test('an edit takes effect during a request, which continues and is stored once', async () => {
   const { store, model } = await open();
   visit.host.arrive({ collection: 'm:y' });
   store.refilter({ ...OF_A, collections: ['m:x'] });
@@ -71,7 +71,7 @@ test('an edit is taken while a request is under way, which goes on and is stored
   expect(model.sent).toEqual([1, 3]);
 });
 
-test('an edit that a commit sees when nothing is under way is taken as well', async () => {
+test('an edit that a commit notices while no request is open takes effect as well', async () => {
   const { store } = await open();
   store.refilter({ ...OF_A, syncs: ['a', 'b'] });
   visit.host.notify();
@@ -87,7 +87,7 @@ test.each([
   ['stream', 1],
   ['none', 10],
 ] as const)(
-  'more than 16 entries are a drain’s, which keeps the order: %s',
+  'more than 16 entries are sent by a drain, which keeps the order: %s',
   async (ordering, count) => {
     const { model } = await open({ ordering, requests: 1_000 });
     visit.host.arrive({});
@@ -99,7 +99,7 @@ test.each([
   },
 );
 
-test('an entry is not passed over when another consumer has everything stored in the moment in which it is read', async () => {
+test('an entry is not skipped when another consumer triggers a commit at the moment at which the entry is read', async () => {
   const { store, model } = await open();
   visit.host.arrive({});
   answer();
@@ -133,7 +133,7 @@ test('entries that are no longer in memory are read by a drain', async () => {
   expect(model.sent).toEqual([1, 2, 3]);
 });
 
-test('an entry that comes while a hand-over waits for what has settled is not passed over', async () => {
+test('an entry that comes while a hand-over waits for settled entries to be stored is not skipped', async () => {
   const { store } = await open();
   visit.host.arrive({});
   answer();
@@ -151,7 +151,7 @@ test('an entry that comes while a hand-over waits for what has settled is not pa
   await answerAll();
 });
 
-test('an entry that comes while a release waits for what has settled is not passed over', async () => {
+test('an entry that comes while a release waits for settled entries to be stored is not skipped', async () => {
   const { store } = await open();
   visit.host.arrive({});
   answer();
@@ -167,7 +167,7 @@ test('an entry that comes while a release waits for what has settled is not pass
   await answerAll();
 });
 
-test('an entry that the tail passes without a call is stored as passed, and none that it calls for is', async () => {
+test('the position moves past entries for which the tail does not call the sender, but not past one for which it does', async () => {
   const { store } = await open();
   visit.host.arrive({});
   answer();
@@ -194,7 +194,7 @@ test('a version that is superseded before its turn is not sent', async () => {
   expect(store.row.successes).toEqual([1, 3]);
 });
 
-test('a drain that takes over sends no newer version of a record while a request of the older one is under way', async () => {
+test('a drain that takes over sends no newer version of a record during a request with the older one', async () => {
   const { store, model } = await open({ stream: 'records' });
   visit.host.arrive({ record: 'x' });
   visit.host.arrive({ record: 'x' }, ...Array.from({ length: 17 }, () => ({})));
@@ -208,7 +208,7 @@ test('a drain that takes over sends no newer version of a record while a request
   expect(model.sent.filter((position) => position <= 2)).toEqual([1, 2]);
 });
 
-test('while a request of a superseded version is under way, the lease is kept', async () => {
+test('during a request with a superseded version the lease is kept', async () => {
   const { store } = await open({ stream: 'records' });
   visit.host.arrive({ record: 'x' });
   visit.host.arrive({ record: 'x' });
@@ -228,7 +228,7 @@ test('while a request of a superseded version is under way, the lease is kept', 
 });
 
 test.each(['requests', 'bytes'] as const)(
-  'without room in the budget of %s an entry waits until there is some',
+  'without room in the budget of %s an entry waits until there is room',
   async (of) => {
     const { budget } = await open();
     budget[of].take(ALL[of]);
@@ -242,7 +242,7 @@ test.each(['requests', 'bytes'] as const)(
 );
 
 test.each(['requests', 'bytes'] as const)(
-  'room in the budget of %s is noticed, though another is notified first',
+  'room in the budget of %s is noticed, even if another sender is notified first',
   async (of) => {
     const { budget } = await open();
     budget[of].take(ALL[of]);
@@ -255,7 +255,7 @@ test.each(['requests', 'bytes'] as const)(
   },
 );
 
-test('a configuration that can’t be confirmed is confirmed by a drain, and entries are sent meanwhile', async () => {
+test('a configuration that a visit can’t confirm is confirmed by a drain, and entries are sent meanwhile', async () => {
   const { store, model, begin } = await open({ claimed: false });
   store.retarget();
   store.refuseConfirmations(true);

@@ -53,7 +53,7 @@ function createFailingStore(fails: { claim?: boolean; load?: boolean }) {
 test.each([
   ['a claim whose answer is lost', { claim: true }],
   ['a claim for which no configuration could be read', { load: true }],
-])('after %s, a lane lets go of what it does not know', async (_what, fails) => {
+])('after %s, a lane releases the consumers it does not know', async (_what, fails) => {
   const { store, asked } = createFailingStore(fails);
   const lane = openLane({
     context: { tails: { records: follow, events: follow } } as unknown as DrainContext, // no visit begins
@@ -74,7 +74,7 @@ test.each([
   expect(asked.slice(failedAt + 1).filter((one) => one !== 'lost')[0]).toBe('let go');
 });
 
-test('what a lane has claimed and does not know is let go of, and may be claimed again', async () => {
+test('consumers that a lane has claimed without knowing it are released, and may be claimed again', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   await opened.create({ start: 'end' });

@@ -38,7 +38,7 @@ async function quiet(world: World, target: string, sync: string): Promise<string
   return id;
 }
 
-test('lanes, visits, their waits, and consumers that are handed over are counted by reason', async () => {
+test('lanes, visits and their waits are counted, and consumers that are handed over are counted by reason', async () => {
   const { visitCounts, read } = openMetrics(2);
   await using world = await openWorld({ visitLanes: 2, visitRetriesMs: 0, visitCounts });
   await using receiver = await openReceiver((one, response) => {

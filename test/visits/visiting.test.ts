@@ -23,7 +23,7 @@ function openSender(of: Partial<Drain>): Drain & { ticks: number; stopped: strin
   return sender;
 }
 
-test('of many whose endpoints fail and whose next attempts are due together, some have their turn in each tick', () => {
+test('of many failing consumers whose next attempts are due together, some get their turn in each tick', () => {
   const visiting = createVisiting();
   const failing = Array.from({ length: 250 }, () => {
     const sender = openSender({ isFailing: true, restsUntil: 5 });
@@ -45,7 +45,7 @@ test('of many whose endpoints fail and whose next attempts are due together, som
   expect([trying.ticks, well.ticks]).toEqual([4, 4]);
 });
 
-test('those whose next attempts are due do not wait for thousands that are busy', () => {
+test('consumers whose next attempts are due do not wait for thousands of busy ones', () => {
   const visiting = createVisiting();
   const busy = Array.from({ length: 4_000 }, () => openSender({}));
   const failing = Array.from({ length: 300 }, () => {
@@ -64,7 +64,7 @@ test('those whose next attempts are due do not wait for thousands that are busy'
   expect(busy.every(({ ticks }) => ticks >= 1)).toBe(true);
 });
 
-test('of thousands that have something to do, some hundreds have their turn in each tick, all as often, and all at once when the lease is over', () => {
+test('of thousands of senders with something to do, some hundreds get their turn in each tick, all equally often, and all at once when the lease is over', () => {
   const visiting = createVisiting();
   const all = Array.from({ length: 1_000 }, () => openSender({}));
   for (const [index, one] of all.entries()) visiting.add(`${index}`, one, 'events');
@@ -79,7 +79,7 @@ test('of thousands that have something to do, some hundreds have their turn in e
   expect(new Set(all.map((one) => one.ticks))).toEqual(new Set([3]));
 });
 
-test('one whose endpoint fails or is slow is not busy, however long it takes', () => {
+test('a consumer whose endpoint fails or is slow does not count as busy, however long it takes', () => {
   const visiting = createVisiting();
   const failing = openSender({ isFailing: true });
   const busy = openSender({});
@@ -92,7 +92,7 @@ test('one whose endpoint fails or is slow is not busy, however long it takes', (
   expect(visiting.tick(performance.now() + 60_000)).toEqual(['busy']);
 });
 
-test('where there is no room, the quiet ones go first, and then those whose endpoints fail', () => {
+test('when room is short, quiet consumers are released first, and then those whose endpoints fail', () => {
   const visiting = createVisiting();
   const quiet = openSender({ quietSince: 1 });
   const failing = [openSender({ isFailing: true }), openSender({ isFailing: true })];

@@ -49,7 +49,7 @@ test('a quiet consumer is visited: its entries arrive, its workflow takes no ste
   expect(await cursorOf(world, id)).toMatchObject({ idle: true, visited: false, epoch: 3 });
 });
 
-test('while a consumer is visited the API says by which lane and how far it is, and its page names the lanes', async () => {
+test('while a consumer is visited, the API says by which lane and at which position, and the page of the workflow names the lanes', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver();
   const id = await quiet(world, await world.target(receiver.url), 'a');
@@ -69,7 +69,7 @@ test('while a consumer is visited the API says by which lane and how far it is, 
   expect(page.currentDetails).toContain(`a lane of workflow \`visits/${world.taskQueue}-deliver\``);
 });
 
-test('many quiet consumers get one entry each at once, each once', async () => {
+test('many quiet consumers get an entry each at the same time, once', async () => {
   await using world = await openWorld({ visitLanes: 2, idleAfterMs: 1_000 });
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -125,7 +125,7 @@ test('a visited consumer whose endpoint fails is blocked, and delivers again whe
   expect(new Set(taken.map((one) => one.position)).size).toBe(2);
 });
 
-test('a visited consumer is paused, moved, edited and deleted as any other', async () => {
+test('a visited consumer is paused, moved, edited and deleted like any other', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver();
   const id = await quiet(world, await world.target(receiver.url), 'a');
@@ -156,7 +156,7 @@ test('a visited consumer is paused, moved, edited and deleted as any other', asy
   expect(await give({ kind: 'delete' })).toMatchObject({ ok: true });
 });
 
-test('a seek has a lane let go of its consumer first', async () => {
+test('a seek makes the lane release the consumer first', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver();
   const id = await quiet(world, await world.target(receiver.url), 'a');
@@ -170,7 +170,7 @@ test('a seek has a lane let go of its consumer first', async () => {
   expect((await world.caughtUp(id)).status).toBe('active');
 });
 
-test('when a worker stops, its lanes let go, and the next worker goes on at the same place', async () => {
+test('when a worker stops, its lanes release their consumers, and the next worker continues at the same position', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver();
   const id = await quiet(world, await world.target(receiver.url), 'a');

@@ -44,13 +44,13 @@ const QUICK: Step = ['answered', 5, 200];
 
 const cases: [what: string, steps: Step[], limit: number, waitMs: number][] = [
   ['nothing has ended', [], 8, 0],
-  ['four are answered', [['answered', 5, 4]], 12, 0],
-  ['many are answered', [QUICK], 32, 0],
-  ['one fails', [QUICK, ['failed', 5]], 16, 0],
-  ['one fails among others that are answered', [QUICK, ['failed', 5], ['answered', 5, 20]], 16, 0],
-  ['two fail that had begun together', [QUICK, ['failed', 5, 2]], 16, 0],
-  ['three in a row fail', [QUICK, ['failed', 5, 3]], 1, 500],
-  ['all under way fail, the last of them 5 ms later', [QUICK, ['failed', 5, 32]], 1, 495],
+  ['four calls are answered', [['answered', 5, 4]], 12, 0],
+  ['many calls are answered', [QUICK], 32, 0],
+  ['one call fails', [QUICK, ['failed', 5]], 16, 0],
+  ['one call fails among answered ones', [QUICK, ['failed', 5], ['answered', 5, 20]], 16, 0],
+  ['two calls fail that had begun together', [QUICK, ['failed', 5, 2]], 16, 0],
+  ['three calls in a row fail', [QUICK, ['failed', 5, 3]], 1, 500],
+  ['all calls in progress fail, the last of them 5 ms later', [QUICK, ['failed', 5, 32]], 1, 495],
   ['all, and then the single one', [QUICK, ['failed', 5, 33]], 1, 1_000],
   ['the single one fails three times', [QUICK, ['failed', 5, 35]], 1, 4_000],
   ['it fails for long', [QUICK, ['failed', 5, 100]], 1, 5_000],
@@ -68,19 +68,19 @@ const cases: [what: string, steps: Step[], limit: number, waitMs: number][] = [
   ['they stay slow', [QUICK, ['answered', 150, 32 + 3 + 16]], 8, 0],
 ];
 
-test.each(cases)('when %s, so many may be under way', (_what, steps, limit, waitMs) => {
+test.each(cases)('how many calls may be in progress when %s', (_what, steps, limit, waitMs) => {
   const { end, state } = createCalls();
   for (const step of steps) end(...step);
   expect(state()).toMatchObject({ limit, waitMs });
 });
 
-test('a limit that is not used up does not grow', () => {
+test('a limit that is not fully used does not grow', () => {
   const pace = createCallPace({ random: () => 1 });
   for (let now = 0; now < 100_000; now += 1_000) pace.begin(now).answered(now + 5);
   expect(pace.limit).toBe(8);
 });
 
-test('above where Temporal faltered, the limit grows by one with each round', () => {
+test('above the number of calls at which Temporal failed, the limit grows by one with each round', () => {
   const { end, state } = createCalls();
   end(...QUICK);
   end('failed', 5);
@@ -93,7 +93,7 @@ test('above where Temporal faltered, the limit grows by one with each round', ()
   expect(rounds).toEqual([17, 18, 19, 20, 21]);
 });
 
-test('a call that takes long when nothing else is under way is not slow', () => {
+test('a call that takes long while no other is in progress does not count as slow', () => {
   const { end, state } = createCalls();
   end('answered', 400, 100);
   expect(state().limit).toBe(32);
@@ -110,7 +110,7 @@ test('a Temporal that stays slow for other reasons gets more than one call at a 
   expect(state().limit).toBeGreaterThan(3);
 });
 
-test('an answer that takes two seconds is slow even where that is usual', () => {
+test('an answer that takes two seconds counts as slow even where that is usual', () => {
   const { end, state } = createCalls();
   end('answered', 2_500, 200);
   expect(state().limit).toBe(1);
@@ -126,7 +126,7 @@ test.each([
   expect(state()).toMatchObject({ limit: 1, waitMs });
 });
 
-test('while calls of before a pause are under way, none begins after it', () => {
+test('while calls from before a pause are in progress, no call begins after it', () => {
   const pace = createCallPace({ random: () => 1 });
   const [first, second, third, last] = [0, 0, 0, 0].map((now) => pace.begin(now));
   for (const call of [first, second, third]) call?.failed(10);

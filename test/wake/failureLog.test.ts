@@ -15,7 +15,7 @@ function openLog() {
   return { log, lines, pass: (ms: number) => vi.advanceTimersByTime(ms) };
 }
 
-test('hundreds of failures are one line with their number, and one when it is over', () => {
+test('hundreds of failures lead to one line with their number, and to one more when they are over', () => {
   const { log, lines, pass } = openLog();
   const first = new Error('first');
   log.failed('c0', first);
@@ -35,7 +35,7 @@ test('hundreds of failures are one line with their number, and one when it is ov
   expect(lines).toHaveLength(2);
 });
 
-test('answers between failures do not end it, and quiet without an answer does not, either', () => {
+test('single answers between failures do not end a series of them, and neither does silence without an answer', () => {
   const { log, lines, pass } = openLog();
   for (let n = 0; n < 100; n += 1) {
     log.failed('c', new Error('away'));
@@ -50,7 +50,7 @@ test('answers between failures do not end it, and quiet without an answer does n
   expect(lines).toHaveLength(2);
 });
 
-test('a failure that comes after the last one was over begins anew', () => {
+test('a failure after the end of a series begins a new one', () => {
   const { log, lines, pass } = openLog();
   for (let n = 0; n < 2; n += 1) {
     log.failed('c', new Error('away'));
@@ -60,7 +60,7 @@ test('a failure that comes after the last one was over begins anew', () => {
   expect(lines.map(([message]) => message)).toEqual([FAIL, OVER, FAIL, OVER]);
 });
 
-test('a process that ends says what it has not said yet, and leaves no timer', () => {
+test('a process that ends logs what it has not logged yet, and leaves no timer', () => {
   const { log, lines } = openLog();
   log.failed('c', new Error('away'));
   log.answered();

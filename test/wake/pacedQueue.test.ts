@@ -86,7 +86,7 @@ test('calls are made in their order, repetitions after the others', async () => 
   expect(calls.slice(8).map(({ key }) => key)).toEqual(['c0', 'c1', 'c2', 'c3', 'r0', 'r1']);
 });
 
-test('one turn of eight is for a repetition, however many others wait', async () => {
+test('every eighth call is a repetition, however many other calls wait', async () => {
   const { put, repeat, pass, calls } = openTemporal();
   put(...keys(100));
   repeat(...keys(5, 'r'));
@@ -97,7 +97,7 @@ test('one turn of eight is for a repetition, however many others wait', async ()
   turns.slice(1).forEach((turn, index) => expect(turn - (turns[index] ?? 0)).toBe(8));
 });
 
-test('of one key the newest call is made, once, after the one under way', async () => {
+test('of several calls with one key the newest is made, once, after the one in progress', async () => {
   const { queue, pass } = openTemporal();
   const made: number[] = [];
   const gates = keys(3).map(() => Promise.withResolvers<void>());
@@ -136,7 +136,7 @@ test('a call that is dropped is not made', async () => {
   expect(calls.map(({ key }) => key)).toEqual([...keys(8), 'c15']);
 });
 
-test('a Temporal that becomes slow gets fewer calls at a time, each once, and more when it is quick again', async () => {
+test('when Temporal becomes slow it gets fewer calls at a time, each once, and more when it is quick again', async () => {
   const { queue, put, set, pass, calls, lines, most } = openTemporal();
   put(...keys(1_000));
   await pass(1);
@@ -155,7 +155,7 @@ test('a Temporal that becomes slow gets fewer calls at a time, each once, and mo
   expect(lines).toEqual([]);
 });
 
-test('a Temporal that refuses everything is asked ever less often, and gets all when it is back', async () => {
+test('a Temporal that refuses everything is called less and less often, and gets all calls when it is back', async () => {
   const { queue, put, repeat, set, pass, calls, lines, most } = openTemporal();
   put(...keys(200));
   await pass(1);
@@ -191,7 +191,7 @@ test('a Temporal that refuses everything is asked ever less often, and gets all 
   ]);
 });
 
-test('a Temporal that hangs for some seconds has no burst before it when it is back', async () => {
+test('a Temporal that hangs for some seconds gets no burst of calls when it is back', async () => {
   const { queue, put, set, pass, calls, most } = openTemporal();
   put(...keys(300, 'before'));
   await pass(1);
@@ -209,7 +209,7 @@ test('a Temporal that hangs for some seconds has no burst before it when it is b
   expect(most.underWay).toBeLessThanOrEqual(16 + 4); // half of what there was, and a slow growth
 });
 
-test('a call that Temporal refuses for a reason of its own slows no other', async () => {
+test('a call that Temporal refuses for a reason of its own does not slow down others', async () => {
   const { queue, put, pass } = openTemporal();
   const refuse = (): Promise<void> => Promise.reject(new RangeError('too many signals'));
   for (const key of keys(50, 'bad')) queue.put({ key, isRepetition: false, act: refuse });
@@ -221,7 +221,7 @@ test('a call that Temporal refuses for a reason of its own slows no other', asyn
   expect(queue.has('c')).toBe(false);
 });
 
-test('when it is closed, calls under way end and no more begin', async () => {
+test('when the queue is closed, calls in progress end and no more begin', async () => {
   const { queue, put, set, pass, calls } = openTemporal();
   set({ perSecond: 10 });
   put(...keys(20));

@@ -15,12 +15,12 @@ function schedule(repetitions: Repetitions, seconds: number): number[] {
   return sent;
 }
 
-test('a signal is repeated after 5 s, doubling to a minute', () => {
+test('a signal is repeated after 5 s, and then at intervals that double up to a minute', () => {
   const sent = schedule(createRepetitions(), 300);
   expect(sent).toEqual([0, 5, 15, 35, 75, 135, 195, 255]);
 });
 
-test('it is due exactly when its time has come, and each consumer has its own', () => {
+test('a repetition is due exactly when its time has come, and each consumer has its own time', () => {
   const repetitions = createRepetitions();
   repetitions.sent('c', 100);
   expect(repetitions.isDue('c', 5_099)).toBe(false);
@@ -28,7 +28,7 @@ test('it is due exactly when its time has come, and each consumer has its own', 
   expect(repetitions.isDue('other', 100)).toBe(true);
 });
 
-test('a call that Temporal did not take is repeated after a second, and then the pause doubles', () => {
+test('a call that Temporal did not accept is repeated after a second, and then the pause doubles', () => {
   const repetitions = createRepetitions();
   repetitions.sent('c', 0);
   repetitions.sent('c', 5 * SECOND);
@@ -41,7 +41,7 @@ test('a call that Temporal did not take is repeated after a second, and then the
 });
 
 test.each([
-  { name: 'wants something new', act: (one: Repetitions) => one.forget('c') },
+  { name: 'wants another entry', act: (one: Repetitions) => one.forget('c') },
   { name: 'wanted nothing meanwhile', act: (one: Repetitions) => one.keep(new Set(['other'])) },
 ])('a consumer that $name is signalled as if for the first time', ({ act }) => {
   const repetitions = createRepetitions();
@@ -51,7 +51,7 @@ test.each([
   expect(schedule(repetitions, 20)).toEqual([0, 5, 15]);
 });
 
-test('a consumer that wants still goes on in its schedule', () => {
+test('a consumer that still wants the same entry keeps its schedule', () => {
   const repetitions = createRepetitions();
   repetitions.sent('c', 0);
   repetitions.sent('c', 5 * SECOND);

@@ -103,7 +103,7 @@ async function signalled(): Promise<number> {
   return count;
 }
 
-test('while Temporal is away it is hardly asked, and when it is back each is woken once, without a burst', async () => {
+test('while Temporal is away it is hardly called, and when it is back each consumer is woken once, without a burst', async () => {
   const { queue, begun, lines, underWay, wanting, wantAll, sweep } = openWaking();
   wantAll(1);
   await until(() => wanting.size === 0);
@@ -152,7 +152,7 @@ test('while Temporal is away it is hardly asked, and when it is back each is wok
   await queue.close();
 }, 120_000);
 
-test('a call that Temporal refuses for a reason of its own is distinguished from a Temporal that is away', async () => {
+test('a call that Temporal refuses for a reason of its own is told apart from a Temporal that is away', async () => {
   const errorOf = (call: Promise<void>): Promise<unknown> =>
     call.then(
       () => null,

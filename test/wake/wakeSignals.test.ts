@@ -64,14 +64,14 @@ function someSignals(take: (consumerId: string) => Promise<void> = async () => u
   };
 }
 
-test('a wanted consumer is signalled immediately, once, and again after 5 s', async () => {
+test('a consumer that wants an entry is signalled immediately, once, and again after 5 s', async () => {
   const { want, looks } = someSignals();
   want('c', 7);
   expect(await looks(4_800, 200)).toEqual(['c@7']);
   expect(await looks(400, 200)).toEqual(['c@7']);
 });
 
-test('one that was served is not signalled again, and anew when it wants anew', async () => {
+test('a consumer that was served is not signalled again until it wants another entry', async () => {
   const { want, served, looks } = someSignals();
   want('c', 7);
   expect(await looks(0, 200)).toEqual(['c@7']);
@@ -81,7 +81,7 @@ test('one that was served is not signalled again, and anew when it wants anew', 
   expect(await looks(0, 200)).toEqual(['c@9']);
 });
 
-test('one that wants something new is signalled immediately, however soon after its last signal', async () => {
+test('a consumer that wants another entry is signalled immediately, however soon after its last signal', async () => {
   const { want, looks } = someSignals();
   want('c', 7);
   await looks(0, 200);
@@ -89,7 +89,7 @@ test('one that wants something new is signalled immediately, however soon after 
   expect(await looks(0, 200)).toEqual(['c@8']);
 });
 
-test('what was wanted before this process led is found by looking, once a second', async () => {
+test('consumers that wanted an entry before this process was the leader are found by a query once a second', async () => {
   const { wantedBefore, looks, counts } = someSignals();
   await looks(0, 100);
   wantedBefore('c', 7);
@@ -98,14 +98,14 @@ test('what was wanted before this process led is found by looking, once a second
   expect(counts().sweeps).toBe(2);
 });
 
-test('a signal that its workflow did not take is told of and repeated after a second', async () => {
+test('a signal that its workflow did not accept is reported, and repeated after a second', async () => {
   const { want, looks, counts } = someSignals(() => Promise.reject(new Error('away')));
   want('c', 7);
   expect(await looks(2_000, 1_000)).toEqual(['c@7', 'c@7', 'c@7']);
   expect(counts().warnings).toBe(1);
 });
 
-test('one whose signal takes long is not signalled beside it, and the next time 5 s after its answer', async () => {
+test('a consumer whose signal takes long is not signalled meanwhile, and again 5 s after the answer', async () => {
   const taken = Promise.withResolvers<void>();
   const { want, looks } = someSignals(() => taken.promise);
   want('c', 7);
@@ -115,7 +115,7 @@ test('one whose signal takes long is not signalled beside it, and the next time 
   expect(await looks(2_000, 1_000)).toEqual(['c@7']);
 });
 
-test('one that waits for its turn and is served meanwhile is not signalled', async () => {
+test('a consumer that waits for its signal and is served meanwhile is not signalled', async () => {
   const gate = Promise.withResolvers<void>();
   const { want, served, looks, queue } = someSignals(() => gate.promise);
   for (let n = 0; n < 20; n += 1) want(`c${n}`, n);
@@ -127,7 +127,7 @@ test('one that waits for its turn and is served meanwhile is not signalled', asy
   expect(await looks(0, 200)).toEqual(['c19@19']);
 });
 
-test('when another process leads, this one does not signal the consumers that wait; when it leads again, it does', async () => {
+test('while another process is the leader, this one signals no waiting consumers; once it is the leader again, it does', async () => {
   const gate = Promise.withResolvers<void>();
   const { want, looks, drop, queue } = someSignals((id) =>
     id === 'c9' ? Promise.resolve() : gate.promise,
@@ -142,7 +142,7 @@ test('when another process leads, this one does not signal the consumers that wa
   expect((await looks(1_000, 1_000)).slice(8).sort()).toEqual(['c8@8', 'c9@9']);
 });
 
-test('one whose signals failed goes before those that are only repeated', async () => {
+test('a consumer whose signals failed is signalled before those whose signal is only repeated', async () => {
   const gate = Promise.withResolvers<void>();
   const take: Record<string, () => Promise<void>> = {
     old: () => Promise.resolve(),
@@ -160,7 +160,7 @@ test('one whose signals failed goes before those that are only repeated', async 
   expect(sent.filter((one) => !one.startsWith('busy'))).toEqual(['new@2', 'old@1']);
 });
 
-test('one behind more than are read at a look, whom nobody serves, is signalled as well', async () => {
+test('a consumer behind more unserved ones than one query reads is signalled as well', async () => {
   const { wantedBefore, looks } = someSignals();
   for (let n = 0; n < 4_001; n += 1) wantedBefore(`c${n}`, n);
   const sent = await looks(2_000, 1_000);
@@ -168,7 +168,7 @@ test('one behind more than are read at a look, whom nobody serves, is signalled 
   expect(new Set(sent).size).toBe(4_001);
 });
 
-test('one that waits for its turn beyond what a look reads is not forgotten by that look', async () => {
+test('a consumer that waits for its signal is not forgotten because a query did not reach it', async () => {
   const gate = Promise.withResolvers<void>();
   const { want, looks, queue } = someSignals(() => gate.promise);
   for (let n = 0; n < 2_500; n += 1) want(`c${n}`, n);
@@ -177,7 +177,7 @@ test('one that waits for its turn beyond what a look reads is not forgotten by t
   gate.resolve();
 });
 
-test('more than are read at a look are signalled once each, too', async () => {
+test('more consumers than one query reads are signalled once each as well', async () => {
   const { want, served, looks } = someSignals(async (consumerId) => {
     await new Promise((resolve) => void setTimeout(resolve, 20));
     setTimeout(() => served(consumerId), 2_500);

@@ -49,7 +49,7 @@ async function damaged(world: World, receiver: TestReceiver, damage: string, mor
   return { target, consumer };
 }
 
-test('secrets sealed with a key that is gone are named within seconds, nobody else is harmed, and a save mends it', async () => {
+test('secrets that were sealed with a lost key are reported within seconds, no other consumer is affected, and saving new ones fixes it', async () => {
   await using world = await openWorld();
   await using lost = await openReceiver();
   await using well = await openReceiver();
@@ -131,7 +131,7 @@ test('secrets sealed with a key that is gone are named within seconds, nobody el
   expect((await targets.get(target))?.health.status).toBe('ok');
 }, 120_000);
 
-test('the old key comes back: a worker that starts with it sends on within seconds', async () => {
+test('when the old key is back, a worker that starts with it sends again within seconds', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const { consumer } = await damaged(world, receiver, 'select 1');
@@ -147,19 +147,19 @@ test('the old key comes back: a worker that starts with it sends on within secon
 
 test.each([
   {
-    title: 'a URL that can not be read',
+    title: 'a URL that cannot be read',
     damage: `update targets set base_url = 'not a url'`,
     mend: (url: string) => `update targets set version = version + 1, base_url = '${url}'`,
     code: 'url_unreadable',
   },
   {
-    title: 'a path that is read as a host, as older versions accepted it',
+    title: 'a path that could be read as a host, which older versions accepted',
     damage: `update consumers set path = '//x'`,
     mend: null,
     code: 'url_unreadable',
   },
   {
-    title: 'certificates that can not be read',
+    title: 'certificates that cannot be read',
     damage: `update targets set ca = 'not a certificate'`,
     mend: () => `update targets set version = version + 1, ca = null`,
     code: 'certificate_unreadable',
@@ -177,7 +177,7 @@ test.each([
     code: 'filter_unreadable',
   },
 ])(
-  '$title is named, and what waits is sent once it is mended',
+  '$title is reported, and the waiting entries are sent once it is fixed',
   async ({ damage, mend, code }) => {
     await using world = await openWorld();
     await using receiver = await openReceiver();
@@ -200,7 +200,7 @@ test.each([
   120_000,
 );
 
-test('an idle consumer whose filter can not be read stops no other from being woken, and says so', async () => {
+test('an idle consumer whose filter cannot be read does not keep others from being woken, and says so', async () => {
   await using world = await openWorld({ idleAfterMs: 200 });
   await using one = await openReceiver();
   await using two = await openReceiver();
@@ -221,7 +221,7 @@ test('an idle consumer whose filter can not be read stops no other from being wo
   expect(body.data).toHaveLength(2);
 }, 120_000);
 
-test('a blocked consumer that can not be tried says so, keeps its window, and is tried once it is mended', async () => {
+test('a blocked consumer that cannot be tried says so, keeps its window, and is tried once the fault is fixed', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
   await world.append.events(someEvents(1));
@@ -241,7 +241,7 @@ test('a blocked consumer that can not be tried says so, keeps its window, and is
   expect(again).toMatchObject({ cannot_start: null, failing_since: null });
 }, 120_000);
 
-test('a target that is damaged while its consumer is being sent to ends that drain, and is named', async () => {
+test('a target that is damaged while a consumer sends to it ends the drain, and is reported', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.append.events(someEvents(1));
@@ -260,7 +260,7 @@ test.each([
   ['of a drain of its own', 0],
   ['of a lane of visits', 1],
 ])(
-  'an egress proxy that is away blames no endpoint %s, is named in the alert, and what waits is sent once it is back',
+  'an egress proxy that is away does not blame an endpoint %s, is named in the alert, and the waiting entries are sent once it is back',
   async (_of, visitLanes) => {
     const proxy = await openEgressProxy();
     await using receiver = await openReceiver();

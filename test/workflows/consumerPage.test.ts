@@ -42,8 +42,8 @@ test.each([
   ],
   ['is paused', { status: 'paused' }, null, 'none, because nothing is to be sent'],
   ['is stopped', { status: 'stopped' }, null, 'none, because nothing is to be sent'],
-  ["can't be sent to", {}, 'the secret is sealed', 'none until the next try'],
-] as const)('the page of a consumer that %s says by whom it is sent to', (_, given, fault, by) => {
+  ["can't send", {}, 'the secret is sealed', 'none until the next try'],
+] as const)('the page of a consumer that %s says who sends for it', (_, given, fault, by) => {
   expect(linesOf(given, fault)).toContain(`- Sender: ${by}`);
 });
 
@@ -57,7 +57,7 @@ test('the page of an active consumer claims no position, as senders move it with
   );
 });
 
-test('the page begins with the name of the consumer, which links to the console and can break no Markdown', () => {
+test('the page begins with the name of the consumer, which links to the console and cannot break the Markdown', () => {
   const beside = { filter: 'everything', fault: null, note: null, deliveryQueue: 'queue' };
   const consolePage = 'https://millrace.test/consumers/1';
   const named = { ...SNAPSHOT, name: 'a [b](c)\n# d', targetName: '*e*' };
@@ -68,7 +68,7 @@ test('the page begins with the name of the consumer, which links to the console 
   expect(lines[3]).toContain(String.raw`- Target: \*e\* (`);
 });
 
-test('a summary fits into what Temporal takes, whatever the names are', () => {
+test('a summary is never longer than Temporal allows, whatever the names are', () => {
   expect(summaryOf({ name: 'orders', targetName: 'Receiver' })).toBe('orders → Receiver');
   const long = '🙂'.repeat(255);
   expect(

@@ -23,7 +23,7 @@ const HAPPENED = [
 type Handle = ReturnType<World['handle']>;
 type History = Awaited<ReturnType<Handle['fetchHistory']>>;
 
-test('histories of a whole life replay, hold no secret and no data, and continue as new loses nothing', async () => {
+test('histories of a whole life replay and hold no secret and no data, and continuing as new loses nothing', async () => {
   await using world = await openWorld({ retryWindowMs: 3_000 });
   const lived = await wholeLife(world);
   expect(await world.get(lived.consumer)).toMatchObject({

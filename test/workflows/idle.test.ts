@@ -80,7 +80,7 @@ async function whileIdle(world: World): Promise<number> {
   return (await statements(world)) - before;
 }
 
-test('1,000 idle consumers run nothing and cost no query each, and a match reaches one at once', async () => {
+test('1,000 idle consumers run nothing and cost no queries of their own, and a match reaches one immediately', async () => {
   await using world = await openWorld({ idleAfterMs: 100 });
   await using receiver = await openReceiver();
   await idleConsumers(world, receiver.url, 10);
@@ -134,7 +134,7 @@ test('a wake that crosses the end of a drain is not lost', async () => {
   );
 }, 180_000);
 
-test('a leader that goes is replaced by another process, and nothing it watched is lost', async () => {
+test('a leader that ends is replaced by another process, and nothing that it watched for is lost', async () => {
   await using world = await openWorld({ idleAfterMs: 50 });
   await using receiver = await openReceiver();
   await idleConsumers(world, receiver.url, 5);
@@ -147,7 +147,7 @@ test('a leader that goes is replaced by another process, and nothing it watched 
   expect(receiver.received.map((one) => one.position)).toEqual([1, 2]);
 });
 
-test('a drain that is asked for where a stream stands still has run when it has found nothing', async () => {
+test('a drain that is requested while nothing is appended counts as run once it has found nothing', async () => {
   await using world = await openWorld({ idleAfterMs: 50 });
   await using receiver = await openReceiver();
   const id = await world.consumer(await world.target(receiver.url));

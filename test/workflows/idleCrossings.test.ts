@@ -165,7 +165,7 @@ async function endOf(world: World): Promise<number> {
   return rows[0]?.last_position ?? 0;
 }
 
-test('a consumer that keeps falling idle loses and repeats nothing, whatever is asked of it meanwhile', async () => {
+test('a consumer that keeps falling idle loses and repeats nothing, whatever commands come meanwhile', async () => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
   process.stderr.write(`turns are drawn from SEED=${seed}\n`);
   await using world = await openWorld({ idleAfterMs: IDLE_AFTER_MS });
@@ -177,7 +177,7 @@ test('a consumer that keeps falling idle loses and repeats nothing, whatever is 
   );
 }, 300_000);
 
-test('a filter edit that is applied just when the drain has fallen idle leaves nobody asleep', async () => {
+test('a filter edit that is applied just when the drain has fallen idle leaves no consumer asleep', async () => {
   await using world = await openWorld({ idleAfterMs: 3_000 }); // not before the edit is asked for
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), { syncs: ['sync-1'] });

@@ -74,7 +74,7 @@ async function tailAt({ api }: ConsumersApi, position: number): Promise<void> {
   });
 }
 
-test('a leader that is cut off is replaced, the consumers it watched are woken, and it does not interfere when it is back', async () => {
+test('a leader that is cut off is replaced, the consumers that it watched are woken, and it does not interfere when it is back', async () => {
   await using opened = await openConsumersApi();
   await using proxy = await createProxy(opened.databaseUrl);
   await using first = openLeader(proxy.url, 'first');
@@ -101,7 +101,7 @@ test('a leader that is cut off is replaced, the consumers it watched are woken, 
   expect([first.wake.leads, second.wake.leads]).toEqual([false, true]);
 }, 180_000);
 
-test('a leader that resigns is replaced at the next look, and nothing appended meanwhile is lost', async () => {
+test('a leader that resigns is replaced at the next check, and nothing that is appended meanwhile is lost', async () => {
   await using opened = await openConsumersApi();
   const first = openLeader(opened.databaseUrl, 'first');
   await until(() => first.wake.leads);
@@ -114,7 +114,7 @@ test('a leader that resigns is replaced at the next look, and nothing appended m
   expect(first.told).toEqual([]);
 });
 
-test('a consumer that wants to be woken is signalled again until its workflow takes it', async () => {
+test('a consumer that has to be woken is signalled until its workflow accepts the signal', async () => {
   await using opened = await openConsumersApi();
   const { id } = await opened.create({ syncs: ['a'] });
   await using leader = openLeader(opened.databaseUrl, 'first');
@@ -132,7 +132,7 @@ async function takeOver(store: LeaderStore, holder: string, leaseMs = 5_000): Pr
   return epoch;
 }
 
-test('an idle consumer keeps where it stands when the leader changes: nothing is scanned again, no addition reaches back', async () => {
+test('an idle consumer keeps its position when the leader changes: nothing is scanned again, and no addition reaches back', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const { id } = await opened.create({ syncs: ['a'] });
@@ -154,7 +154,7 @@ test('an idle consumer keeps where it stands when the leader changes: nothing is
   expect(await opened.read(id)).toMatchObject({ filter_from: 50, position: 50 });
 });
 
-test('a write that a former leader has under way when another takes over either counts before that or not at all', async () => {
+test('a write of a former leader that is in progress when another one takes over counts either before that or not at all', async () => {
   await using opened = await openConsumersApi();
   await using other = openDb({ url: opened.databaseUrl, onError: () => undefined });
   const { db } = opened.api;

@@ -4,7 +4,7 @@ import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test.concurrent('nothing starts after a pause was answered, and resume goes on without loss or repetition', async () => {
+test.concurrent('no request starts after a pause was answered, and resume continues without loss or repetition', async () => {
   await using world = await openWorld();
   let slow = true; // it must not be through before it is paused
   await using receiver = await openReceiver((one, response) => {
@@ -35,7 +35,7 @@ test.concurrent('nothing starts after a pause was answered, and resume goes on w
   expect(receiver.received).toHaveLength(5_000);
 }, 180_000);
 
-test.concurrent('seek moves a running consumer after what is in flight has ended; everything comes again', async () => {
+test.concurrent('seek moves a running consumer once its requests in flight have ended, and everything is sent again', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.append.events(someEvents(500, { records: 5 }));
@@ -105,7 +105,7 @@ test.concurrent('changing the ordering waits until nothing is in flight', async 
   expect(receiver.received).toHaveLength(5_000);
 }, 180_000);
 
-test.concurrent('a graceful stop of the worker makes no duplicate, and another one goes on', async () => {
+test.concurrent('a graceful stop of the worker causes no duplicate, and another worker continues', async () => {
   await using world = await openWorld();
   let answersAfterMs = 5;
   await using receiver = await openReceiver(
@@ -127,7 +127,7 @@ test.concurrent('a graceful stop of the worker makes no duplicate, and another o
   expect(new Set(receiver.received.map((one) => one.position)).size).toBe(5_000);
 }, 180_000);
 
-test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
+test.concurrent('an idle consumer runs no activity, has the end of its stream as its position, and is woken by a match', async () => {
   await using world = await openWorld({ idleAfterMs: 100 });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), {
@@ -191,7 +191,7 @@ test.concurrent('a deleted consumer sends nothing more and its workflow ends', a
   expect(receiver.received).toEqual([]);
 });
 
-test.concurrent('a target whose URL changes is sent to at its new place at once', async () => {
+test.concurrent("after a change of a target's URL the new one is used immediately", async () => {
   await using world = await openWorld();
   await using one = await openReceiver();
   await using two = await openReceiver();

@@ -6,7 +6,7 @@ import { until } from '../support/poll.ts';
 import { answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test('an update with a garbage argument is rejected, and the consumer goes on', async () => {
+test('an update with a malformed argument is rejected, and the consumer continues', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));
@@ -47,7 +47,7 @@ test('commands that cross a continue-as-new are all answered', async () => {
   expect(runs.size).toBe(3);
 }, 240_000);
 
-test('a signal that is ignored is noted on the page of an idle consumer at once, and nothing else comes of it', async () => {
+test('a signal that is ignored is immediately noted on the page of an idle consumer, and has no other effect', async () => {
   await using world = await openWorld({ idleAfterMs: 50 });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url));

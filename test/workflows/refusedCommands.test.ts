@@ -63,7 +63,7 @@ async function race(
   return { answer, behind: next };
 }
 
-describe('a command is refused at once, and the next one gets its turn, when', () => {
+describe('a command is refused immediately, and the next one gets its turn, when', () => {
   test('the target that it names is deleted meanwhile', async () => {
     const consumer = await world.consumer(target);
     const other = await world.target(receiver.url);

@@ -49,7 +49,7 @@ const activitiesOf = async (world: World, id: string): Promise<string[]> => {
   });
 };
 
-test('with lanes a new consumer is served before its workflow runs, which then rests', async () => {
+test('with lanes a new consumer is served before its workflow runs, and the workflow then rests', async () => {
   const gate = Promise.withResolvers<void>();
   await using world = await openWorld({ visitLanes: 1, startsAfter: gate.promise });
   await using receiver = await openReceiver();
@@ -89,7 +89,7 @@ test('with lanes a new consumer is served before its workflow runs, which then r
   }
 });
 
-test('without lanes a new consumer for which entries wait is woken, which starts its workflow', async () => {
+test('without lanes a new consumer for which entries wait is woken by a signal that starts its workflow', async () => {
   const gate = Promise.withResolvers<void>();
   await using world = await openWorld({ startsAfter: gate.promise });
   await using receiver = await openReceiver();
@@ -139,7 +139,7 @@ test('commands given before the workflow runs start it, and are in force when th
   expect(receiver.received).toHaveLength(4);
 });
 
-test('while Temporal is away consumers are created and served, and their workflows follow when it is back', async () => {
+test('while Temporal is away consumers are created and served, and their workflows start when it is back', async () => {
   await using world = await openWorld({ visitLanes: 1, proxied: true });
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
@@ -174,7 +174,7 @@ test('a consumer whose API is killed after its answer gets its workflow all the 
   expect(rows).toEqual([{ started: true }]);
 }, 240_000);
 
-test('workflows are started in the order of creation, a bounded number ahead of those that run, after wakes', async () => {
+test('workflows are started in the order of creation, after wakes, and only a bounded number ahead of those that run', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const log = pino({ level: 'silent' });
@@ -221,7 +221,7 @@ test('workflows are started in the order of creation, a bounded number ahead of 
   expect(new Set(calls).size).toBe(101); // none is started twice
 });
 
-test('a workflow that is lost is started again, in the region of its consumer', async () => {
+test('a workflow that was lost is started again, in the region of its consumer', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const id = await world.consumer(await world.target(receiver.url));

@@ -30,11 +30,11 @@ test.each([
   ['while active', { status: 'active' as const }, Infinity],
   ['while paused', { status: 'paused' as const }, Infinity],
   ['while stopped', { status: 'stopped' as const }, Infinity],
-])('a warning is due a 24th of the window after the first failure: %s', (_, change, expected) => {
+])('a warning is due one 24th of the window after the first failure: %s', (_, change, expected) => {
   expect(untilWarning({ ...BLOCKED, ...change }, DAY, NOW)).toBe(expected);
 });
 
-test('a shorter window warns sooner', () => {
+test('with a shorter window the warning comes sooner', () => {
   expect(untilWarning({ ...BLOCKED, failingSince: at(-100) }, 4_800, NOW)).toBe(100);
 });
 
@@ -73,7 +73,7 @@ test.each([
   ['the rest after it', at(-HOUR), DAY - HOUR],
   ['nothing at its end', at(-DAY), 0],
   ['less than nothing after its end', at(-DAY - 7), -7],
-])('of the retry window is left: %s', (_, failingSince, expected) => {
+])('what is left of the retry window: %s', (_, failingSince, expected) => {
   expect(remainingMs({ ...BLOCKED, failingSince }, DAY, NOW)).toBe(expected);
 });
 
@@ -84,6 +84,6 @@ test.each([
   ['after the end, as we were down ourselves', DAY, -1, true],
   ['of 4 s: 250 ms before the end', 4_000, 250, true],
   ['of 4 s: sooner', 4_000, 251, false],
-])('the last attempt is the one near the end of the window: %s', (_, window, left, expected) => {
+])('the last attempt is one near the end of the window: %s', (_, window, left, expected) => {
   expect(isLastAttempt(left, window)).toBe(expected);
 });

@@ -18,11 +18,11 @@ test.each<[string, Turn[], number | null]>([
   ['one that has both, by what has come', [{ ...timed(5), isDue: () => true }], 0],
   ['one that has both, by its time', [{ ...timed(0), isDue: () => false }], 0],
   ['none where a time is no number', [timed(NaN)], null],
-])('the turn that is due: %s', (_, turns, index) => {
+])('which turn is due: %s', (_, turns, index) => {
   expect(dueTurn(turns)).toBe(index === null ? undefined : turns[index]);
 });
 
-test('a wait ends by what has come, and by a time only with its timer', () => {
+test('a wait ends when something has come, and by a time only if there is a timer for it', () => {
   expect(hasSomethingCome([come(false), timed(-1)])).toBe(false);
   expect(hasSomethingCome([timed(-1), come(true)])).toBe(true);
   expect(nextTime([come(true), timed(7), timed(3), timed(Infinity)]).ms).toBe(3);
@@ -41,7 +41,7 @@ test('a timer is named after the turn that it is for', () => {
   );
 });
 
-test('whatever makes a turn due ends the wait for it: no turn is slept through', () => {
+test('whatever makes a turn due also ends the wait: no turn is missed', () => {
   const turn = fc.record(
     {
       due: fc.boolean(),

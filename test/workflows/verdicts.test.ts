@@ -34,24 +34,24 @@ const DELIVER: Record<DeliverEnding, Verdict> = {
   failed: { do: 'look', thenWaitMs: 1_000 },
 };
 
-test.each(Object.entries(DRAIN))('what follows from a drain that ended: %s', (reason, verdict) => {
+test.each(Object.entries(DRAIN))('the consequence of a drain that ended: %s', (reason, verdict) => {
   expect(afterDrain(reason as Drained['reason'], false)).toEqual(verdict.alone);
   expect(afterDrain(reason as Drained['reason'], true)).toEqual(verdict.outdated);
 });
 
-test('after a drain that failed the row is read', () => {
+test('after a drain that failed, the row is read', () => {
   expect(afterDrain(null, false)).toEqual(LOOK);
   expect(afterDrain(null, true)).toEqual(LOOK);
 });
 
 test.each(Object.entries(DELIVER))(
-  'what follows from a deliver that ended: %s',
+  'the consequence of a deliver that ended: %s',
   (ending, verdict) => {
     expect(afterDeliver(ending as DeliverEnding)).toEqual(verdict);
   },
 );
 
-test('after an end that only a later version knows the row is read', () => {
+test('after a reason to end that only a later version knows, the row is read', () => {
   expect(afterDrain('unheard of' as Drained['reason'], false)).toEqual(LOOK);
   expect(afterDeliver('unheard of' as DeliverEnding)).toEqual(LOOK);
 });

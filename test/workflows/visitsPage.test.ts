@@ -36,7 +36,7 @@ async function pageOf(world: World): Promise<string> {
   return metadata.currentDetails;
 }
 
-test('the page of the visits says how many lanes run, which are over, and which signal had no effect', async () => {
+test('the page of the visits says how many lanes run, which have ended, and which signal had no effect', async () => {
   await using world = await openWorld({ visitLanes: 2 });
   await run(world, 2);
   await until(async () => {

@@ -57,7 +57,7 @@ test('a command that a run accepted, but did not answer before it ended, is answ
   await client.workflow.getHandle(workflowIdOf(consumerId)).terminate();
 });
 
-test('a refusal is not asked again, whatever its text says', async () => {
+test('a command that was refused is not given again, whatever the refusal says', async () => {
   const commands = commandsOf();
   const consumerId = randomUUID();
   const request = { editId: randomUUID(), actor: 'test', command: { kind: 'resume' } } as const;
@@ -68,7 +68,7 @@ test('a refusal is not asked again, whatever its text says', async () => {
   await client.workflow.getHandle(workflowIdOf(consumerId)).terminate();
 });
 
-test('a command for a workflow whose task fails is answered that it may be repeated', async () => {
+test('the answer to a command for a workflow whose task fails says that it may be repeated', async () => {
   const commands = commandsOf();
   const consumerId = `broken-${randomUUID()}`;
   await commands.start(consumerId);
@@ -83,7 +83,7 @@ test('a command for a workflow whose task fails is answered that it may be repea
   await handle.terminate();
 });
 
-test('a workflow sends in the region of its consumer and has its name, whichever call starts it', async () => {
+test('a workflow has the region and the name of its consumer, whichever call starts it', async () => {
   const known = { region: 'far', name: 'orders', targetName: 'Receiver' };
   const workflows = createWorkflowClient({
     client,

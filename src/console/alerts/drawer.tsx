@@ -11,7 +11,7 @@ import { TimeText } from '../ui/timeText.tsx';
 import { gist, KindBadge, said } from './kind.tsx';
 import { MailFacts, OutboxHint } from './mail.tsx';
 
-/** One alert: what it said and whether it was sent. */
+/** One alert: its text and whether it was sent. */
 export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => void }) {
   const { kind, consumer_id, at, mail } = alert;
   const params = { id: consumer_id };

@@ -25,7 +25,7 @@ export function KindBadge({ kind }: { kind: AlertKind }) {
   return <Badge tone={tone} shape={shape} text={kind} />;
 }
 
-/** What an alert is about, in one line. */
+/** The subject of an alert, in one line. */
 export function gist({ kind, detail }: Alert): string {
   return textIn(detail, 'reason') ?? (kind === 'retention' ? lostText(detail) : '');
 }
@@ -35,7 +35,7 @@ export function nameIn({ detail }: Alert): string | undefined {
   return textIn(detail, 'name');
 }
 
-/** What an alert says, in the mail's words; for a mail about several consumers, the part about this one. */
+/** The text of an alert, in the mail's words; for a mail about several consumers, the part about this one. */
 export function said({ kind, detail }: Alert): string {
   if (kind === 'retention' && textIn(detail, 'reason') === undefined) return lostText(detail);
   return mailText(kind, [detail as unknown as AlertItem]);

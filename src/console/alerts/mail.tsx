@@ -20,7 +20,7 @@ export function MailBadge({ mail }: { mail: Mail }) {
   return <Badge tone="accent" shape="…" text="waiting" />;
 }
 
-/** What became of an alert's mail. */
+/** The state of an alert's mail. */
 export function MailFacts({ mail }: { mail: Mail }) {
   if (mail === null) return <p className="text-soft">No mail is sent for this alert.</p>;
   return (

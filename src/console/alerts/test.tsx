@@ -11,7 +11,7 @@ import { Facts, Panel } from '../ui/panel.tsx';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
 import { number } from '../words.ts';
 
-/** Sends a test alert, and shows what came of its mail and its webhook. */
+/** Sends a test alert, and shows the outcome of its mail and its webhook. */
 export function TestAlertPanel() {
   const [to, setTo] = useState('');
   const test = useMutation({

@@ -23,7 +23,7 @@ const ENDS = [
   { value: '365', text: 'In a year' },
 ] as const;
 
-/** Creates a key and shows it, which is possible only this once. */
+/** Creates a key and shows it, which is possible only once. */
 export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
   const [made, setMade] = useState<NewApiKey | null>(null);
   return made === null ? (

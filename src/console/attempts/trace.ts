@@ -16,7 +16,7 @@ export function useTrace(attempt: Attempt): AttemptTrace | null | undefined {
 
 const MOST_AT_ONCE = 1_000;
 
-/** Asks for the attempts that began in the same millisecond. */
+/** Requests the attempts that began in the same millisecond. */
 async function readTrace(attempt: Attempt): Promise<AttemptTrace | null> {
   const at = Date.parse(attempt.started_at);
   const { data } = await api.consumers.attempts(attempt.consumer_id, {

@@ -3,7 +3,7 @@ import { durationText, stepsOf, wholeOf, type Step } from './steps.ts';
 
 const COLOURS = { queue: 'bg-line-strong', way: 'bg-accent', endpoint: 'bg-warn' } as const;
 
-/** How the time of an attempt was spent: a row for each step, with a bar from when to when. */
+/** How the time of an attempt was spent: a row for each step, with a bar from its beginning to its end. */
 export function Waterfall({ timings }: { timings: AttemptTimings }) {
   const steps = stepsOf(timings);
   const whole = wholeOf(steps);

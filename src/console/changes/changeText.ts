@@ -3,7 +3,7 @@ import { amount, number } from '../words.ts';
 
 type Detail = Change['detail'];
 
-/** What was changed, in words: `Filter: added sync shop`, `Paused`, `Moved to the beginning`. */
+/** A change in words: `Filter: added sync shop`, `Paused`, `Moved to the beginning`. */
 export function whatChanged({
   action,
   actor,
@@ -29,7 +29,7 @@ export function whatChanged({
   }
 }
 
-/** The same with who did it: `Paused by ada`. */
+/** The same with its author: `Paused by ada`. */
 export function changeSentence(change: Pick<Change, 'action' | 'actor' | 'detail'>): string {
   const what = whatChanged(change);
   if (change.actor === 'target') return what;
@@ -57,7 +57,7 @@ const LISTS = {
   event_types: ['event type', 'event types'],
 } as const;
 
-/** What was added and removed, by list; null where an older version did not note it. */
+/** What was added and removed, by list; null if an older version did not note it. */
 function filterText({ added, removed, left_out }: Detail): string | null {
   if (added === undefined || removed === undefined) return null;
   const parts: string[] = [];

@@ -14,7 +14,7 @@ import { Sentence } from '../ui/sentence.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { changeSentence, whatChanged } from './changeText.ts';
 
-/** Who did what to which consumer, newest first. */
+/** The changes of all consumers with their authors, newest first. */
 export function ChangesLog(props: {
   consumer: string | undefined;
   onFilter: (consumer: string | undefined) => void;

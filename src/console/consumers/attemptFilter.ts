@@ -14,25 +14,25 @@ export interface AttemptFilter {
 
 const NAMES = ['outcome', 'status', 'record', 'event', 'since', 'until'] as const;
 
-/** What is to change of a filter; undefined: to be left out. Two changes at the same moment must both count. */
+/** The changes to a filter; undefined: to be removed. Two changes at the same moment must both count. */
 export type FilterChange = { [name in (typeof NAMES)[number]]?: string | undefined };
 
-/** The change that ends all filters. */
+/** The change that removes all filters. */
 export const NO_FILTER: FilterChange = Object.fromEntries(NAMES.map((name) => [name, undefined]));
 
-/** The parts of the address that filter, without those that are not there. */
+/** The parts of the address that filter, without the missing ones. */
 export function filterIn(search: FilterChange): AttemptFilter {
   const found = NAMES.map((name) => [name, search[name]] as const);
   return Object.fromEntries(found.filter(([, value]) => value !== undefined && value !== ''));
 }
 
-/** The parts of any address that filter; a word that is no outcome does not count. */
+/** The parts of any address that filter; a word that is not an outcome does not count. */
 export function filterSearch(search: Record<string, unknown>): AttemptFilter {
   const texts = Object.fromEntries(NAMES.map((name) => [name, textOf(search, name)]));
   return filterIn({ ...texts, outcome: wordOf(search, 'outcome', ['delivered', 'failed']) });
 }
 
-/** The same as the API takes it, without what is not complete or can't be right yet. */
+/** The same in the form that the API accepts, without values that are incomplete or can't be right yet. */
 export function askedOf(filter: AttemptFilter): Record<string, string> {
   const { outcome, status = '', record, event, since, until } = filter;
   const asked = {
@@ -48,7 +48,7 @@ export function askedOf(filter: AttemptFilter): Record<string, string> {
   );
 }
 
-/** The spans before now that can be chosen. */
+/** The time spans up to now that can be chosen. */
 export const SPANS = ['15m', '1h', '6h', '24h', '7d'] as const;
 
 function isTime(text: string | undefined): boolean {
@@ -56,7 +56,7 @@ function isTime(text: string | undefined): boolean {
   return /^\d{1,4}[smhd]$/u.test(text) || !Number.isNaN(Date.parse(text));
 }
 
-/** When a span before `now`, or a time, begins, unix ms; null for anything else. */
+/** When a time span up to `now`, or a time, begins, unix ms; null for anything else. */
 export function beginOf(since: string | undefined, now: number): number | null {
   const [, count, unit] = /^(\d{1,4})([smhd])$/u.exec(since ?? '') ?? [];
   if (unit !== undefined) return now - Number(count) * (UNITS[unit] ?? 0);

@@ -17,7 +17,7 @@ interface Props {
   consumer: Pick<Consumer, 'id' | 'created_at'>;
   range: Range;
   onRange: (range: Range) => void;
-  /** What happened to the consumer, the oldest first. */
+  /** The events that explain the charts, the oldest first. */
   marks: readonly ChartMark[];
 }
 
@@ -31,7 +31,7 @@ export function Charts({ consumer, range, onRange, marks }: Props) {
     queryFn: async () => {
       const asked = { since, step: String(step) };
       const metrics = await api.consumers.metrics(consumerId, asked);
-      return { ...metrics, range }; // what is shown while another range is read says which it is of
+      return { ...metrics, range }; // while another range is read, the shown data says whose it is
     },
     refetchInterval: () => (isYoung() ? YOUNG_EVERY_MS : everyMs),
     placeholderData: keepPreviousData,
@@ -49,7 +49,7 @@ export function Charts({ consumer, range, onRange, marks }: Props) {
   );
 }
 
-/** `since`: when the consumer was created, unix ms. There is nothing to show of the time before. */
+/** `since`: when the consumer was created, unix ms. There is nothing to show for the time before. */
 function Series(props: { metrics: Metrics; since: number; marks: readonly ChartMark[] }) {
   const { metrics, since, marks } = props;
   const shown = useMemo(() => {

@@ -8,7 +8,7 @@ import type { AsideTab } from './asideTab.ts';
 import { LastFailure, Rate } from './rowTraffic.tsx';
 import { waitingNumber } from './waits.ts';
 
-/** The column of names, which lead to the consumers' pages, to a part of them if one is given. */
+/** The column of names, which lead to the consumers' pages, or to a tab of them if one is given. */
 export function nameColumn(tab?: AsideTab): Column<Consumer> {
   return {
     id: 'name',

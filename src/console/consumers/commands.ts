@@ -23,7 +23,7 @@ export const TITLES: Record<Verb, string> = {
   retry: 'Retry now',
 };
 
-/** What is said once a command has been taken. */
+/** The message once a command has been accepted. */
 export const DONE: Record<Verb, string> = {
   pause: 'Paused: no new requests start.',
   resume: 'Resumed: it continues where it stopped.',

@@ -34,7 +34,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
     api.consumers.attempts(consumer.id, { ...asked, cursor, limit: 100 }),
   );
   const isKnown = !list.isLoading && list.error === null;
-  // What ended before a time in the past does not grow.
+  // A list that ends at a time in the past does not grow.
   const isFollowed = isLive && isKnown && asked['until'] === undefined;
   const fresh = useLiveAttempts(consumer.id, asked, isFollowed ? list.rows : null, list.again);
   const rows = useMemo(() => together(fresh, list.rows), [fresh, list.rows]);
@@ -90,7 +90,7 @@ export function Deliveries({ consumer, filter, onFilter, opened, onOpen }: Props
   );
 }
 
-/** A sample that passes the consumer's filter, as far as the filter names what that is. */
+/** A sample that passes the consumer's filter, as far as the filter determines it. */
 function MatchingSample({ consumer, onClose }: { consumer: Consumer; onClose: () => void }) {
   const first = <T extends string>([one]: readonly T[]): T | undefined =>
     one === '*' ? undefined : one;

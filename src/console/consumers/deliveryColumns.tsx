@@ -14,10 +14,10 @@ export type Plan = (attempt: Attempt, now: number) => string | null;
 /** The columns of deliveries, the same in every list of them. */
 export function columnsOf<A extends Attempt>(options: {
   onOpen: (id: string) => void;
-  /** That of the chosen form of times. */
+  /** The width for the chosen form of times. */
   timeWidth: string;
   isNarrow: boolean;
-  /** The name of its consumer, in a list of several; on a phone it stands under the entry. */
+  /** The name of its consumer, in a list of several consumers; on a phone it is under the entry. */
   consumerName?: (attempt: A) => string;
   /** Adds when the next attempt is planned. */
   plan?: Plan;
@@ -113,7 +113,7 @@ export function columnsOf<A extends Attempt>(options: {
   return columns.filter((column) => column !== null);
 }
 
-/** The record, then what happened to it and its collection; of an entry that is no longer kept its position. */
+/** The record, then what happened to it and its collection; for an entry that is no longer kept, its position. */
 function Entry({ attempt }: { attempt: Attempt }) {
   const { event, collection_id, upstream_id, position } = attempt;
   if (upstream_id === null) {

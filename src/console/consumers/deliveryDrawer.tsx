@@ -25,7 +25,7 @@ import { curlOf, type Sent } from './curl.ts';
 import { useSentEntry } from './sentEntry.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
-/** One attempt: what was sent, what came back, what else was and will be tried. */
+/** One attempt: the request, the answer, and the other attempts that were made and will be. */
 export function DeliveryDrawer(props: {
   attempt: Attempt;
   consumer: Consumer;
@@ -123,7 +123,7 @@ export function DeliveryDrawer(props: {
   );
 }
 
-/** Says that the request is not a record of what was sent. */
+/** Says that the request was rebuilt, and is not a record of what was sent. */
 function Rebuilt({ isOlder }: { isOlder: boolean }) {
   return (
     <Hint tone={isOlder ? 'warn' : 'accent'}>

@@ -118,7 +118,7 @@ const TIMES = [
   { value: RANGE, text: 'Custom range' },
 ];
 
-/** When they started: a span before now, or from one time to another. */
+/** When they started: within a time span up to now, or from one time to another. */
 function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
   const { since, until } = filter;
   const zone = useZone();
@@ -153,7 +153,7 @@ function TimeFilter({ filter, onFilter }: Omit<Props, 'children'>) {
   );
 }
 
-/** While it is typed, a time is none, or one of the year 2: it is reported once typing has stopped. */
+/** While a time is being typed, it is invalid, or in the year 2; so it is reported once typing has stopped. */
 function MomentField(props: {
   name: string;
   zone: Zone;

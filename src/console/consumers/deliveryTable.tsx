@@ -7,12 +7,12 @@ import { Button } from '../ui/button.tsx';
 import { DataTable, type Column, type DataTableProps } from '../ui/dataTable.tsx';
 import { Hint } from '../ui/notice.tsx';
 
-/** On a phone so many come first, and then what is below them. */
+/** On a phone so many are shown first, followed by the rest of the page. */
 const FEW = 8;
 
 /**
- * A list of deliveries, newest first, of which the address may name one that is open; it says so when that one
- * is not among those read so far. On a phone a few come first.
+ * A list of deliveries, newest first, of which the address may name one that is open; if that one is not among
+ * those read so far, the list says so. On a phone a few are shown first.
  */
 export function DeliveryTable<A extends Attempt>(props: {
   columns: Column<A>[];

@@ -4,7 +4,7 @@ import { fieldTime } from '../dateField.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
 import type { Zone } from '../words.ts';
 
-/** What the six steps fill in. */
+/** The fields that the six steps fill in. */
 export interface Draft extends Filter {
   name: string;
   target_id: string;
@@ -46,7 +46,7 @@ export const CONSUMER_FORM: Form<Draft> = {
   },
 };
 
-/** The longest name that the API takes. */
+/** The longest name that the API accepts. */
 const NAME_LENGTH = 255;
 
 /** A name for the consumer that says what it sends and where to: `Events to CRM of ACME`. */
@@ -66,7 +66,7 @@ export function inputOf({ start, start_at, ...draft }: Draft, zone: Zone): Parti
   };
 }
 
-/** Whether the start is a place, as a point in time is only once it is filled in. */
+/** Whether the start is complete: a point in time is only once it is filled in. */
 export function hasStart({ start, start_at }: Draft): boolean {
   return start !== 'time' || !Number.isNaN(Date.parse(start_at));
 }

@@ -13,7 +13,10 @@ import { deltaOf, isSameFilter } from './filterDelta.ts';
 import { CollectionsField, EventTypesField, SyncsField } from './filterFields.tsx';
 import { FilterPreview } from './preview.tsx';
 
-/** The filter, which is edited in place; an edit is in force immediately for what has not been read yet. */
+/**
+ * The filter, which is edited in place; an edit takes effect immediately for everything that has not been read
+ * yet.
+ */
 export function FilterPanel(props: {
   consumer: Consumer;
   /** The filter while it is edited. */
@@ -124,7 +127,10 @@ function filterOf({ syncs, collections, event_types }: Consumer): Filter {
   return { syncs, collections, event_types };
 }
 
-/** Only what was changed, so that another edit made meanwhile is kept; whole lists where they stop being `*`. */
+/**
+ * Sends only what was changed, so that another edit made meanwhile is kept; whole lists if they are no longer
+ * `*`.
+ */
 async function send(consumer: Consumer, wanted: Filter): Promise<Consumer> {
   const delta = deltaOf(consumer, wanted);
   return delta === null

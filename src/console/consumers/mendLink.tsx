@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 
 import { buttonLook } from '../ui/button.tsx';
 
-/** The faults that are mended at the target, and in which part of its page. */
+/** The faults that are fixed at the target, and on which tab of its page. */
 const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> = {
   credentials_unreadable: { tab: 'settings', title: "Open the target's credentials" },
   signing_secret_unreadable: { tab: 'verify', title: "Open the target's signing secret" },

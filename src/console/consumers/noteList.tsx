@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { Sentence } from '../ui/sentence.tsx';
 import { tabOfNote, wordsOf } from './notes.ts';
 
-/** What else is to be noted of a consumer, in quiet lines; one about which something can be done leads there. */
+/** Further notes about a consumer, as plain lines; a note about which something can be done leads to where. */
 export function NoteList(props: { consumerId: string; notes: string[]; at: string }) {
   const { consumerId, notes, at } = props;
   if (notes.length === 0) return null;

@@ -1,4 +1,4 @@
-/** The parts of a consumer's page where something can be done about a note. */
+/** The tabs of a consumer's page on which something can be done about a note. */
 export type TabOfNote = 'dead-letters' | 'parked' | 'settings' | 'filter';
 
 const TABS: [note: RegExp, tab: TabOfNote][] = [

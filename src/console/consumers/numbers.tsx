@@ -94,7 +94,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   );
 }
 
-/** Where its webhooks go; the target's URL when its path can't be read. */
+/** The URL of its webhooks; the target's URL when the consumer's path can't be read. */
 function urlOf({ base_url }: Target, { path }: Consumer): string {
   return requestUrl(base_url, path) ?? base_url;
 }
@@ -104,7 +104,7 @@ function deliveryText(delivery: ReturnType<typeof useLastDelivery>): string | un
   return delivery === null ? 'none is kept' : `answered in ${number(delivery.duration_ms)} ms`;
 }
 
-/** By what it is being sent to. */
+/** Who sends for it. */
 function senderOf({ sender }: Consumer): string {
   if (sender === null) return 'none';
   return sender.activity === 'visit'

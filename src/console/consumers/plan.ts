@@ -1,12 +1,12 @@
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Attempt } from '../api.ts';
 
-/** The retries of an entry that is not parked follow its failure within this time, ms. */
+/** The quick retries of an entry that is not parked follow its failure within this time, ms. */
 const QUICK_MS = 10_000;
 
 /**
- * When the attempt that follows this one is planned; null when none is any more: a later one was made, the entry
- * waits for nothing, or nothing is sent. `newest` is the newest attempt known at each position.
+ * When the attempt that follows this one is planned; null when none is any more: a later one was made, the
+ * entry waits for nothing, or nothing is sent. `newest` is the newest attempt known at each position.
  */
 export function planOf(
   attempt: Attempt,
@@ -20,7 +20,7 @@ export function planOf(
   const due = Date.parse(at);
   const next = consumer.next_attempt_at === null ? null : Date.parse(consumer.next_attempt_at);
   if (due <= now) return null;
-  if (status === 'blocked') return next === due ? at : null; // its oldest entry alone is tried
+  if (status === 'blocked') return next === due ? at : null; // only its oldest entry is tried
   if (status !== 'active') return null;
   if (parked === 0) return due <= now + QUICK_MS ? at : null;
   return next === null || due >= next ? at : null;

@@ -21,7 +21,7 @@ const PLACES = [
   { value: 'time', text: 'A time' },
 ] as const;
 
-/** Moves the position; says first how many entries are skipped or sent (again). */
+/** Moves the position; first says how many entries are skipped or sent (again). */
 export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: () => void }) {
   const { consumer, open, onClose } = props;
   const [to, setTo] = useState<To>('end');

@@ -2,7 +2,7 @@ import type { Consumer } from '../../schema/consumer.ts';
 import { amount, duration } from '../words.ts';
 import { waits } from './waits.ts';
 
-/** A consumer's state in one sentence; what needs an action comes from its health. */
+/** A consumer's state in one sentence; what requires an action comes from its health. */
 export function sentenceOf(consumer: Consumer): string {
   const { status, lag, health, status_reason } = consumer;
   const waiting =
@@ -18,7 +18,7 @@ export function sentenceOf(consumer: Consumer): string {
   return `Sending: ${waiting}.`;
 }
 
-/** What was not sent is said as well: its position is beyond what is parked, or has died. */
+/** Says what was not sent as well: the position is beyond parked entries and dead letters. */
 function caughtUp({ parked, dead_letters }: Consumer): string {
   const apart = [
     parked === 0 ? null : amount(parked, 'parked entry', 'parked entries'),

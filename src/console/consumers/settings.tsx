@@ -21,7 +21,7 @@ export interface SettingsDraft {
 /** The settings of a consumer (name, sending, alert addresses), and its deletion. */
 export function ConsumerSettings(props: {
   consumer: Consumer;
-  /** What is not saved yet. */
+  /** The edits that are not saved yet. */
   edits: Partial<SettingsDraft>;
   onEdit: (edits: Partial<SettingsDraft>) => void;
 }) {

@@ -5,7 +5,7 @@ import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
 
-/** Why a consumer sends nothing, or not as it should, and what ends that. */
+/** Why a consumer sends nothing, or not as it should, and how that ends. */
 export interface State {
   tone: 'bad' | 'warn' | 'idle';
   /** The reason in words: `Answered HTTP 503`. */
@@ -13,14 +13,14 @@ export interface State {
   /** The code of the failure, as attempts have it; null: there is none. */
   code: string | null;
   facts: Fact[];
-  /** The command that ends it or tries to; null: it ends by itself. */
+  /** The command that ends it or tries to; null: no command does. */
   verb: Verb | null;
 }
 
 /** A line of a state: a time (RFC 3339), `null` for now, or words. */
 export type Fact = { name: string } & ({ at: string | null } | { text: string });
 
-/** What the state of a consumer depends on beside the consumer. */
+/** The facts, apart from the consumer itself, on which its state depends. */
 export interface Known {
   /** As `/v1/info` has it, such as `24h`; undefined while it is read. */
   retryWindow: string | undefined;
@@ -106,7 +106,7 @@ function paused(consumer: Consumer, { changes }: Known): State {
   };
 }
 
-/** Where it has failed for longer than in this way. */
+/** Since when it has failed at all, if that is longer than it has failed in this way. */
 function failingSince(failing: string | null, since: string | null): Fact[] {
   const isSame = since !== null && failing?.slice(0, 16) === since.slice(0, 16);
   return failing === null || isSame ? [] : [{ name: 'Failing since', at: failing }];
@@ -117,7 +117,7 @@ function waiting({ lag, parked }: Consumer): string {
   return parked === 0 ? many : `${many}, and ${amount(parked, 'parked entry', 'parked entries')}`;
 }
 
-/** When a blocked consumer stops unless its endpoint recovers; null where that is not known. */
+/** When a blocked consumer stops unless its endpoint recovers; null if that is not known. */
 export function givesUpAt(
   failingSince: string | null,
   retryWindow: string | undefined,

@@ -12,12 +12,12 @@ const LOOKS = {
   idle: { box: 'border-line-strong bg-sunk', mark: 'text-soft', shape: '‖' },
 } as const;
 
-/** The reason why a consumer sends nothing, above everything else on its page, with the command that ends it. */
+/** The reason why a consumer sends nothing, at the top of its page, with the command that ends it. */
 export function StateBand(props: {
   state: State;
   at: string;
   onAct: (verb: Verb) => void;
-  /** The way to what ends it where no command does. */
+  /** The way to end it if no command does. */
   children?: ReactNode;
 }) {
   const { state, at, onAct, children } = props;

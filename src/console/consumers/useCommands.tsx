@@ -12,14 +12,14 @@ import { useToasts } from '../ui/toast.tsx';
 import { DONE, planOf, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
 
-/** The commands of one page: whoever offers one asks here, and the dialogs are shown once. */
+/** The commands of one page: everything that offers one asks here, and the dialogs are shown once. */
 export interface Commands {
-  /** Asks, saying what the command will do, before it is given. */
+  /** Asks for confirmation, saying what the command will do, before it is given. */
   ask: (verb: Verb | 'seek') => void;
   dialogs: ReactNode;
 }
 
-/** The keys of the commands that are given most. */
+/** The keys for the commands that are used most. */
 const KEYS = { retry: 'r', resume: 'r', pause: 'p' } as const;
 
 /** The commands pause, resume, retry and seek of a consumer; `r` asks for retry or resume, `p` for pause. */

@@ -5,10 +5,10 @@ import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 
 const EVERY_MS = 10_000;
-/** The newest of each that are read: more would not be told apart in a chart. */
+/** How many of the newest ones are read: more could not be distinguished in a chart. */
 const READ = 100;
 
-/** What has happened to a consumer lately. */
+/** The recent history of a consumer. */
 export interface ConsumerHistory {
   /** Newest first. */
   changes: Change[];

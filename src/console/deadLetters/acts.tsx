@@ -8,7 +8,7 @@ import { Hint } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount } from '../words.ts';
 
-/** What is about to be done with which dead letters; `ids` null: with all of the consumer. */
+/** An action with some dead letters; `ids` null: with all of the consumer. */
 export interface Act {
   kind: 'replay' | 'delete';
   ids: string[] | null;
@@ -19,7 +19,7 @@ export interface Act {
 const BATCH = 1_000;
 const DELETES_AT_ONCE = 4;
 
-/** Asks before dead letters are sent again or deleted, with their exact count and what will happen. */
+/** Asks before dead letters are replayed or deleted, with their exact count and what will happen. */
 export function ActDialog(props: {
   act: Act | null;
   consumer: Consumer;
@@ -124,7 +124,7 @@ async function remove(consumer: string, ids: string[] | null): Promise<number> {
         await api.deadLetters.delete(consumer, id);
         count += 1;
       } catch (error) {
-        // It has been deleted elsewhere meanwhile, so it is gone, as was wanted.
+        // It has been deleted elsewhere meanwhile, so the wish is fulfilled.
         if (!(error instanceof ClientError && error.status === 404)) throw error;
       }
     }

@@ -5,11 +5,11 @@ import { Button } from '../ui/button.tsx';
 import { amount, number } from '../words.ts';
 import type { Act } from './acts.tsx';
 
-/** Selects listed dead letters, and offers what can be done with the selected ones or, if none is, with all. */
+/** Selects listed dead letters, and offers the actions for the selected ones or, if none is selected, for all. */
 export function LetterBar(props: {
   /** Ids of the letters listed. */
   shown: string[];
-  /** Those of them that are chosen. */
+  /** The ids of the selected ones. */
   chosen: string[];
   /** How many letters the consumer has, listed or not. */
   all: number;

@@ -11,7 +11,7 @@ import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { failureOf } from './failure.ts';
 
-/** One dead letter: what was sent, what was answered, when. */
+/** One dead letter: the request, the answer, and when. */
 export function LetterDrawer(props: {
   consumer: string;
   id: string;

@@ -1,6 +1,6 @@
 import { failureOf, furtherOf } from './failure.ts';
 
-/** What an entry last failed by, in two lines. */
+/** The last failure of an entry, in two lines. */
 export function FailureText({ failure }: { failure: Parameters<typeof furtherOf>[0] }) {
   return (
     <span className="foreign line-clamp-2">

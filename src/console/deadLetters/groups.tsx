@@ -3,7 +3,7 @@ import { TimeText } from '../ui/timeText.tsx';
 import { amount, number } from '../words.ts';
 import { failureOf, statusText } from './failure.ts';
 
-/** The failures with their counts. Pressing a group filters the list below; pressing it again ends that. */
+/** The failures with their counts. Pressing a group filters the list below; pressing it again removes the filter. */
 export function Groups(props: {
   groups: DeadLetterGroup[];
   chosen: { code?: string | undefined; status?: string | undefined };

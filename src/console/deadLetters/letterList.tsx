@@ -12,12 +12,12 @@ import { Groups } from './groups.tsx';
 import { useLetters, type LetterFilter } from './letters.ts';
 import { LetterTable } from './table.tsx';
 
-/** What the address keeps of the list: the filter, and the letter whose drawer is open. */
+/** The state of the list in the address: the filter, and the letter whose drawer is open. */
 export interface LetterSearch extends LetterFilter {
   letter?: string | undefined;
 }
 
-/** The dead letters of one consumer: found by failure and record, opened, sent again, deleted. */
+/** The dead letters of one consumer: found by failure and record, opened, replayed, deleted. */
 export function LetterList(props: {
   consumer: Consumer;
   search: LetterSearch;

@@ -3,7 +3,7 @@ import { PLACES } from '../places.ts';
 import { printSearch } from '../search.ts';
 import { number } from '../words.ts';
 
-/** One thing to go to. */
+/** One result that can be opened. */
 export interface Choice {
   key: string;
   kind: ChoiceKind;
@@ -51,7 +51,7 @@ function wordsOf(text: string): string[] {
     .filter((word) => word !== '');
 }
 
-/** What was found, each with where it is shown. */
+/** The results, each with the page that shows it. */
 export function choicesOf(hits: readonly SearchHit[]): Choice[] {
   return hits.map((hit) => {
     const shown = SHOWN[hit.kind](hit as never);

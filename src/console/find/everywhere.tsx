@@ -13,8 +13,9 @@ import { byKind, choicesOf, KINDS, pagesFor, type Choice } from './choices.ts';
 const TYPING_MS = 150;
 
 /**
- * The search of everything, in the head of each page: Ctrl or Cmd and K move to it, as does `/` where the page has no
- * search of its own. Arrows move, Enter goes there, Escape closes it and gives the focus back.
+ * The search of everything, in the header of each page: Ctrl or Cmd and K focus it, and so does `/` if the page
+ * has no search of its own. Arrows move, Enter opens the result, Escape closes the search and returns the
+ * focus.
  */
 export function FindEverywhere() {
   const id = useId();
@@ -132,13 +133,13 @@ export function FindEverywhere() {
 
 interface Found {
   choices: Choice[];
-  /** The text that they were found for; null while that of the field is not answered. */
+  /** The text for which they were found; null while the text of the field has no answer yet. */
   of: string | null;
   isFailed: boolean;
   error: Error | null;
 }
 
-/** What the API finds for a text; while more of it is typed, what it has found for its beginning. */
+/** The API's results for a text; while more is being typed, those for its beginning. */
 function useFound(text: string): Found {
   const q = useSettled(text, TYPING_MS);
   const query = useQuery({
@@ -212,7 +213,7 @@ function Choices(props: {
   );
 }
 
-/** Ctrl or Cmd and K move to the field from everywhere, also while someone types, but not from a dialog. */
+/** Ctrl or Cmd and K focus the field from everywhere, even while someone types, but not from a dialog. */
 function useFocusKey(field: { current: HTMLInputElement | null }): void {
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent): void => {

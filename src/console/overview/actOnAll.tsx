@@ -12,7 +12,7 @@ import { AskForAll } from './askForAll.tsx';
 import { consumersOf, type EveryVerb } from './everyOne.ts';
 import { isIn, WORDS } from './trouble.ts';
 
-/** What can be done about a trouble: for all consumers that have it, for its target, or a test of that. */
+/** The actions for a trouble: commands for all consumers that have it or for its target, and a test of the target. */
 export function TroubleActs({ trouble }: { trouble: Trouble }) {
   const [verb, setVerb] = useState<EveryVerb | null>(null);
   const { status, code, target_id: targetId, consumer_id: consumerId } = trouble;

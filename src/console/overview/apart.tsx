@@ -11,7 +11,7 @@ import { amount, number } from '../words.ts';
 const EVERY_MS = 5_000;
 const SHOWN = 5;
 
-/** Some of the consumers with entries that were put aside, each a link to these, and the way to all. */
+/** Some of the consumers with parked entries or dead letters, each a link to these, and a link to all. */
 export function Apart({ has, title }: { has: ConsumerWith; title: string }) {
   const { data, error, refetch } = useQuery({
     queryKey: ['consumers', 'overview', has],

@@ -10,7 +10,7 @@ import { amount, number } from '../words.ts';
 import { giveToAll, type EveryVerb } from './everyOne.ts';
 import { outcomeText, WORDS } from './trouble.ts';
 
-/** Says how many consumers a command concerns, gives it to a few at a time, and says what became of it. */
+/** Says how many consumers a command concerns, gives it to a few at a time, and shows the outcome. */
 export function AskForAll(props: {
   verb: EveryVerb;
   target: { id: string; name: string };
@@ -29,7 +29,7 @@ export function AskForAll(props: {
     queryKey: ['consumers', 'of', target.id, verb],
     queryFn: find,
     gcTime: 0,
-    staleTime: Infinity, // whom it concerns does not change while it is done
+    staleTime: Infinity, // the consumers concerned do not change while the commands are given
   });
   const all = concerned.data ?? [];
   const give = useMutation({

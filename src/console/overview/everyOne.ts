@@ -5,10 +5,10 @@ import { createTurns } from '../turns.ts';
 /** Commands that can be given to several consumers. */
 export type EveryVerb = 'retry' | 'resume' | 'pause';
 
-/** How many commands are under way at a time. */
+/** How many commands are in progress at a time. */
 const AT_ONCE = 3;
 
-/** What became of it: those that took the command, and those that did not, with the reason. */
+/** The outcome: the consumers that accepted the command, and those that did not, with the reason. */
 export interface Outcome {
   done: number;
   failed: { name: string; reason: string }[];
@@ -31,7 +31,7 @@ export async function consumersOf(
   return all;
 }
 
-/** Gives each consumer the command, a few at a time; one that refuses does not keep the others from it. */
+/** Gives each consumer the command, a few at a time; a refusal does not stop the others. */
 export async function giveToAll(
   verb: EveryVerb,
   consumers: readonly Pick<Consumer, 'id' | 'name'>[],

@@ -16,7 +16,7 @@ import { TimeText } from '../ui/timeText.tsx';
 const EVERY_MS = 10_000;
 const SHOWN = 5;
 
-/** The last alerts, each with what it said. */
+/** The last alerts, each with its text. */
 export function LastAlerts() {
   const query = useQuery({
     queryKey: ['alerts', 'overview'],
@@ -46,7 +46,7 @@ export function LastAlerts() {
   );
 }
 
-/** The last changes of consumers: who did what. */
+/** The last changes of consumers, with their authors. */
 export function LastChanges() {
   const query = useQuery({
     queryKey: ['changes', 'overview'],

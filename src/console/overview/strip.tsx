@@ -9,7 +9,7 @@ type Tone = 'ink' | 'warn' | 'bad';
 
 const TONES: Record<Tone, string> = { ink: 'text-ink', warn: 'text-warn', bad: 'text-bad' };
 
-/** How many consumers are in which state, and what waits: each number leads to the list that shows it. */
+/** The numbers of consumers in each status, and what waits: each leads to the list that shows it. */
 export function Strip({ figures }: { figures: Figures }) {
   const { consumers, parked, dead_letters, lag, cannot_start } = figures;
   const all = consumers.active + consumers.paused + consumers.blocked + consumers.stopped;

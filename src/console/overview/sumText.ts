@@ -4,8 +4,8 @@ import { number } from '../words.ts';
 import { failureRate } from './failureRate.ts';
 
 /**
- * What a series of attempts adds up to, in a sentence: `In the last hour: 90 delivered, 1 failed (1.1 %).`
- * `further`: what is said after it, where anything was tried.
+ * The sum of a series of attempts, in a sentence: `In the last hour: 90 delivered, 1 failed (1.1 %).` `further`
+ * is added if any attempt was made.
  */
 export function sumText(
   points: readonly Pick<OverviewPoint, 'delivered' | 'failed'>[],

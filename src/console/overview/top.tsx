@@ -77,7 +77,7 @@ export function TopConsumers({ top }: { top: Top }) {
 const NAME = 'foreign min-w-0 truncate font-medium hover:underline';
 const FIGURE = 'text-xs whitespace-nowrap text-soft tabular-nums';
 
-/** A list in its order, each with a bar that shows its value beside that of the first. */
+/** A list in its order, each with a bar that compares its value with the first one. */
 function TopList<One extends { consumer_id: string } | { target_id: string }>(props: {
   id?: string;
   title: string;

@@ -13,7 +13,7 @@ import { failureRate } from './failureRate.ts';
 import { sumText } from './sumText.ts';
 import { TopConsumers } from './top.tsx';
 
-/** What all consumers did together over time, and which of them did most of it. */
+/** The attempts of all consumers together over time, and the consumers with the most of them. */
 export function Totals(props: { range: Range; onRange: (range: Range) => void }) {
   const { range, onRange } = props;
   const { data, error, refetch } = useQuery({

@@ -19,7 +19,7 @@ export function manyOf({ consumers, of }: Pick<Trouble, 'consumers' | 'of'>): st
     : `${number(consumers)} of ${number(of)} consumers`;
 }
 
-/** One trouble in contrast to all others. */
+/** The key that distinguishes a trouble from all others. */
 export function keyOf({ target_id, status, code, http_status, reason }: Trouble): string {
   return JSON.stringify([target_id, status, code, http_status, reason]);
 }
@@ -40,12 +40,12 @@ export function isIn(trouble: Trouble, consumer: Consumer): boolean {
 
 interface Words {
   button: string;
-  /** For a single consumer. */
+  /** The words for a single consumer. */
   one: string;
   title: (many: string, target: string) => string;
   text: string;
   textOfOne: string;
-  /** After it was done. */
+  /** The words after it was done. */
   done: string;
 }
 
@@ -78,7 +78,7 @@ export const WORDS: Record<EveryVerb, Words> = {
   },
 };
 
-/** What became of a command that was given to several consumers. */
+/** The outcome of a command that was given to several consumers. */
 export function outcomeText(
   verb: EveryVerb,
   { done, failed }: { done: number; failed: { name: string; reason: string }[] },

@@ -16,7 +16,7 @@ import { causeOf, keyOf, manyOf } from './trouble.ts';
 
 const EVERY_MS = 5_000;
 
-/** What needs someone: endpoints that fail, by target and cause, and entries that were put aside. */
+/** The things that need someone: endpoints that fail, by target and cause, and parked entries and dead letters. */
 export function Troubles({ figures }: { figures: Status['figures'] }) {
   const { data, error, refetch } = useQuery({
     queryKey: ['troubles'],
@@ -80,7 +80,7 @@ function Well({ what }: { what: string }) {
   );
 }
 
-/** One trouble: what, of whom, since when, until when. `isOfPage`: the page is that of its target. */
+/** One trouble: its cause, its consumers, since when and until when. `isOfPage`: the page is that of its target. */
 export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPage?: boolean }) {
   const { target_id, target_name, status, since, next_attempt_at, gives_up_at } = trouble;
   return (
@@ -127,7 +127,7 @@ export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPag
   );
 }
 
-/** How many consumers, as a link to them; a few by their names as well. */
+/** The number of consumers, as a link to them; a few by their names as well. */
 function Whom({ trouble }: { trouble: Trouble }) {
   const { target_id, status, named, of } = trouble;
   const those = status === 'cannot_start' ? ({ has: status } as const) : { status };

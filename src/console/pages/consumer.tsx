@@ -43,7 +43,7 @@ export interface ConsumerSearch {
   range?: Range;
   outcome?: string;
   status?: string;
-  /** Of deliveries and of dead letters. */
+  /** The record by which deliveries and dead letters are found. */
   record?: string;
   event?: string;
   since?: string;
@@ -98,7 +98,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const search: ConsumerSearch = useSearch({ from: '/inside/consumers/$id' });
   const navigate = useNavigate();
   const { id } = consumer;
-  // Kept here, so that a look at another part of the page loses nothing.
+  // Kept here, so that visiting another tab of the page loses nothing.
   const [filter, setFilter] = useState<Filter | null>(null);
   const [settings, setSettings] = useState<Partial<SettingsDraft>>({});
   const set = useCallback(

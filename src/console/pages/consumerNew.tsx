@@ -55,7 +55,10 @@ export function ConsumerNewPage() {
   );
 }
 
-/** Six steps. One can return to each of them; the back button goes one step back, and a reload loses nothing. */
+/**
+ * The form in six steps. You can return to each of them; the back button goes one step back, and a reload loses
+ * nothing.
+ */
 function Wizard() {
   const search: { target?: string; step?: string } = useSearch({ from: '/inside/consumers/new' });
   const navigate = useNavigate();
@@ -205,7 +208,7 @@ function filterOf({ syncs, collections, event_types }: Draft) {
 }
 
 interface StepsProps {
-  /** Where the wizard is. */
+  /** The current step. */
   step: number;
   onGo: (step: number) => void;
   /** Whether the first step is done. */

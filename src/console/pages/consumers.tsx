@@ -133,7 +133,7 @@ function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: Consu
   );
 }
 
-/** What else narrows the list, each with the way out of it. */
+/** The other filters of the list, each with a way to remove it. */
 function OnlyThose({ search }: { search: ConsumersSearch }) {
   const { target: targetId, has, ...others } = search;
   const target = useQuery({
@@ -159,7 +159,7 @@ function OnlyThose({ search }: { search: ConsumersSearch }) {
   );
 }
 
-/** What the list may be narrowed to, while it is not. */
+/** The further filters that the list offers. */
 function AlsoOnly({ search }: { search: ConsumersSearch }) {
   if (search.has !== undefined) return null;
   return (

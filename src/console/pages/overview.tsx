@@ -26,7 +26,7 @@ export function overviewSearch(search: Record<string, unknown>): OverviewSearch 
   return range === undefined ? {} : { range };
 }
 
-/** How everything is, trouble first; while there is no consumer yet, the way to the first delivery. */
+/** The state of the installation, troubles first; while there is no consumer yet, the way to the first delivery. */
 export function OverviewPage() {
   const newest = useQuery({
     queryKey: ['consumers', 'newest'],
@@ -47,7 +47,7 @@ export function OverviewPage() {
   }
   const isNew =
     newest.data.data.length === 0 || (first !== undefined && attempts.data?.data.length === 0);
-  if (isNew && !isGuided) setGuided(true); // it stays until the page is left, to see the end of it
+  if (isNew && !isGuided) setGuided(true); // it is shown until the page is left, so that its end can be seen
   if (isGuided || isNew) return <FirstRun />;
   return (
     <>

@@ -10,7 +10,7 @@ import { Unsaved } from '../ui/notice.tsx';
 
 export function signInSearch(search: Record<string, unknown>): { next?: string } {
   const next = textOf(search, 'next');
-  // Only our own pages are allowed: //host and /\host are other sites.
+  // Only pages of this console are allowed: //host and /\host are other sites.
   return next !== undefined && /^\/(?![/\\])/u.test(next) ? { next } : {};
 }
 

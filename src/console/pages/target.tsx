@@ -46,7 +46,7 @@ export function targetSearch(search: Record<string, unknown>): TargetSearch {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
-/** One target: how it is and why, what is sent to it, who sends it, its secret and its settings. */
+/** One target: its health and the reasons, its deliveries, its consumers, its secret and its settings. */
 export function TargetPage() {
   const { id } = useParams({ from: '/inside/targets/$id' });
   const query = useQuery({
@@ -136,7 +136,7 @@ function Loaded({ target }: { target: Target }) {
   );
 }
 
-/** Its name and how it is, what can be done with it, and what came of a test webhook. */
+/** Its name and health, the commands for it, and the outcome of a test webhook. */
 function Head({ target }: { target: Target }) {
   const test = useMutation({ mutationFn: ({ id }: Target) => api.targets.test(id) });
   return (

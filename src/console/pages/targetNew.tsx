@@ -142,7 +142,7 @@ function NewTarget() {
   );
 }
 
-/** The secret of a new target, and the way on: while there is no consumer, to the next step of the first run. */
+/** The secret of a new target, and the link to the next step: to the first run while there is no consumer. */
 function Saved({ target }: { target: Target }) {
   const consumers = useQuery({
     queryKey: ['consumers', 'newest'],

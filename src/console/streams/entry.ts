@@ -37,7 +37,7 @@ export function timeOf(entry: StreamEntry): string | null {
   return entry.event_inserted_at ?? entry.updated_at ?? null;
 }
 
-/** What happened: the event's type, or what a record is now. */
+/** What happened: the event's type, or the state of a record now. */
 export function typeOf(entry: StreamEntry): string {
   return entry.event ?? (entry.deleted === true ? 'deleted' : 'record');
 }
@@ -51,7 +51,7 @@ export interface Filter {
 
 export interface EntryPage {
   entries: StreamEntry[];
-  /** The cursor after the last position that was looked at. */
+  /** The cursor after the last scanned position. */
   cursor: string;
 }
 

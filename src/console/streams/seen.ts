@@ -8,7 +8,7 @@ import { amount } from '../words.ts';
 
 const PAGES = 5;
 
-/** Syncs, collections and providers that the streams have seen, the newest 5,000, to choose from. */
+/** Syncs, collections and providers that have appeared in the streams, the newest 5,000, to choose from. */
 export function useSeen(sync: string | undefined) {
   const enabled = useRefusal('read') === null;
   const syncs = useQuery({

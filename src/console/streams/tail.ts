@@ -11,7 +11,7 @@ const KEPT = 500;
 export interface Tail {
   /** Newest first. */
   entries: StreamEntry[];
-  /** Why it ended; null while it goes on. */
+  /** Why it ended; null while it runs. */
   error: unknown;
   /** Begins anew, with what is appended from now on. */
   again: () => void;

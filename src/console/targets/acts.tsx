@@ -7,14 +7,14 @@ import { AskForAll } from '../overview/askForAll.tsx';
 import { consumersOf, type EveryVerb } from '../overview/everyOne.ts';
 import { WORDS } from '../overview/trouble.ts';
 
-/** Whom each command concerns. */
+/** The statuses that each command concerns. */
 const CONCERNS: Record<EveryVerb, readonly ConsumerStatus[]> = {
   retry: ['blocked'],
   resume: ['stopped', 'paused'],
   pause: ['active', 'blocked'],
 };
 
-/** What can be done with all consumers of a target together, as long as it concerns any. */
+/** The commands for all consumers of a target together, as long as they concern any. */
 export function TargetActs({ target }: { target: Target }) {
   const [verb, setVerb] = useState<EveryVerb | null>(null);
   const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) =>

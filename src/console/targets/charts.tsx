@@ -8,7 +8,7 @@ import { sumText } from '../overview/sumText.ts';
 import { eachStep, RANGES, type Range } from '../ranges.ts';
 import { Chart } from '../ui/chart.tsx';
 
-/** What all consumers of a target did together over time. */
+/** The attempts of all consumers of a target together over time. */
 export function TargetCharts(props: {
   targetId: string;
   range: Range;

@@ -12,7 +12,7 @@ import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 
 const EVERY_MS = 5_000;
 
-/** The consumers that send to a target: their state, their lag, and when something was last delivered. */
+/** The consumers that send to a target: their status, their lag, and their last delivery. */
 export function TargetConsumers({ targetId }: { targetId: string }) {
   const list = useList(
     ['consumers', 'of-target', targetId],

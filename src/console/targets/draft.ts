@@ -1,7 +1,7 @@
 import type { Target, TargetInput } from '../../schema/target.ts';
 import { isText, oneOf, type Form } from '../keptForm.ts';
 
-/** `unreadable`: those that are stored, which can't be read now. */
+/** `unreadable`: stored credentials that can't be read now. */
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2' | 'unreadable';
 
 /** The fields of the form; they are texts until they are sent. */
@@ -9,7 +9,7 @@ export interface TargetDraft {
   name: string;
   base_url: string;
   credentialsType: CredentialsType;
-  /** The fields of every type of credentials, so that a look at another type loses nothing. */
+  /** The fields of every type of credentials, so that choosing another type loses nothing. */
   credentials: Record<string, string>;
   headers: { name: string; value: string }[];
   timeout_ms: string;

@@ -9,7 +9,7 @@ interface Props {
   draft: TargetDraft;
   onChange: (change: Partial<TargetDraft>) => void;
   errorAt: (pointer: string) => string | undefined;
-  /** What is stored of its secrets, but can't be read. */
+  /** The stored secrets that can't be read. */
   unreadable?: readonly UnreadableSecret[];
   /** The name that it gets if the field stays empty; without one a name must be filled in. */
   proposedName?: string;

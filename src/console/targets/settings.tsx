@@ -13,7 +13,7 @@ import { TargetForm } from './form.tsx';
 import { RotateDialog } from './rotate.tsx';
 import { VerifySnippet } from './verifySnippet.tsx';
 
-/** The form of a target, and its deletion. The page keeps the edits, so that a look at another part loses nothing. */
+/** The form of a target, and its deletion. The page keeps the edits, so that visiting another tab loses nothing. */
 export function TargetSettings(props: {
   target: Target;
   edits: Partial<TargetDraft>;
