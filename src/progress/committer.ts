@@ -35,8 +35,8 @@ export interface Committer extends AsyncDisposable {
    * broken.
    */
   flush(one: Committing): Promise<void>;
-  /** Marks the drains of a consumer, whose row has changed; a commit returns its versions. */
-  markConsumer(consumerId: string): void;
+  /** Marks the senders of these consumers, whose rows or targets have changed; a commit returns the versions. */
+  markConsumers(consumerIds: ReadonlySet<string>): void;
   /** Marks all drains, because the rows of any consumer may have changed. */
   markAll(): void;
   /**
@@ -215,8 +215,8 @@ export function createCommitter(options: CommitterOptions): Committer {
       return outcomeStore.endsAt;
     },
     unstored: outcomeStore.unstored,
-    markConsumer: (consumerId) => {
-      for (const one of joined.keys()) if (one.consumerId === consumerId) add(one);
+    markConsumers: (consumerIds) => {
+      for (const one of joined.keys()) if (consumerIds.has(one.consumerId)) add(one);
       schedule();
     },
     markAll: () => {

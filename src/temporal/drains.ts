@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { DeliverDeps } from '../activities/deliver.ts';
 import type { DrainDeps } from '../activities/drain.ts';
 import type { VisitDeps } from '../activities/visit.ts';
+import { outdatedSenders } from '../consumers/outdatedSenders.ts';
 import type { StartFaults } from '../consumers/startFaults.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Db } from '../db/db.ts';
@@ -13,6 +14,7 @@ import { createLateAnswers } from '../delivery/lateAnswers.ts';
 import { createRecoveries } from '../delivery/recoveries.ts';
 import { loadSenderConfig } from '../delivery/senderConfig.ts';
 import { createBudget } from '../flow/budget.ts';
+import { createLoop } from '../process/loop.ts';
 import { createCommitter } from '../progress/committer.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
@@ -152,10 +154,17 @@ export function createDrains(options: DrainsOptions): Drains {
   const lateAnswers = createLateAnswers({ progress, log });
   const visitStore = createVisitStore(db, vault);
   let terms = 0; // of all lanes that were ever open here
+  const changes = createLoop({
+    turn: async () => committer.markConsumers(await outdatedSenders(db)),
+    failed: (error) => {
+      log.warn({ err: error }, 'what has changed could not be read; all senders look for themselves');
+      committer.markAll();
+    },
+  });
   // Only a hint that a row has changed: each commit and renewal returns the newest versions as well.
   const unlisten = listener.on(CHANNELS.consumers, (consumerId) => {
-    if (consumerId === null || consumerId === '') committer.markAll();
-    else committer.markConsumer(consumerId);
+    if (consumerId === null || consumerId === '') changes.ask();
+    else committer.markConsumers(new Set([consumerId]));
   });
 
   function openLaneHere(lane: number): Lane {
@@ -207,6 +216,7 @@ export function createDrains(options: DrainsOptions): Drains {
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       unlisten();
+      await changes.close();
       lateAnswers.close();
       tails.records.close();
       tails.events.close();
