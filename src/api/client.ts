@@ -174,7 +174,8 @@ export function createClient(options: ClientOptions) {
         request<RecordsAppended | EventsAppended>('POST', `/v1/${stream}`, { lines }),
     },
     targets: {
-      list: (query?: PageQuery) => get<Page<Target>>('/v1/targets', query),
+      list: (query?: PageQuery & { q?: string | undefined }) =>
+        get<Page<Target>>('/v1/targets', query),
       get: (id: string) => get<Target>(target(id)),
       create: (input: Partial<TargetInput>) => post<Target>('/v1/targets', input),
       update: (id: string, patch: TargetPatch) =>

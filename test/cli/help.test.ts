@@ -19,7 +19,10 @@ test('the help and docs/cli.md have one list of exit codes', async () => {
 
 test.each([
   'consumers seek',
+  'targets list',
   'targets rotate-secret',
+  'syncs list',
+  'collections list',
   'keys delete',
   'status',
   'completion',

@@ -58,6 +58,16 @@ const CASES: {
     by: /Index Scan using targets_newest/u,
   },
   {
+    what: 'a page of targets by a text',
+    work: (sql) =>
+      createTargets({ db: sql, vault: opener(sql), egress: { refusal: () => null } }).list({
+        q: 't1',
+        limit: 10,
+        after: KEY,
+      }),
+    by: /Index Scan using targets_newest/u,
+  },
+  {
     what: 'a page of changes',
     work: (sql) => createChanges(sql).list({ limit: 10, after: KEY }),
     by: /Index Scan using changes_newest/u,
