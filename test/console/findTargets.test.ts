@@ -39,7 +39,7 @@ test('a target beyond the first page is found by its name or URL, and the search
   const table = page.getByRole('table', { name: 'targets' });
   for (const text of ['accra', 'accra.EXAMPLE.com', oldest.slice(0, 30)]) {
     await page.getByRole('searchbox', { name: 'Search names and URLs' }).fill(text);
-    await page.waitForURL(`${site.url}/targets?${new URLSearchParams({ q: text })}`);
+    await page.waitForURL(({ searchParams }) => searchParams.get('q') === text);
     await table.getByRole('link', { name: OLDEST }).waitFor();
     expect(await table.getByRole('link').count()).toBe(1);
   }
