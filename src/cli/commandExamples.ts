@@ -16,7 +16,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'targets delete': ['millrace targets delete shop --yes', 'without asking first'],
   'targets test': ['millrace targets test shop', 'exit 0: it was accepted; 1: it was not'],
   'targets rotate-secret': ['millrace targets rotate-secret shop --expires-in 7d', ''],
-  'consumers list': ['millrace consumers list --status blocked', ''],
+  'consumers list': ['millrace consumers list --sort lag --limit 10', 'those that lag most'],
   'consumers get': ['millrace consumers get orders --watch', 'follow its status'],
   'consumers create': [
     'millrace consumers create --name orders --target shop --stream events',

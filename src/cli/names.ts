@@ -10,11 +10,6 @@ export function namesOfConsumers(client: Client): Promise<NameOf> {
   return namesOf((cursor) => client.consumers.list({ limit: A_PAGE, cursor }));
 }
 
-/** Reads the names of all targets. */
-export function namesOfTargets(client: Client): Promise<NameOf> {
-  return namesOf((cursor) => client.targets.list({ limit: A_PAGE, cursor }));
-}
-
 async function namesOf(
   list: (cursor: string | undefined) => Promise<Page<{ id: string; name: string }>>,
 ): Promise<NameOf> {

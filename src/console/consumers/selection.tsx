@@ -1,0 +1,88 @@
+import { useState } from 'react';
+
+import type { Consumer } from '../../schema/consumer.ts';
+import { ActButton } from '../act.tsx';
+import { AskForAll } from '../overview/askForAll.tsx';
+import type { EveryVerb } from '../overview/everyOne.ts';
+import { WORDS } from '../overview/trouble.ts';
+import { CONCERNS } from '../targets/acts.tsx';
+import { Button } from '../ui/button.tsx';
+import type { Column } from '../ui/dataTable.tsx';
+import { amount, number } from '../words.ts';
+
+/** Which rows of a list of consumers are selected: those of them that are listed now. */
+export function useSelection(rows: readonly Consumer[]) {
+  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const toggle = (id: string): void => {
+    const next = new Set(ids);
+    if (!next.delete(id)) next.add(id);
+    setIds(next);
+  };
+  return {
+    column: selectColumn(ids, toggle),
+    selected: rows.filter(({ id }) => ids.has(id)),
+    selectAll: () => setIds(new Set(rows.map(({ id }) => id))),
+    clear: () => setIds(new Set()),
+  };
+}
+
+function selectColumn(ids: ReadonlySet<string>, onToggle: (id: string) => void): Column<Consumer> {
+  return {
+    id: 'select',
+    title: 'Select',
+    width: '3.25rem',
+    isExtra: true,
+    cell: ({ id, name }) => (
+      <input
+        type="checkbox"
+        aria-label={`Select ${name}`}
+        checked={ids.has(id)}
+        onChange={() => onToggle(id)}
+        className="block size-4"
+      />
+    ),
+  };
+}
+
+/** What can be done with the consumers that are selected, each command with how many of them it concerns. */
+export function SelectionActs(props: {
+  selected: Consumer[];
+  /** How many consumers are listed. */
+  listed: number;
+  onSelectAll: () => void;
+  onClear: () => void;
+}) {
+  const { selected, listed } = props;
+  const [verb, setVerb] = useState<EveryVerb | null>(null);
+  const concerned = (one: EveryVerb): Consumer[] =>
+    selected.filter(({ status }) => CONCERNS[one].includes(status));
+  const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) => concerned(one).length > 0);
+  if (selected.length === 0) return null;
+  return (
+    <div role="group" aria-label="Selected consumers" className="flex flex-wrap items-center gap-2">
+      <span className="font-medium">{amount(selected.length, 'consumer')} selected</span>
+      {verbs.map((one) => (
+        <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
+          {WORDS[one].one} {number(concerned(one).length)}
+        </ActButton>
+      ))}
+      {selected.length < listed && (
+        <Button kind="quiet" onClick={props.onSelectAll}>
+          Select all {number(listed)} listed
+        </Button>
+      )}
+      <Button kind="quiet" onClick={props.onClear}>
+        Clear selection
+      </Button>
+      {verb !== null && (
+        <AskForAll
+          verb={verb}
+          target={{ id: 'selected', name: 'this list' }}
+          isSingle={concerned(verb).length === 1}
+          find={() => Promise.resolve(concerned(verb))}
+          onClose={() => setVerb(null)}
+        />
+      )}
+    </div>
+  );
+}
