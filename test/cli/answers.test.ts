@@ -131,6 +131,7 @@ test.each<[string[], number, RegExp]>([
     /^--expires-in must be at most 2592000/u,
   ],
   [['consumers', 'list', '--status', 'foo'], 2, /--status.*active, paused, blocked, stopped/u],
+  [['consumers', 'list', '--sort', 'name'], 2, /--sort.*newest, lag, failed/u],
   [['consumers', 'list', '--cursor', 'abc'], 1, /^--cursor is not a cursor of this list/u],
   [
     [
@@ -248,6 +249,8 @@ test('a consumer is found by the beginning of its name, in any case, and several
 });
 
 test('lists and things have names beside ids', async () => {
+  const { code, stdout: sorted } = await cli('consumers', 'list', '--sort', 'lag');
+  expect([code, sorted]).toEqual([0, expect.stringMatching(/^other +active +shop +events /mu)]);
   const { stdout } = await cli('consumers', 'list');
   expect(stdout).toMatch(/^NAME +STATUS +TARGET +STREAM /mu);
   expect(stdout).toMatch(/^other +active +shop +events /mu);

@@ -51,7 +51,8 @@ test('a stream begins with its newest entry; following keeps what is shown, adds
   await page.getByRole('button', { name: 'Follow live' }).waitFor();
   expect(await records.allTextContents()).toEqual(['third', 'second', 'first']);
 
-  await page.getByLabel('Order').selectOption({ label: 'Oldest first, since the beginning' });
+  const order = page.getByLabel('Order', { exact: true });
+  await order.selectOption({ label: 'Oldest first, since the beginning' });
   await expect.poll(() => records.allTextContents()).toEqual(['first', 'second', 'third']);
 });
 
