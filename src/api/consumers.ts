@@ -13,7 +13,7 @@ import {
   ConsumerStatus,
   ConsumerWith,
 } from '../schema/consumer.ts';
-import { Uuid } from '../schema/fields.ts';
+import { text, Uuid } from '../schema/fields.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
@@ -148,7 +148,7 @@ const LIST = createRoute({
   summary: 'List consumers',
   request: {
     query: z.strictObject({
-      q: z.string().min(1).max(255).optional().meta({
+      q: text(255).optional().meta({
         description: 'Part of its name, its id or the name of its target, in any case',
       }),
       status: ConsumerStatus.optional(),

@@ -1,5 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
+import { text } from '../schema/fields.ts';
 import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { TargetTest } from '../schema/targetTest.ts';
 import { refuseUnreadable, type Targets } from '../targets/targets.ts';
@@ -117,7 +118,7 @@ const LIST = createRoute({
   summary: 'List targets, newest first',
   request: {
     query: z.strictObject({
-      q: z.string().min(1).max(255).optional().meta({
+      q: text(2048).optional().meta({
         description: 'Part of its name, its base URL or its id, in any case',
       }),
       ...listFields,

@@ -81,7 +81,7 @@ test('consumers are listed by the attempts that failed in this hour and the last
   expect(rest).toEqual({ names: newestFirst('c', 'd', 'e'), next: null });
 });
 
-test('a cursor of another order is refused', async () => {
+test('a cursor of another order is refused, and what is no order and no text', async () => {
   const { next: newest } = await page('limit=1');
   const { next: lag } = await page('sort=lag&limit=1');
   expect(await page(`sort=newest&limit=10&cursor=${newest}`)).toMatchObject({ next: null });
@@ -95,7 +95,10 @@ test('a cursor of another order is refused', async () => {
     expect({ query, status }).toEqual({ query, status: 400 });
     expect(body.errors).toEqual([{ pointer: '/cursor', detail: 'is not a cursor of this list' }]);
   }
-  expect((await opened.api.request('GET', '/v1/consumers?sort=name')).status).toBe(400);
+  for (const query of ['sort=name', 'include=all', 'q=', 'q=%00']) {
+    const { status } = await opened.api.request('GET', `/v1/consumers?${query}`);
+    expect({ query, status }).toEqual({ query, status: 400 });
+  }
 });
 
 test('the total is that of all pages, of those that match, and is answered when it is asked for', async () => {

@@ -308,7 +308,9 @@ test('a list is searched for a part of the name, the base URL or the id, in any 
   const { body } = await api.request('GET', '/v1/targets?q=.example/a&limit=1');
   expect(body.data.map((one: { id: string }) => one.id)).toEqual([tema.id]);
   expect(await found('.example/a', `&cursor=${body.next_cursor}`)).toEqual([accra.id]);
-  expect((await api.request('GET', '/v1/targets?q=')).status).toBe(400);
+  for (const nothing of ['', '%00']) {
+    expect((await api.request('GET', `/v1/targets?q=${nothing}`)).status).toBe(400);
+  }
 });
 
 test('a target in use cannot be deleted, and the refusal names its consumers', async () => {

@@ -53,36 +53,48 @@ export function SelectionActs(props: {
   onClear: () => void;
 }) {
   const { selected, listed } = props;
-  const [verb, setVerb] = useState<EveryVerb | null>(null);
+  // Whom the command that is asked for concerns, even if they leave the list while it is given.
+  const [asked, setAsked] = useState<{ verb: EveryVerb; consumers: Consumer[] } | null>(null);
   const concerned = (one: EveryVerb): Consumer[] =>
     selected.filter(({ status }) => CONCERNS[one].includes(status));
   const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) => concerned(one).length > 0);
-  if (selected.length === 0) return null;
   return (
-    <div role="group" aria-label="Selected consumers" className="flex flex-wrap items-center gap-2">
-      <span className="font-medium">{amount(selected.length, 'consumer')} selected</span>
-      {verbs.map((one) => (
-        <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
-          {WORDS[one].one} {number(concerned(one).length)}
-        </ActButton>
-      ))}
-      {selected.length < listed && (
-        <Button kind="quiet" onClick={props.onSelectAll}>
-          Select all {number(listed)} listed
-        </Button>
+    <>
+      {selected.length > 0 && (
+        <div
+          role="group"
+          aria-label="Selected consumers"
+          className="flex flex-wrap items-center gap-2"
+        >
+          <span className="font-medium">{amount(selected.length, 'consumer')} selected</span>
+          {verbs.map((verb) => (
+            <ActButton
+              key={verb}
+              needs="manage"
+              onClick={() => setAsked({ verb, consumers: concerned(verb) })}
+            >
+              {WORDS[verb].one} {number(concerned(verb).length)}
+            </ActButton>
+          ))}
+          {selected.length < listed && (
+            <Button kind="quiet" onClick={props.onSelectAll}>
+              Select all {number(listed)} listed
+            </Button>
+          )}
+          <Button kind="quiet" onClick={props.onClear}>
+            Clear selection
+          </Button>
+        </div>
       )}
-      <Button kind="quiet" onClick={props.onClear}>
-        Clear selection
-      </Button>
-      {verb !== null && (
+      {asked !== null && (
         <AskForAll
-          verb={verb}
+          verb={asked.verb}
           target={{ id: 'selected', name: 'this list' }}
-          isSingle={concerned(verb).length === 1}
-          find={() => Promise.resolve(concerned(verb))}
-          onClose={() => setVerb(null)}
+          isSingle={asked.consumers.length === 1}
+          find={() => Promise.resolve(asked.consumers)}
+          onClose={() => setAsked(null)}
         />
       )}
-    </div>
+    </>
   );
 }
