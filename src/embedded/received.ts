@@ -10,7 +10,7 @@ export interface Received {
   position: number | null;
   attempt: number | null;
   bytes: number;
-  /** All headers by their names in lower case; the values of those that carry credentials are left out. */
+  /** All headers by their names in lower case; those that carry credentials are masked. */
   headers: Record<string, string>;
   /** The first 2,000 characters. */
   body: string;

@@ -27,6 +27,7 @@ a { color: var(--accent) }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 details { margin: .6rem 0; border: 1px solid var(--line); border-radius: .5rem; background: var(--panel) }
 summary { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: .5rem .8rem; cursor: pointer }
+summary::before { content: '▸'; color: var(--soft) } [open] > summary::before { content: '▾' }
 summary b { overflow-wrap: anywhere }
 .parts { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); border-top: 1px solid var(--line) }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem .8rem; margin: 0; padding: .6rem .8rem; align-content: start }
@@ -86,12 +87,14 @@ function webhook(one: Received, isOpen: boolean): string {
   );
   const shown = Buffer.byteLength(one.body);
   const rest =
-    one.bytes > shown ? `\n<small>… and ${one.bytes - shown} of ${one.bytes} bytes more</small>` : '';
+    one.bytes > shown
+      ? `\n<small>… and ${one.bytes - shown} of ${one.bytes} bytes more</small>`
+      : '';
   return `<details${isOpen ? ' open' : ''}>
 <summary><b>${escape(titleOf(one))}</b> <span class="${one.verdict}">${VERDICTS[one.verdict]}</span> <time>${escape(one.at)}</time></summary>
 <div class="parts">
 <dl>${rows.join('\n')}</dl>
-<pre>${escape(indented(one.body))}${rest}</pre>
+<pre tabindex="0">${escape(indented(one.body))}${rest}</pre>
 </div>
 </details>`;
 }

@@ -104,7 +104,7 @@ test('the page shows what each webhook is, its headers without credentials, and 
   expect(page).toMatch(/<dt>webhook-signature<\/dt><dd>v1,\S+<\/dd>/u);
   expect(page).toContain('<dt>authorization</dt><dd>••••</dd>');
   expect(page).not.toContain('hidden');
-  const shown = /<pre>(.*?)<\/pre>/su.exec(page)?.[1]?.replaceAll('&quot;', '"');
+  const shown = /<pre[^>]*>(.*?)<\/pre>/su.exec(page)?.[1]?.replaceAll('&quot;', '"');
   expect(shown).toBe(`{
   "event": {
     "event": "updated",

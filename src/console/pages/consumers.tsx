@@ -73,7 +73,7 @@ const TARGET: Column<Consumer> = {
       params={{ id }}
       className="foreign block truncate text-soft hover:underline"
     >
-      {name}
+      {name || id}
     </Link>
   ),
 };
