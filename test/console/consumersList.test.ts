@@ -105,7 +105,9 @@ test('several consumers are selected, and each command is for those of them that
   await using _ = tab;
   const acts = page.getByRole('group', { name: 'Selected consumers' });
   expect(await acts.count()).toBe(0);
-  for (const name of ['Orders', 'Stock']) await page.getByLabel(`Select ${name}`).check();
+  for (const name of ['Orders', 'Stock']) {
+    await page.getByRole('checkbox', { name: `Select ${name}` }).check();
+  }
   await acts.getByText('2 consumers selected').waitFor();
   expect(new URL(page.url()).pathname).toBe('/consumers'); // a row leads to its consumer, not its box
   await acts.getByRole('button', { name: 'Resume 1' }).click();
@@ -114,7 +116,7 @@ test('several consumers are selected, and each command is for those of them that
   await page.getByText('Resumed: 1 consumer.').waitFor();
   expect(given.splice(0)).toEqual([{ verb: 'resume', id: ids['Stock'] }]);
 
-  await acts.getByRole('button', { name: 'Select all 4 listed' }).click();
+  await acts.getByRole('button', { name: 'Select the 4 rows shown' }).click();
   await acts.getByText('4 consumers selected').waitFor();
   await acts.getByRole('button', { name: 'Pause 3' }).click();
   const pause = page.getByRole('dialog', { name: 'Pause 3 consumers of this list?' });
@@ -124,6 +126,6 @@ test('several consumers are selected, and each command is for those of them that
   expect(new Set(paused.map(({ verb }) => verb))).toEqual(new Set(['pause']));
   const sending = ['Prices', 'Orders', 'Other'].map((name) => ids[name]);
   expect(paused.map(({ id }) => id).toSorted()).toEqual(sending.toSorted());
-  await acts.getByRole('button', { name: 'Clear selection' }).click();
+  await acts.getByRole('button', { name: 'Select none' }).click();
   await acts.waitFor({ state: 'detached' });
 });

@@ -28,18 +28,22 @@ export function useSelection(rows: readonly Consumer[]) {
 
 function selectColumn(ids: ReadonlySet<string>, onToggle: (id: string) => void): Column<Consumer> {
   return {
-    id: 'select',
+    id: 'choose',
     title: 'Select',
     width: '3.25rem',
     isExtra: true,
     cell: ({ id, name }) => (
-      <input
-        type="checkbox"
-        aria-label={`Select ${name}`}
-        checked={ids.has(id)}
-        onChange={() => onToggle(id)}
-        className="block size-4"
-      />
+      <label
+        className="flex min-h-8 items-center justify-center"
+        onClick={(event) => event.stopPropagation()} // beside the box, a row would open
+      >
+        <input
+          type="checkbox"
+          aria-label={`Select ${name.slice(0, 60)}`}
+          checked={ids.has(id)}
+          onChange={() => onToggle(id)}
+        />
+      </label>
     ),
   };
 }
@@ -78,11 +82,11 @@ export function SelectionActs(props: {
           ))}
           {selected.length < listed && (
             <Button kind="quiet" onClick={props.onSelectAll}>
-              Select all {number(listed)} listed
+              Select the {amount(listed, 'row')} shown
             </Button>
           )}
           <Button kind="quiet" onClick={props.onClear}>
-            Clear selection
+            Select none
           </Button>
         </div>
       )}
