@@ -23,6 +23,7 @@ import { addHistoryCommands } from './src/cli/history.ts';
 import { addImport } from './src/cli/importCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { reasonOf } from './src/cli/otherApi.ts';
+import { addSeenCommands } from './src/cli/seen.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
 import { addStatus } from './src/cli/status.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
@@ -130,6 +131,7 @@ async function main(argv: string[]): Promise<number> {
 
   addStreamCommands(program, run, version);
   addImport(program, run);
+  addSeenCommands(program, run);
   addTargetCommands(program, run);
   addConsumerCommands(program, run);
   addHistoryCommands(program, run);

@@ -65,6 +65,16 @@ export type Page<T> = { data: T[]; next_cursor: string | null };
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined>;
 export type PageQuery = { limit?: number | undefined; cursor?: string | undefined };
 
+/** Which consumers to list, and in which order. */
+export type ConsumersQuery = PageQuery & {
+  q?: string;
+  status?: string;
+  target_id?: string;
+  has?: string;
+  sort?: string;
+  include?: 'total';
+};
+
 /** The commands without arguments. */
 export type ConsumerVerb = 'pause' | 'resume' | 'retry';
 
@@ -174,7 +184,8 @@ export function createClient(options: ClientOptions) {
         request<RecordsAppended | EventsAppended>('POST', `/v1/${stream}`, { lines }),
     },
     targets: {
-      list: (query?: PageQuery) => get<Page<Target>>('/v1/targets', query),
+      list: (query?: PageQuery & { q?: string | undefined }) =>
+        get<Page<Target>>('/v1/targets', query),
       get: (id: string) => get<Target>(target(id)),
       create: (input: Partial<TargetInput>) => post<Target>('/v1/targets', input),
       update: (id: string, patch: TargetPatch) =>
@@ -191,9 +202,8 @@ export function createClient(options: ClientOptions) {
         get<TargetMetrics>(`${target(id)}/metrics`, { range }),
     },
     consumers: {
-      list: (
-        query?: PageQuery & { q?: string; status?: string; target_id?: string; has?: string },
-      ) => get<Page<Consumer>>('/v1/consumers', query),
+      list: (query?: ConsumersQuery) =>
+        get<Page<Consumer> & { total?: number }>('/v1/consumers', query),
       get: (id: string) => get<Consumer>(consumer(id)),
       create: (input: Partial<ConsumerInput>) => post<Consumer>('/v1/consumers', input),
       update: (id: string, patch: ConsumerPatch) =>

@@ -1,15 +1,19 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
+import type { ConsumerFilter } from '../consumers/consumerQuery.ts';
 import type { Consumers } from '../consumers/consumers.ts';
+import { readRankedPlace, textOfRankedPlace } from '../consumers/rankedPlace.ts';
+import { readPlace } from '../db/keyset.ts';
 import { refuseField } from '../db/refusal.ts';
 import {
   Consumer,
   ConsumerInput,
   ConsumerPatch,
+  ConsumerSort,
   ConsumerStatus,
   ConsumerWith,
 } from '../schema/consumer.ts';
-import { Uuid } from '../schema/fields.ts';
+import { text, Uuid } from '../schema/fields.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
@@ -25,6 +29,7 @@ import {
   toList,
 } from './route.ts';
 import { needs } from './scopes.ts';
+import { invalid } from './validation.ts';
 
 /** What the routes of consumers need. */
 export interface ConsumerRoutesDeps {
@@ -43,9 +48,10 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   });
 
   app.openapi(LIST, async (c) => {
-    const { target_id, cursor, ...query } = c.req.valid('query');
-    const page = await consumers.list({ ...query, targetId: target_id, after: cursor });
-    return c.json(toList(page), 200);
+    const { q, status, target_id: targetId, has, include, ...page } = c.req.valid('query');
+    const filter = { q, status, targetId, has };
+    const total = include === undefined ? {} : { total: await consumers.count(filter) };
+    return c.json({ ...(await pageOfConsumers(consumers, filter, page)), ...total }, 200);
   });
 
   app.openapi(GET, async (c) =>
@@ -72,6 +78,36 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   });
 
   return app;
+}
+
+/** Which page of a list is asked for. */
+interface PageAsked {
+  sort?: ConsumerSort | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+/** A page of the consumers that match, in the order that is asked for. */
+async function pageOfConsumers(
+  consumers: Consumers,
+  filter: ConsumerFilter,
+  { sort = 'newest', limit, cursor }: PageAsked,
+): Promise<{ data: Consumer[]; next_cursor: string | null }> {
+  if (sort === 'newest') {
+    const after = placeIn(cursor, readPlace);
+    return toList(await consumers.list({ ...filter, limit, after }));
+  }
+  const after = placeIn(cursor, (text) => readRankedPlace(text, sort));
+  const { data, next } = await consumers.listRanked({ ...filter, by: sort, limit, after });
+  return { data, next_cursor: next === null ? null : textOfRankedPlace(next) };
+}
+
+/** The place of a cursor; throws a 400 when it is none of this list, in this order. */
+function placeIn<P>(cursor: string | undefined, read: (text: string) => P | null): P | null {
+  if (cursor === undefined) return null;
+  const place = read(cursor);
+  if (place !== null) return place;
+  throw invalid('query', [{ pointer: '/cursor', detail: 'is not a cursor of this list' }]);
 }
 
 /** The consumer as it is now; throws a 404 when there is none. */
@@ -109,10 +145,10 @@ const LIST = createRoute({
   method: 'get',
   security: needs('read'),
   path: '/v1/consumers',
-  summary: 'List consumers, newest first',
+  summary: 'List consumers',
   request: {
     query: z.strictObject({
-      q: z.string().min(1).max(255).optional().meta({
+      q: text(255).optional().meta({
         description: 'Part of its name, its id or the name of its target, in any case',
       }),
       status: ConsumerStatus.optional(),
@@ -122,10 +158,29 @@ const LIST = createRoute({
           'Only consumers that have parked entries, dead letters, or a `cannot_start`, which are those that ' +
           "can't send",
       }),
-      ...listFields,
+      sort: ConsumerSort.optional().meta({
+        description:
+          '`newest` first, unless given. `lag`: most waiting entries first, as of the last minute; `failed`: most ' +
+          'failed attempts first, since the beginning of the last full hour',
+      }),
+      include: z.literal('total').optional().meta({
+        description: 'Adds the `total` of all pages',
+      }),
+      limit: listFields.limit,
+      cursor: z.string().max(512).optional().meta({
+        description: '`next_cursor` of the previous page',
+      }),
     }),
   },
-  responses: { 200: json(pageOf(Consumer), 'A page of consumers'), ...problems(400) },
+  responses: {
+    200: json(
+      pageOf(Consumer).extend({
+        total: z.int().optional().meta({ description: 'With `include=total` only' }),
+      }),
+      'A page of consumers',
+    ),
+    ...problems(400),
+  },
 });
 
 const GET = createRoute({

@@ -5,7 +5,8 @@ import { Refusal } from '../db/refusal.ts';
 import { CollectionId, SyncId } from '../schema/fields.ts';
 import { EventType, StreamEvent, StreamRecord, type StreamName } from '../schema/stream.ts';
 import { cursorOf, openCursor } from '../streams/cursor.ts';
-import type { Page, PageRequest } from '../streams/entry.ts';
+import type { Entry, Page, PageRequest } from '../streams/entry.ts';
+import type { OlderPage } from '../streams/older.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { StreamEnds } from '../streams/streamEnds.ts';
 import type { AppEnv } from './env.ts';
@@ -14,6 +15,7 @@ import { checkPermit } from './permit.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { waitFor } from './timeQuery.ts';
+import { invalid } from './validation.ts';
 
 export interface StreamDeps {
   pages: Pages;
@@ -37,6 +39,10 @@ export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<App
   });
 
   async function list(c: Context<AppEnv>, stream: StreamName, query: ListQuery): Promise<never> {
+    if (query.before_cursor !== undefined) {
+      const { entries, reachedTo } = await readBack(stream, query, query.before_cursor);
+      return answer(c, stream, entries, reachedTo);
+    }
     using permit = c.var.permit();
     const start = await startOf(stream, query.after_cursor);
     const page = await readOn(
@@ -57,9 +63,28 @@ export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<App
       AbortSignal.any([c.req.raw.signal, permit.signal]),
     );
     checkPermit(permit);
-    const entries = page.entries.map(({ body }) => bare(body)).join(',');
-    const text = `{"${stream}":[${entries}],"cursor":"${cursorOf(stream, page.scannedTo)}"}`;
-    return c.body(text, 200, JSON_TYPE) as never; // text of the shape that is documented
+    return answer(c, stream, page.entries, page.scannedTo);
+  }
+
+  async function readBack(
+    stream: StreamName,
+    query: ListQuery,
+    cursor: string,
+  ): Promise<OlderPage> {
+    if (query.after_cursor !== undefined || query.wait_for > 0) {
+      const detail = "can't be used with after_cursor or wait_for";
+      throw invalid('query', [{ pointer: '/before_cursor', detail }]);
+    }
+    return pages.older({
+      stream,
+      before: cursor === 'end' ? Number.MAX_SAFE_INTEGER : openQueryCursor(cursor, stream),
+      syncId: query.sync_id,
+      collectionId: query.collection_id,
+      provider: query.provider,
+      event: query.event,
+      limit: query.limit,
+      ...PAGE,
+    });
   }
 
   /** Null: from whatever is first. */
@@ -96,6 +121,17 @@ export function createStreamRoutes({ pages, ends }: StreamDeps): OpenAPIHono<App
   }
 
   return app;
+}
+
+function answer(
+  c: Context<AppEnv>,
+  stream: StreamName,
+  entries: readonly Entry[],
+  position: number,
+): never {
+  const bodies = entries.map(({ body }) => bare(body)).join(',');
+  const text = `{"${stream}":[${bodies}],"cursor":"${cursorOf(stream, position)}"}`;
+  return c.body(text, 200, JSON_TYPE) as never; // text of the shape that is documented
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -141,6 +177,11 @@ const fields = {
     .max(512)
     .optional()
     .meta({ description: 'Exclusive; `end` for what is appended from now on' }),
+  before_cursor: z.string().max(512).optional().meta({
+    description:
+      'Reads backwards, newest first, what was appended before this cursor; `end` for the newest entries. `cursor` in ' +
+      "the answer leads to the next older page. Can't be used with `after_cursor` or `wait_for`",
+  }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   wait_for: waitFor('entry'),
 };

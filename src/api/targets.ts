@@ -1,5 +1,6 @@
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 
+import { text } from '../schema/fields.ts';
 import { SecretRotation, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { TargetTest } from '../schema/targetTest.ts';
 import { refuseUnreadable, type Targets } from '../targets/targets.ts';
@@ -11,7 +12,7 @@ import {
   IdParam,
   json,
   jsonBody,
-  ListQuery,
+  listFields,
   pageOf,
   problems,
   takesOnly,
@@ -66,8 +67,8 @@ export function createTargetRoutes({
   });
 
   app.openapi(LIST, async (c) => {
-    const { limit, cursor } = c.req.valid('query');
-    return c.json(toList(await targets.list({ limit, after: cursor })), 200);
+    const { cursor, ...query } = c.req.valid('query');
+    return c.json(toList(await targets.list({ ...query, after: cursor })), 200);
   });
 
   app.openapi(GET, async (c) => {
@@ -115,7 +116,14 @@ const LIST = createRoute({
   security: needs('read'),
   path: '/v1/targets',
   summary: 'List targets, newest first',
-  request: { query: ListQuery },
+  request: {
+    query: z.strictObject({
+      q: text(2048).optional().meta({
+        description: 'Part of its name, its base URL or its id, in any case',
+      }),
+      ...listFields,
+    }),
+  },
   responses: { 200: json(pageOf(Target), 'A page of targets'), ...problems(400) },
 });
 

@@ -6,7 +6,7 @@ import { examples } from './values.ts';
 const EXAMPLES: Record<string, [command: string, does: string]> = {
   dev: ['millrace dev --port 8080', 'run everything here, with the API on another port'],
   demo: ['millrace demo --once', 'deliver a real data set and check every webhook'],
-  'targets list': ['millrace targets list --limit 20', ''],
+  'targets list': ['millrace targets list --q accra', 'by a part of a name, a base URL or an id'],
   'targets get': ['millrace targets get shop', ''],
   'targets create': [
     'millrace targets create --name shop --base-url https://example.com/hooks',
@@ -16,7 +16,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'targets delete': ['millrace targets delete shop --yes', 'without asking first'],
   'targets test': ['millrace targets test shop', 'exit 0: it was accepted; 1: it was not'],
   'targets rotate-secret': ['millrace targets rotate-secret shop --expires-in 7d', ''],
-  'consumers list': ['millrace consumers list --status blocked', ''],
+  'consumers list': ['millrace consumers list --sort lag --limit 10', 'those that lag most'],
   'consumers get': ['millrace consumers get orders --watch', 'follow its status'],
   'consumers create': [
     'millrace consumers create --name orders --target shop --stream events',
@@ -32,6 +32,8 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'consumers seek': ['millrace consumers seek orders 2h', 'send the last two hours again'],
   'consumers filter': ['millrace consumers filter orders --add-collection stripe:customer', ''],
   'consumers preview': ['millrace consumers preview --stream events --sync crm', ''],
+  'syncs list': ['millrace syncs list', 'with how many events and records each has'],
+  'collections list': ['millrace collections list --sync crm', 'only those of one sync'],
   alerts: ['millrace alerts orders', 'the alerts of one consumer; without a name, of all'],
   'alerts test': [
     'millrace alerts test --to me@example.com',

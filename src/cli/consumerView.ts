@@ -1,17 +1,17 @@
 import type { Consumer } from '../schema/consumer.ts';
 import type { Context } from './context.ts';
-import { nameOfTarget, type NameOf } from './names.ts';
+import { nameOfTarget } from './names.ts';
 import type { Column } from './table.ts';
 
 const SHOWN = 10;
 /** A field that sentences of the API name, and that a flag sets here. */
 const FIELD = /\balert_emails\b/u;
 
-/** The columns of a list of consumers; `nameOf` names their targets. */
-export const consumerColumns = (nameOf: NameOf): Column<Consumer>[] => [
+/** The columns of a list of consumers. */
+export const CONSUMERS: readonly Column<Consumer>[] = [
   { title: 'NAME', of: (one: Consumer) => one.name },
   { title: 'STATUS', of: (one: Consumer) => one.status },
-  { title: 'TARGET', of: (one: Consumer) => nameOf(one.target_id) },
+  { title: 'TARGET', of: (one: Consumer) => one.target_name },
   { title: 'STREAM', of: (one: Consumer) => one.stream },
   { title: 'POSITION', of: (one: Consumer) => one.position, right: true },
   { title: 'WAITING', of: (one: Consumer) => waitingOf(one.lag), right: true },

@@ -1,15 +1,19 @@
 import { type Command, Option } from 'commander';
 
-import type { ConsumerInput, ConsumerStatus, ConsumerWith } from '../schema/consumer.ts';
+import type {
+  ConsumerInput,
+  ConsumerSort,
+  ConsumerStatus,
+  ConsumerWith,
+} from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
-import { consumerColumns, showConsumer } from './consumerView.ts';
+import { CONSUMERS, showConsumer } from './consumerView.ts';
 import type { Context, RunCommand } from './context.ts';
 import { usage } from './exit.ts';
 import { findConsumer, findTarget } from './find.ts';
 import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
-import { namesOfTargets } from './names.ts';
 import { printable } from './table.ts';
 import {
   collect,
@@ -30,6 +34,7 @@ import { watchConsumer } from './watch.ts';
 
 const STATUSES: readonly ConsumerStatus[] = ['active', 'paused', 'blocked', 'stopped'];
 const HAS: readonly ConsumerWith[] = ['parked', 'dead_letters', 'cannot_start'];
+const SORTS: readonly ConsumerSort[] = ['newest', 'lag', 'failed'];
 const ORDERINGS = ['record', 'stream', 'none'];
 const EVENTS_OR_ALL = [...EVENTS, '*'] as const;
 
@@ -53,6 +58,7 @@ interface ListFlags {
   status?: string;
   has?: string;
   target?: string;
+  sort?: string;
   limit?: number;
   cursor?: string;
 }
@@ -83,7 +89,7 @@ export function addConsumerCommands(program: Command, run: RunCommand): void {
 function addReads(group: Command, run: RunCommand): void {
   group
     .command('list')
-    .description('list consumers, newest first')
+    .description('list consumers, newest first or by what waits or fails')
     .option('--q <text>', 'part of its name, its id or the name of its target')
     .addOption(new Option('--status <status>', 'only consumers with this status').choices(STATUSES))
     .addOption(
@@ -93,6 +99,12 @@ function addReads(group: Command, run: RunCommand): void {
       ).choices(HAS),
     )
     .option('--target <target>', 'only consumers of this target')
+    .addOption(
+      new Option(
+        '--sort <order>',
+        'most waiting entries (lag) or most failed attempts (failed) first (default: newest)',
+      ).choices(SORTS),
+    )
     .option('--limit <n>', 'list at most this many', limit)
     .option('--cursor <cursor>', 'list the page that begins here')
     .action((options: ListFlags) =>
@@ -100,8 +112,7 @@ function addReads(group: Command, run: RunCommand): void {
         const { target, ...query } = options;
         const of = target === undefined ? {} : { target_id: await findTarget(client, target) };
         const page = await client.consumers.list({ ...query, ...of });
-        const nameOf = out.isJson || page.data.length === 0 ? String : await namesOfTargets(client);
-        out.page(page, consumerColumns(nameOf), 'consumers');
+        out.page(page, CONSUMERS, 'consumers');
       }),
     );
 

@@ -4,7 +4,7 @@ export interface Flags {
   args: readonly string[];
 }
 
-/** The flags and arguments that set a field of the API, by its name; the first one that a command has is meant. */
+/** The flags and arguments that set a field of the API, by its path; the first one that a command has is meant. */
 const SET_BY: Record<string, readonly string[]> = {
   syncs: ['--sync'],
   sync_id: ['--sync'],
@@ -15,6 +15,10 @@ const SET_BY: Record<string, readonly string[]> = {
   target_id: ['--target'],
   alert_emails: ['--alert-email'],
   credentials: ['--basic, --bearer-token or --header-key'],
+  'credentials.token_url': ['--oauth2-token-url'],
+  'credentials.client_id': ['--oauth2-client-id'],
+  'credentials.client_secret': ['--oauth2-client-secret'],
+  'credentials.scope': ['--oauth2-scope'],
   headers: ['--header'],
   scopes: ['--scope'],
   to: ['<place>', '--to'],
@@ -42,7 +46,7 @@ export function nameOf(pointer: string, { flags, args }: Flags): string {
   if (field === '') return 'The request';
   const given = [...flags, ...args];
   const own = `--${field.replaceAll('_', '-')}`;
-  const set = (SET_BY[field] ?? [own])
+  const set = (SET_BY[`${field}.${part ?? ''}`] ?? SET_BY[field] ?? [own])
     .map((name) => (verb === undefined ? name : name.replace('--', `--${verb}-`)))
     .find((name) => name.split(/, | or /u).every((one) => given.includes(one)));
   if (set === undefined) {

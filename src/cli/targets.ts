@@ -1,37 +1,20 @@
 import type { Command } from 'commander';
 
-import type { TargetInput, Target } from '../schema/target.ts';
+import type { Target } from '../schema/target.ts';
 import type { TargetTest } from '../schema/targetTest.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import type { RunCommand } from './context.ts';
-import { EXIT, usage } from './exit.ts';
+import { EXIT } from './exit.ts';
 import { findTarget } from './find.ts';
 import type { Output } from './output.ts';
 import { printable } from './table.ts';
-import {
-  collectPair,
-  examples,
-  limit,
-  needChange,
-  needFlags,
-  seconds,
-  wholeNumber,
-  withInput,
-} from './values.ts';
+import { targetInputOf, withTargetFlags, type TargetFlags } from './targetFlags.ts';
+import { examples, limit, needChange, needFlags, seconds } from './values.ts';
 
-interface TargetFlags {
-  name?: string;
-  baseUrl?: string;
-  basic?: string;
-  bearerToken?: string;
-  headerKey?: Record<string, string>;
-  credentials?: boolean;
-  header?: Record<string, string>;
-  timeoutMs?: number;
-  maxInFlight?: number;
-  rateLimit?: number | boolean;
-  metadata?: Record<string, string>;
-  input?: string;
+interface ListFlags {
+  q?: string;
+  limit?: number;
+  cursor?: string;
 }
 
 /** Adds `millrace targets …`. */
@@ -51,9 +34,10 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
   group
     .command('list')
     .description('list targets, newest first')
+    .option('--q <text>', 'part of its name, its base URL or its id')
     .option('--limit <n>', 'list at most this many', limit)
     .option('--cursor <cursor>', 'list the page that begins here')
-    .action((options: { limit?: number; cursor?: string }) =>
+    .action((options: ListFlags) =>
       run(async ({ client, out }) => {
         const page = await client.targets.list(options);
         out.page(page, COLUMNS, 'targets');
@@ -69,11 +53,11 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
       }),
     );
 
-  withFlags(group.command('create'))
+  withTargetFlags(group.command('create'))
     .description('create a target, whose signing secret is shown only once')
     .action((options: TargetFlags) =>
       run(async ({ client, out }) => {
-        const input = await inputOf(options);
+        const input = await targetInputOf(options);
         needFlags(options, ['name', 'baseUrl']);
         const created = await client.targets.create(input);
         showTarget(out, created);
@@ -81,13 +65,13 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
       }),
     );
 
-  withFlags(group.command('update <target>'))
+  withTargetFlags(group.command('update <target>'))
     .description('change the given fields; its blocked consumers retry immediately')
     .action((target: string, options: TargetFlags) =>
       run(async ({ client, out }) => {
         needChange(options);
         const id = await findTarget(client, target);
-        showTarget(out, await client.targets.update(id, await inputOf(options)));
+        showTarget(out, await client.targets.update(id, await targetInputOf(options)));
       }),
     );
 
@@ -137,70 +121,6 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
     );
 }
 
-function withFlags(command: Command): Command {
-  return command
-    .option('--name <name>', 'its name')
-    .option('--base-url <address>', 'URL that webhooks are posted to')
-    .option('--basic <user:password>', 'credentials that are sent as Basic authentication')
-    .option('--bearer-token <token>', 'token that is sent as "Authorization: Bearer …"')
-    .option(
-      '--header-key <name: value>',
-      'credentials that are sent as a secret header',
-      collectPair,
-    )
-    .option('--no-credentials', 'send no credentials')
-    .option('--header <name: value>', 'an additional header; repeatable', collectPair)
-    .option('--timeout-ms <ms>', 'time until the response status arrives', wholeNumber(500, 15_000))
-    .option(
-      '--max-in-flight <n>',
-      'maximum number of open requests, per consumer',
-      wholeNumber(1, 1_000),
-    )
-    .option(
-      '--rate-limit <n>',
-      'maximum number of requests per second, per consumer',
-      wholeNumber(1, 100_000),
-    )
-    .option('--no-rate-limit', 'no limit')
-    .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
-    .option(
-      '--input <file>',
-      'a file with a JSON object of API fields, - for stdin; flags override it',
-    );
-}
-
-async function inputOf(flags: TargetFlags): Promise<Partial<TargetInput>> {
-  const rate = flags.rateLimit;
-  return withInput(flags.input, {
-    name: flags.name,
-    base_url: flags.baseUrl,
-    credentials: credentialsOf(flags),
-    headers: flags.header,
-    timeout_ms: flags.timeoutMs,
-    max_in_flight: flags.maxInFlight,
-    rate_limit: rate === false ? null : rate === true ? undefined : rate,
-    metadata: flags.metadata,
-  });
-}
-
-function credentialsOf(flags: TargetFlags): TargetInput['credentials'] | undefined {
-  const { basic, bearerToken, headerKey } = flags;
-  const kinds = [basic, bearerToken, headerKey].filter((one) => one !== undefined);
-  if (kinds.length + (flags.credentials === false ? 1 : 0) > 1) {
-    throw usage("--basic, --bearer-token, --header-key and --no-credentials can't be combined");
-  }
-  if (basic !== undefined) {
-    const at = basic.indexOf(':');
-    if (at < 0) throw usage('--basic takes user:password');
-    return { type: 'basic', username: basic.slice(0, at), password: basic.slice(at + 1) };
-  }
-  if (bearerToken !== undefined) return { type: 'bearer', token: bearerToken };
-  const [header, ...more] = Object.entries(headerKey ?? {});
-  if (more.length > 0) throw usage('--header-key can be given only once; --header adds others');
-  if (header !== undefined) return { type: 'header', name: header[0], value: header[1] };
-  return flags.credentials === false ? { type: 'none' } : undefined;
-}
-
 const COLUMNS = [
   { title: 'NAME', of: (one: Target) => one.name },
   { title: 'HEALTH', of: (one: Target) => one.health.status },
@@ -225,6 +145,7 @@ function showTarget(out: Output, one: Target): void {
     ['Health', [one.health.status, ...one.health.notes].join('; ')],
     ['Credentials', one.credentials.type],
     ['Headers', one.headers],
+    ['Trusts', one.ca === null ? 'public certificate authorities' : 'its own CA certificates'],
     ['Signing secret', one.signing_secret],
     ['Timeout', `${one.timeout_ms} ms`],
     ['Max in flight', one.max_in_flight],

@@ -13,7 +13,7 @@ import { SignInPage, signInSearch } from './pages/signIn.tsx';
 import { StreamsPage, streamsSearch } from './pages/streams.tsx';
 import { TargetPage, targetSearch } from './pages/target.tsx';
 import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
-import { TargetsPage } from './pages/targets.tsx';
+import { TargetsPage, targetsSearch } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
 
 // There is one entry for each page: import the page above, add it here and to `inside.addChildren` below.
@@ -35,7 +35,12 @@ const overview = createRoute({
   validateSearch: overviewSearch,
   component: OverviewPage,
 });
-const targets = createRoute({ getParentRoute: page, path: '/targets', component: TargetsPage });
+const targets = createRoute({
+  getParentRoute: page,
+  path: '/targets',
+  validateSearch: targetsSearch,
+  component: TargetsPage,
+});
 const targetNew = createRoute({
   getParentRoute: page,
   path: '/targets/new',

@@ -23,6 +23,7 @@ export interface Created {
   /** The last position of its stream by then. */
   last_position: number;
   created_at: string;
+  target_name: string;
 }
 
 /**
@@ -44,7 +45,7 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
                last_position
           from streams where name = $4
       ), target as (
-        select id from targets where id = $3 for key share -- it exists until this is stored
+        select id, name from targets where id = $3 for key share -- it exists until this is stored
       ), consumer as (
         insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata,
                                region, status, filter_version, version, started, created_at, updated_at)
@@ -55,9 +56,10 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
       ), cursor as (${CREATE_CURSOR}
       ), change as (${creationNoted({ id: '$14', actor: '$15', detail })}
       )
-      select position, last_position, created_at, pg_notify('${CHANNELS.created}', ''),
+      select position, last_position, created_at, target.name as target_name,
+             pg_notify('${CHANNELS.created}', ''),
              case when wanted is not null then pg_notify('${CHANNELS.visits}', '') end
-        from consumer cross join place cross join cursor`,
+        from consumer cross join target cross join place cross join cursor`,
     values: [
       id,
       input.name,

@@ -9,12 +9,14 @@ import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
 import type { Reader } from '../streams/waiting.ts';
 import { consumerHealth, type SeenFailure } from './consumerHealth.ts';
+import type { Created } from './consumerRows.ts';
 
 /** A consumer's row with everything that its view shows, from one snapshot. */
 export interface ConsumerRow {
   id: string;
   name: string;
   target_id: string;
+  target_name: string;
   stream: StreamName;
   path: string;
   syncs: string[];
@@ -46,18 +48,23 @@ export interface ConsumerRow {
   parked_due_at: string | null;
   /** The lasting fault that keeps it from sending; null: there is none. */
   cannot_start: Consumer['cannot_start'];
+  /** The value of the column by which the list is sorted. */
+  place: string | number;
   /** The holder of its lease, for a lane of visits or for an activity of its own; null: nobody holds it. */
   sender: { holder: string; visited: boolean; lease_until: string } | null;
 }
 
 /**
  * A statement that reads the consumers that `rows` selects (all columns of `consumers`), newest
- * first. `rows` is evaluated before the joins, so that they cost no more than one page.
+ * first, or by another column of `rows`, the largest value first. `rows` is evaluated before the joins, so that they
+ * cost no more than one page.
  */
-export function selectConsumers(rows: string): string {
+export function selectConsumers(rows: string, order = 'created_at'): string {
   return `
     with page as materialized (${rows})
     select k.id, k.name, k.target_id, k.stream, k.path,
+           coalesce((select name from targets where id = k.target_id), '') as target_name,
+           k.${order} as place,
            array_remove(coalesce(f.syncs, '{}'), null) as syncs,
            array_remove(coalesce(f.collections, '{}'), null) as collections,
            array_remove(coalesce(f.event_types, '{}'), null) as event_types,
@@ -94,7 +101,7 @@ export function selectConsumers(rows: string): string {
      cross join lateral (
         select ${SHOWN_POSITION} as shown
      ) stand
-     order by k.created_at desc, k.id desc`;
+     order by k.${order} desc, k.id desc`;
 }
 
 /**
@@ -103,13 +110,15 @@ export function selectConsumers(rows: string): string {
  */
 export function newConsumerRow(
   created: { id: string; input: ConsumerInput; region: string },
-  { position, created_at }: { position: number; created_at: string },
+  { position, created_at, target_name }: Created,
 ): ConsumerRow {
   const { id, input, region } = created;
   return {
     ...input,
     id,
     region,
+    target_name,
+    place: created_at,
     status: 'active',
     status_reason: null,
     shown: position,
@@ -162,6 +171,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     id: row.id,
     name: row.name,
     target_id: row.target_id,
+    target_name: row.target_name,
     stream: row.stream,
     path: row.path,
     ...filterOf(row),

@@ -1,20 +1,23 @@
 import type { Db, Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
-import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
+import { toPage, type ListPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newSeed, type Seed } from '../db/seed.ts';
 import type { Command } from '../rules/command.ts';
-import type {
-  Consumer,
-  ConsumerInput,
-  ConsumerStatus,
-  ConsumerWith,
-  Start,
-} from '../schema/consumer.ts';
+import type { Consumer, ConsumerInput, Start } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { openCursor } from '../streams/cursor.ts';
 import { createPages } from '../streams/pages.ts';
 import { countWaiting, NOTHING_WAITS } from '../streams/waiting.ts';
+import {
+  countQuery,
+  listQuery,
+  newestRanks,
+  rankedQuery,
+  type ConsumerFilter,
+  type ConsumerQuery,
+  type RankedQuery,
+} from './consumerQuery.ts';
 import { insertConsumer } from './consumerRows.ts';
 import {
   newConsumerRow,
@@ -24,6 +27,7 @@ import {
   type ConsumerRow,
   type ViewSettings,
 } from './consumerView.ts';
+import type { RankedPlace } from './rankedPlace.ts';
 
 /** Consumers as the API creates and shows them. Once one is created, only its workflow writes its row. */
 export interface Consumers {
@@ -36,6 +40,10 @@ export interface Consumers {
   get(id: string): Promise<Consumer | null>;
   /** A page of the consumers that match, newest first. */
   list(query: ConsumerQuery): Promise<ListPage<Consumer>>;
+  /** A page of them by rank: those first that have most of what `by` says. Consumers of equal rank are newest first. */
+  listRanked(query: RankedQuery): Promise<RankedPage>;
+  /** How many consumers match. */
+  count(filter: ConsumerFilter): Promise<number>;
   /** The stream that a consumer reads; null when it does not exist. */
   streamOf(id: string): Promise<StreamName | null>;
   /** Refuses (422) the id of a target that does not exist. */
@@ -49,16 +57,11 @@ export interface Consumers {
   storeCommand(command: Command): Promise<string>;
 }
 
-/** Which consumers to list. */
-export interface ConsumerQuery {
-  /** A part of the name, the id or the target's name, in upper or lower case. */
-  q?: string | undefined;
-  status?: ConsumerStatus | undefined;
-  targetId?: string | undefined;
-  /** Only those that have parked entries, or dead letters, or can't send. */
-  has?: ConsumerWith | undefined;
-  limit: number;
-  after: ListPlace | null;
+/** A page of a list by rank. */
+export interface RankedPage {
+  data: Consumer[];
+  /** Where the next page begins; null at the end. */
+  next: RankedPlace | null;
 }
 
 export interface ConsumersDeps extends ViewSettings {
@@ -109,6 +112,24 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     return { ...page, data: await toConsumers(page.data) };
   }
 
+  async function listRanked(query: RankedQuery): Promise<RankedPage> {
+    const { by, limit, after } = query;
+    const asOf = after?.asOf ?? (await newestRanks(db, by));
+    const { rows } = await db.query<ConsumerRow>(rankedQuery(query, asOf));
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    const next =
+      last === undefined || rows.length <= limit
+        ? null
+        : { by, asOf, rank: Number(last.place), id: last.id };
+    return { data: await toConsumers(shown), next };
+  }
+
+  async function count(filter: ConsumerFilter): Promise<number> {
+    const { rows } = await db.query<{ total: number }>(countQuery(filter));
+    return rows[0]?.total ?? 0;
+  }
+
   async function toConsumers(rows: ConsumerRow[]): Promise<Consumer[]> {
     const lags = await countWaiting(db, rows.map(readerOf));
     return rows.map((row, index) => toConsumer(row, lags[index] ?? NOTHING_WAITS, deps));
@@ -118,58 +139,14 @@ export function createConsumers(deps: ConsumersDeps): Consumers {
     create,
     get,
     list,
+    listRanked,
+    count,
     streamOf: (id) => streamOf(db, id),
     needTarget: (id) => needTarget(db, id),
     openPlace: async (stream, cursor, pointer) =>
       openPlace(cursor, stream, await endsOf(db, stream), pointer),
     storeCommand: (command) => storeCommand(db, command),
   };
-}
-
-/** The statement for a page of consumers. It reads the index `consumers_newest` and stops at the limit. */
-export function listQuery(query: ConsumerQuery): { text: string; values: unknown[] } {
-  const values: unknown[] = [query.limit + 1];
-  const conditions = ['deleted_at is null'];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  if (query.after !== null) {
-    conditions.push(
-      `(created_at, id) < (${bind(query.after.at)}::timestamptz, ${bind(query.after.id)}::uuid)`,
-    );
-  }
-  if (query.q !== undefined) {
-    const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
-    const like = `ilike ${bind(pattern)}`;
-    const any = [`name ${like}`, `target_id in (select id from targets where name ${like})`];
-    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // no id contains other characters
-    conditions.push(`(${any.join(' or ')})`);
-  }
-  if (query.status !== undefined) conditions.push(hasStatus(query.status, bind));
-  if (query.targetId !== undefined) conditions.push(`target_id = ${bind(query.targetId)}`);
-  if (query.has !== undefined) conditions.push(HAS[query.has]);
-  return {
-    text: selectConsumers(`
-      select * from consumers
-       where ${conditions.join(' and ')}
-       order by created_at desc, id desc
-       limit $1`),
-    values,
-  };
-}
-
-/** The conditions for what consumers may have, as it is shown. */
-const HAS: Record<ConsumerWith, string> = {
-  parked: 'exists (select from parked where consumer_id = consumers.id)',
-  dead_letters: 'exists (select from dead_letters where consumer_id = consumers.id)',
-  cannot_start: `status in ('active', 'blocked')
-    and exists (select from start_faults where consumer_id = consumers.id)`,
-};
-
-/** The condition for the status that is shown (`SHOWN_STATUS`), in a form that uses indexes. */
-function hasStatus(status: ConsumerStatus, bind: (value: unknown) => string): string {
-  const stored = `status = ${bind(status)}`;
-  const fails = 'select consumer_id from cursors where head is not null';
-  if (status === 'active') return `${stored} and id not in (${fails})`;
-  return status === 'blocked' ? `(${stored} or (status = 'active' and id in (${fails})))` : stored;
 }
 
 /** Whether the consumer exists; refuses (409) when it has been deleted since. */

@@ -10,6 +10,8 @@ export interface Received {
   position: number | null;
   attempt: number | null;
   bytes: number;
+  /** All headers by their names in lower case; those that carry credentials are masked. */
+  headers: Record<string, string>;
   /** The first 2,000 characters. */
   body: string;
 }

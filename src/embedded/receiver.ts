@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 
+import { isSecretHeader } from '../schema/secretHeader.ts';
 import type { Received, Counts, SignatureVerdict } from './received.ts';
 import { receiverPage } from './receiverPage.ts';
 import { choosePort, readState, writeState } from './state.ts';
@@ -53,10 +54,13 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!isLocal(request.headers.host)) return answer(response, 421, 'text/plain', 'not this host');
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const [path = '/', query] = (request.url ?? '/').split('?');
     if (request.method === 'POST' && /^\/hook(\/|$)/u.test(path)) return receive(request, response);
     if (request.method !== 'GET') return answer(response, 405, 'text/plain', 'POST /hook');
-    if (path === '/') return answer(response, 200, 'text/html', receiverPage(received, counts));
+    if (path === '/') {
+      const page = receiverPage(received, counts, { reloads: query !== 'still' });
+      return answer(response, 200, 'text/html', page);
+    }
     if (path === '/deliveries') {
       const text = JSON.stringify({ counts, deliveries: received });
       return answer(response, 200, 'application/json', text);
@@ -175,8 +179,18 @@ function toReceived(
     position: number('millrace-position'),
     attempt: number('millrace-attempt'),
     bytes: body.length,
+    headers: shownHeaders(headers),
     body: body.toString('utf8', 0, SHOWN_CHARACTERS * 4).slice(0, SHOWN_CHARACTERS),
   };
+}
+
+/** The headers as they are shown: nobody has to read credentials here. */
+function shownHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const shown = Object.entries(headers).map(([name, value = '']) => [
+    name,
+    isSecretHeader(name) ? '••••' : String(value),
+  ]);
+  return Object.fromEntries(shown) as Record<string, string>;
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -97,6 +97,10 @@ export const ConsumerWith = z
   .meta({ id: 'ConsumerWith' });
 export type ConsumerWith = z.infer<typeof ConsumerWith>;
 
+/** In which order consumers are listed. */
+export const ConsumerSort = z.enum(['newest', 'lag', 'failed']);
+export type ConsumerSort = z.infer<typeof ConsumerSort>;
+
 export const SeekInput = z.strictObject({ to: Start }).meta({ id: 'SeekInput' });
 export type SeekInput = z.infer<typeof SeekInput>;
 
@@ -105,6 +109,7 @@ export const Consumer = z
     id: Uuid,
     name: z.string(),
     target_id: Uuid,
+    target_name: z.string(),
     stream: StreamName,
     path: z.string(),
     syncs: z.array(z.string()),

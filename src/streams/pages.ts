@@ -11,11 +11,14 @@ import {
   COLUMNS,
   ENTRY_OF,
 } from './entry.ts';
+import { readOlder, type OlderPage, type OlderRequest } from './older.ts';
 import { scanFor } from './scan.ts';
 
 /** Reads entries of the two streams. */
 export interface Pages {
   read(request: PageRequest): Promise<Page>;
+  /** Reads backwards, newest first. */
+  older(request: OlderRequest): Promise<OlderPage>;
   /** The keys of the next `limit` entries after a position, ascending. */
   keys(stream: StreamName, after: number, limit: number): Promise<EntryKey[]>;
   /** The keys of the newest `limit` entries after a position (all unless given), newest first. */
@@ -168,7 +171,8 @@ export function createPages(sql: Sql): Pages {
     return low;
   }
 
-  return { read, keys, newestKeys, first, entryAt, event, positionAtTime };
+  const older = (request: OlderRequest): Promise<OlderPage> => readOlder(sql, request);
+  return { read, older, keys, newestKeys, first, entryAt, event, positionAtTime };
 }
 
 function toKey([position, syncId, collectionId, event]: unknown[]): EntryKey {

@@ -1,6 +1,6 @@
 import { CHANNELS } from '../db/channels.ts';
 import type { Db, Sql } from '../db/db.ts';
-import { type ListPlace, type ListPage, toPage } from '../db/keyset.ts';
+import { type ListPage, toPage } from '../db/keyset.ts';
 import { Refusal, refuseField } from '../db/refusal.ts';
 import { newSeed, type Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
@@ -22,6 +22,7 @@ import {
 } from './secretHeaders.ts';
 import { rotateSigningSecret } from './secretRotation.ts';
 import { targetHealth } from './targetHealth.ts';
+import { targetRows, type TargetQuery } from './targetRows.ts';
 import {
   CREDENTIALS,
   openCredentials,
@@ -41,8 +42,8 @@ export interface Targets {
   get(id: string): Promise<Target | null>;
   /** Whether there is one with this id. */
   exists(id: string): Promise<boolean>;
-  /** Newest first. */
-  list(page: { limit: number; after: ListPlace | null }): Promise<ListPage<Target>>;
+  /** A page of the targets that match, newest first. */
+  list(query: TargetQuery): Promise<ListPage<Target>>;
   /** Replaces the given fields, except secrets that come masked. Running senders use it immediately. */
   patch(id: string, patch: TargetPatch): Promise<Target | null>;
   /**
@@ -85,7 +86,7 @@ export function createTargets(deps: {
       const text = 'select from targets where id = $1';
       return (await db.query({ text, values: [id] })).rowCount === 1;
     },
-    list: (page) => list(db, vault, page),
+    list: (query) => list(db, vault, query),
     patch: (id, patch) => db.transaction((tx) => update(tx, vault, id, patch, refuse)),
     rotateSecret: (id, expiresInS, seed = newSeed()) =>
       db.transaction((tx) => rotateSecret(tx, vault, id, expiresInS, seed)),
@@ -178,20 +179,10 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
   return { ...toTarget(row, vault), ...(made === null ? {} : { signing_secret: made }) };
 }
 
-async function list(
-  sql: Sql,
-  vault: Vault,
-  { limit, after }: { limit: number; after: ListPlace | null },
-): Promise<ListPage<Target>> {
-  const { rows } = await sql.query<Row>({
-    text: selectTargets(`
-      select * from targets
-       where $2::uuid is null or (created_at, id) < ($1::timestamptz, $2)
-       order by created_at desc, id desc
-       limit $3`),
-    values: [after?.at ?? null, after?.id ?? null, limit + 1],
-  });
-  const page = toPage(rows, limit, (row) => ({ at: row.created_at, id: row.id }));
+async function list(sql: Sql, vault: Vault, query: TargetQuery): Promise<ListPage<Target>> {
+  const { text, values } = targetRows(query);
+  const { rows } = await sql.query<Row>({ text: selectTargets(text), values });
+  const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
   return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { listQuery } from '../../src/consumers/consumers.ts';
+import { countQuery, listQuery, rankedQuery } from '../../src/consumers/consumerQuery.ts';
 import { beginLaneLease } from '../../src/progress/laneLeases.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
 import { NOTHING_WAITS } from '../../src/streams/waiting.ts';
@@ -261,6 +261,16 @@ test('a page of 20,000 consumers is read by index', async () => {
     expect(plan).toContain('consumers_newest');
     expect(plan).not.toMatch(/Seq Scan on (consumers|cursors|filter_versions)/u);
   }
+  // By rank each consumer's row is looked at, and everything else only of a page.
+  const asOf = new Date().toISOString();
+  for (const by of ['lag', 'failed'] as const) {
+    const plan = await plansOf(other.db, (sql) =>
+      sql.query(rankedQuery({ by, limit: 100, after: null }, asOf)),
+    );
+    expect(plan).not.toMatch(/Seq Scan on (cursors|filter_versions|parked|dead_letters)/u);
+  }
+  const { rows } = await other.db.query(countQuery({ q: 'c1999' }));
+  expect(rows).toEqual([{ total: 11 }]); // c1999 and c19990 to c19999
 });
 
 test('changes are listed newest first, page by page', async () => {

@@ -22,6 +22,7 @@ test('creating a consumer answers with every default, as reading it does, and no
   expect(body).toEqual({
     id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/u),
     ...input,
+    target_name: 'one',
     path: '',
     syncs: ['*'],
     collections: ['*'],

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { KEY, openOwnApp, type OwnApp } from '../support/app.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { runCli, type CliResult } from '../support/cli.ts';
 import { listening } from '../support/listening.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -95,6 +96,12 @@ test('an unexpected answer of an API of another version is explained by the vers
   }
 });
 
+/** The flags for OAuth 2 client credentials. */
+function oauth2(tokenUrl: string): string[] {
+  const flags = { 'token-url': tokenUrl, 'client-id': 'me', 'client-secret': 'secret-0123456789' };
+  return Object.entries(flags).flatMap(([name, value]) => [`--oauth2-${name}`, value]);
+}
+
 test.each<[string[], number, RegExp]>([
   [['consumers', 'create', '--name', 'x', '--target', 'shop'], 2, /^--stream is required/u],
   [['consumers', 'create'], 2, /^--name, --target, --stream are required/u],
@@ -124,6 +131,7 @@ test.each<[string[], number, RegExp]>([
     /^--expires-in must be at most 2592000/u,
   ],
   [['consumers', 'list', '--status', 'foo'], 2, /--status.*active, paused, blocked, stopped/u],
+  [['consumers', 'list', '--sort', 'name'], 2, /--sort.*newest, lag, failed/u],
   [['consumers', 'list', '--cursor', 'abc'], 1, /^--cursor is not a cursor of this list/u],
   [
     [
@@ -200,6 +208,23 @@ test.each<[string[], number, RegExp]>([
     2,
     /--expires-at.*It must be a time such as/u,
   ],
+  [
+    ['targets', 'create', '--name', 'x', '--oauth2-token-url', 'https://x.example'],
+    2,
+    /^OAuth 2 takes --oauth2-token-url, --oauth2-client-id and --oauth2-client-secret/u,
+  ],
+  [
+    ['targets', 'update', 'shop', '--bearer-token', 'abcdefgh', ...oauth2('https://x.example')],
+    2,
+    /can't be combined/u,
+  ],
+  [
+    ['targets', 'update', 'shop', ...oauth2('ftp://x.example')],
+    1,
+    /^--oauth2-token-url must be an http/u,
+  ],
+  [['targets', 'update', 'shop', '--ca', 'missing.pem'], 2, /^missing\.pem can't be read/u],
+  [['targets', 'list', '--q', ''], 1, /^--q must not be empty/u],
   [['keys', 'delete', 'abc'], 3, /^There is no API key "abc"/u],
   [['dead-letters', 'get', 'other', 'abc'], 3, /^There is no dead letter "abc"/u],
   [
@@ -255,12 +280,67 @@ test('a consumer is found by the beginning of its name, in any case, and several
 });
 
 test('lists and single things show names beside ids', async () => {
+  const { code, stdout: sorted } = await cli('consumers', 'list', '--sort', 'lag');
+  expect([code, sorted]).toEqual([0, expect.stringMatching(/^other +active +shop +events /mu)]);
   const { stdout } = await cli('consumers', 'list');
   expect(stdout).toMatch(/^NAME +STATUS +TARGET +STREAM /mu);
   expect(stdout).toMatch(/^other +active +shop +events /mu);
   expect((await cli('consumers', 'get', 'other')).stdout).toMatch(
     /^Target +shop \([\da-f-]{36}\)$/mu,
   );
+});
+
+test('a target takes OAuth 2 credentials and certificates from flags, and lets both go again', async () => {
+  const { cert } = selfSigned();
+  await writeFile(join(folder, 'ca.pem'), cert);
+  const flags = [...oauth2('https://auth.example.com/token'), '--oauth2-scope', 'hooks'];
+  const made = await cli(
+    ...['targets', 'create', '--name', 'Bank of Accra', '--base-url', 'https://bank.example.com'],
+    ...[...flags, '--ca', 'ca.pem', '--json'],
+  );
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    credentials: {
+      type: 'oauth2',
+      token_url: 'https://auth.example.com/token',
+      client_id: 'me',
+      client_secret: '••••6789',
+      scope: 'hooks',
+    },
+    ca: cert,
+  });
+  const update = ['targets', 'update', 'bank', '--no-ca', '--no-credentials', '--json'];
+  expect(JSON.parse((await cli(...update)).stdout)).toMatchObject({
+    credentials: { type: 'none' },
+    ca: null,
+  });
+});
+
+test('targets are listed by a part of their name or URL', async () => {
+  const target = { name: 'Till of Tema', base_url: 'https://tema.example.com/hooks' };
+  await api.request('POST', '/v1/targets', target);
+  for (const text of ['till', 'TEMA.example']) {
+    const { stdout } = await cli('targets', 'list', '--q', text);
+    expect(stdout.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^NAME /u),
+      expect.stringMatching(/^Till of Tema /u),
+    ]);
+  }
+});
+
+test('the syncs and collections that were seen are listed with their counts', async () => {
+  for (const collection of ['shop:order', 'shop:item', 'shop:order']) {
+    await cli('send', '--sync', 'seen', '--collection', collection);
+  }
+  const syncs = await cli('syncs', 'list');
+  expect(syncs.stdout).toMatch(/^SYNC +NAME +EVENTS +RECORDS +LAST CHANGE$/mu);
+  expect(syncs.stdout).toMatch(/^seen +– +3 +0 +2\S+Z$/mu);
+  const collections = await cli('collections', 'list', '--sync', 'seen');
+  expect(collections.stdout).toMatch(/^shop:order +seen +2 +0 +2\S+Z$/mu);
+  expect(collections.stdout).toMatch(/^shop:item +seen +1 +0 +2\S+Z$/mu);
+  const first = await cli('collections', 'list', '--sync', 'seen', '--limit', '1');
+  expect(first.stdout).not.toContain('shop:item');
+  expect(first.stderr).toMatch(/^There are more: --cursor \S+$/mu);
+  expect((await cli('collections', 'list', '--sync', 'none')).stdout).toBe('');
 });
 
 test('an API key is revoked by its name', async () => {

@@ -20,6 +20,12 @@ test.each([
   expect(nameOf(pointer, CREATE)).toBe(name);
 });
 
+test('a fault of OAuth 2 credentials is named by the flag for that part of them', () => {
+  const create = { flags: ['--oauth2-token-url', '--oauth2-scope', '--input'], args: [] };
+  expect(nameOf('/credentials/token_url', create)).toBe('--oauth2-token-url');
+  expect(nameOf('/credentials/scope', create)).toBe('--oauth2-scope');
+});
+
 test('a fault in an entry, a filter or an argument is named as it was given', () => {
   const send = { flags: ['--collection', '--id', '--event'], args: [] };
   expect(nameOf('/events/0/collection_id', send)).toBe('--collection');

@@ -18,7 +18,12 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.close());
 
-async function send(secret: string | null, body = '{"event":{}}', at = new Date()) {
+async function send(
+  secret: string | null,
+  body = '{"event":{}}',
+  at = new Date(),
+  more: Record<string, string> = {},
+) {
   const id = 'evt_1';
   const { statusCode, body: answer } = await request(receiver.url, {
     method: 'POST',
@@ -28,6 +33,7 @@ async function send(secret: string | null, body = '{"event":{}}', at = new Date(
       'millrace-consumer': 'c1',
       'millrace-position': '7',
       'millrace-attempt': '1',
+      ...more,
       ...(secret !== null && { 'webhook-signature': new Webhook(secret).sign(id, at, body) }),
     },
     body,
@@ -78,10 +84,56 @@ test('the page shows the last 200, newest first, and nothing in it is markup', a
   const page = await (await request(receiver.pageUrl)).body.text();
   expect(page).toContain('&lt;script&gt;200&lt;/script&gt;');
   expect(page).not.toContain('<script');
-  expect(page.match(/<tr><td>/gu)).toHaveLength(200);
+  expect(page.match(/<details/gu)).toHaveLength(200);
+  expect(page.match(/<details open/gu)).toHaveLength(10);
   expect(page).not.toContain('&lt;script&gt;0&lt;');
   const json = await (await request(`${receiver.pageUrl}deliveries`)).body.json();
   expect(json).toMatchObject({ counts: { unknown: 201 }, deliveries: { length: 200 } });
+});
+
+test('the page shows what each webhook is, its headers without credentials, and its body as it came', async () => {
+  secrets = [newSigningSecret()];
+  const entry = '"event":"updated","collection_id":"stripe:customer","upstream_id":"cus_1"';
+  const body = `{"event":{${entry},"data":{"n":9007199254740993,"list":[],"text":"a, \\"b\\": {"}}}`;
+  await send(secrets[0]!, body, new Date(Date.now() - 3_000), { authorization: 'Bearer hidden' });
+  const page = await (await request(receiver.pageUrl)).body.text();
+  expect(page).toContain('<b>updated stripe:customer cus_1</b>');
+  expect(page).toContain('<span class="verified">✓ Signature verified</span>');
+  expect(page).toContain('<dt>webhook-id</dt><dd>evt_1</dd>');
+  expect(page).toMatch(/<dt>webhook-timestamp<\/dt><dd>\d{10} \(2\S+Z, \d+ s before it came\)/u);
+  expect(page).toMatch(/<dt>webhook-signature<\/dt><dd>v1,\S+<\/dd>/u);
+  expect(page).toContain('<dt>authorization</dt><dd>••••</dd>');
+  expect(page).not.toContain('hidden');
+  const shown = /<pre[^>]*>(.*?)<\/pre>/su.exec(page)?.[1]?.replaceAll('&quot;', '"');
+  expect(shown).toBe(`{
+  "event": {
+    "event": "updated",
+    "collection_id": "stripe:customer",
+    "upstream_id": "cus_1",
+    "data": {
+      "n": 9007199254740993,
+      "list": [],
+      "text": "a, \\"b\\": {"
+    }
+  }
+}`);
+  const { deliveries } = (await (await request(`${receiver.pageUrl}deliveries`)).body.json()) as {
+    deliveries: { headers: Record<string, string> }[];
+  };
+  expect(deliveries[0]?.headers).toMatchObject({ 'webhook-id': 'evt_1', authorization: '••••' });
+});
+
+test('the page says what a refused webhook was answered, how much of a body is left out, and stops reloading', async () => {
+  secrets = [newSigningSecret()];
+  await send(newSigningSecret(), `{"text":"${'x'.repeat(3_000)}"}`);
+  const page = await (await request(receiver.pageUrl)).body.text();
+  expect(page).toContain('✕ Answered 401');
+  expect(page).toContain('<b>evt_1</b>');
+  expect(page).toContain('… and 1011 of 3011 bytes more');
+  expect(page).toContain('http-equiv="refresh"');
+  const still = await (await request(`${receiver.pageUrl}?still`)).body.text();
+  expect(still).not.toContain('http-equiv="refresh"');
+  expect(still).toContain('<b>evt_1</b>');
 });
 
 test('a request for a foreign host name that resolves to loopback is refused', async () => {

@@ -229,8 +229,8 @@ test('each result leads to the page that shows it, whatever its text', () => {
   ];
   const choices = choicesOf(hits);
   expect(choices.map(({ text, about, href }) => [text, about, href])).toEqual([
-    ['a/b?c', '', '/streams?sync=a%2Fb%3Fc&from=7d'],
-    ['Shop', 's2', '/streams?sync=s2&from=7d'],
+    ['a/b?c', '', '/streams?sync=a%2Fb%3Fc'],
+    ['Shop', 's2', '/streams?sync=s2'],
     ['updated x & y', 'a:b, position 1,042', '/streams?entry=e_1'],
     ['x & y', 'deleted, a:b, position 1,042', '/streams?stream=records&record=v1&at=MXI'],
   ]);

@@ -82,7 +82,7 @@ test('list and page count the same entries, and the time of the newest failure i
   await openPage(page, `${site.url}/consumers?q=counted`);
   const row = page.getByRole('row').filter({ hasText: 'counted' });
   await row.getByText(sentence).waitFor();
-  expect((await row.getByRole('cell').nth(3).innerText()).split('\n')[0]).toBe('2');
+  expect((await row.getByRole('cell').nth(5).innerText()).split('\n')[0]).toBe('2');
   await openPage(page, `${site.url}/consumers/${id}`);
   const band = page.getByRole('region', { name: 'Why it does not send' });
   await band.getByText('Answered HTTP 401').waitFor();

@@ -31,6 +31,47 @@ test('an appended entry is immediately at the top of the live tail, and a filter
   expect(await page.getByText('other').count()).toBe(0);
 });
 
+test('a stream begins with its newest entry; following keeps what is shown, adds on top, and ends without a loss', async () => {
+  const { url, signIn } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  for (const record of ['first', 'second']) await append('order:x', record);
+  await page.goto(`${url}/streams?collection=order%3Ax`);
+  const records = page.getByRole('table', { name: 'events' }).getByRole('button');
+  await expect.poll(() => records.allTextContents()).toEqual(['second', 'first']);
+
+  const polls = page.waitForRequest(/\/v1\/events\?.*wait_for=25000/u);
+  await page.getByRole('button', { name: 'Follow live' }).click();
+  await polls;
+  await append('order:x', 'third');
+  await page.getByRole('button', { name: 'third' }).waitFor();
+  expect(await records.allTextContents()).toEqual(['third', 'second', 'first']);
+  await page.getByRole('button', { name: 'Stop following' }).click();
+  await page.getByRole('button', { name: 'Follow live' }).waitFor();
+  expect(await records.allTextContents()).toEqual(['third', 'second', 'first']);
+
+  const order = page.getByLabel('Order', { exact: true });
+  await order.selectOption({ label: 'Oldest first, since the beginning' });
+  await expect.poll(() => records.allTextContents()).toEqual(['first', 'second', 'third']);
+});
+
+test('a record that changes while its stream is followed moves to the top, and is there once', async () => {
+  const { url, signIn } = site();
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  for (const record of ['one', 'two']) await put('stock:item', record, 1);
+  await page.goto(`${url}/streams?stream=records&collection=stock%3Aitem`);
+  const records = page.getByRole('table', { name: 'records' }).getByRole('button');
+  await expect.poll(() => records.allTextContents()).toEqual(['two', 'one']);
+  const polls = page.waitForRequest(/\/v1\/records\?.*wait_for=25000/u);
+  await page.getByRole('button', { name: 'Follow live' }).click();
+  await polls;
+  await put('stock:item', 'one', 2);
+  await expect.poll(() => records.allTextContents()).toEqual(['one', 'two']);
+});
+
 test('a sample that a person sends keeps all digits, and the page shows which consumers it was sent for', async () => {
   const { url, signIn } = site();
   await using tab = await openTab();
@@ -78,6 +119,11 @@ test('an API key is shown once and works until it is revoked, and revoking asks 
   await page.getByText('API key “reader” revoked').waitFor();
   await expect.poll(status, { timeout: 15_000 }).toBe(401);
 });
+
+async function put(collection: string, record: string, n: number): Promise<void> {
+  const row = { sync_id: 'shop', collection_id: collection, upstream_id: record, data: { n } };
+  await site().cluster.request('POST', '/v1/records', { records: [row] });
+}
 
 async function append(collection: string, record: string): Promise<void> {
   const event = { sync_id: 'shop', collection_id: collection, upstream_id: record };

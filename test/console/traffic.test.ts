@@ -30,7 +30,10 @@ test('of 100 consumers only the visible rows request their traffic, three at a t
   const asked: string[] = [];
   page.on('request', (request) => isTraffic(request) && asked.push(request.url()));
   const listIsRead = () =>
-    page.waitForResponse((answer) => new URL(answer.url()).pathname === '/v1/consumers');
+    page.waitForResponse((answer) => {
+      const { pathname, searchParams } = new URL(answer.url());
+      return pathname === '/v1/consumers' && !searchParams.has('include');
+    });
 
   // While the first answers are held back, nobody else asks, and the list goes on.
   const gate = Promise.withResolvers<void>();

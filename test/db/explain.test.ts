@@ -34,6 +34,7 @@ const rows = manyRowsOfFile({
 
 const vault = createVault([{ id: 'test', key: Buffer.alloc(32, 1) }]);
 const page = { after: 10_000, limit: 100, maxBytes: 1_000_000, scanRows: 10_000 };
+const newest = { before: Number.MAX_SAFE_INTEGER, limit: 100, maxBytes: 1e6, scanRows: 1_000 };
 const CASES: {
   what: string;
   work: (sql: Db) => Promise<unknown>;
@@ -58,6 +59,16 @@ const CASES: {
     by: /Index Scan using targets_newest/u,
   },
   {
+    what: 'a page of targets by a text',
+    work: (sql) =>
+      createTargets({ db: sql, vault: opener(sql), egress: { refusal: () => null } }).list({
+        q: 't1',
+        limit: 10,
+        after: KEY,
+      }),
+    by: /Index Scan using targets_newest/u,
+  },
+  {
     what: 'a page of changes',
     work: (sql) => createChanges(sql).list({ limit: 10, after: KEY }),
     by: /Index Scan using changes_newest/u,
@@ -76,6 +87,21 @@ const CASES: {
         filter: { ...EVERYTHING, syncs: ['s7'] },
       }),
     by: /Index (Only )?Scan using records_by_sync/u,
+  },
+  {
+    what: 'the newest page of the records stream',
+    work: (sql) => createPages(sql).older({ ...newest, stream: 'records' }),
+    by: /Index Scan Backward using records_position_key/u,
+  },
+  {
+    what: 'the newest page of one collection of the records stream',
+    work: (sql) => createPages(sql).older({ ...newest, stream: 'records', collectionId: 'a:b' }),
+    by: /Index Scan Backward using records_position_key/u,
+  },
+  {
+    what: 'the newest page of one sync of the records stream',
+    work: (sql) => createPages(sql).older({ ...newest, stream: 'records', syncId: 's7' }),
+    by: /Index Scan Backward using records_by_sync/u,
   },
   {
     what: 'the entries that the leader matches',

@@ -7,7 +7,7 @@ import { createDeadLetters } from '../../src/attempts/deadLetters.ts';
 import { createParkedList } from '../../src/attempts/parkedList.ts';
 import { createTargetAttempts } from '../../src/attempts/targetAttempts.ts';
 import { createChanges } from '../../src/consumers/changes.ts';
-import { listQuery, type ConsumerQuery } from '../../src/consumers/consumers.ts';
+import { listQuery, type ConsumerQuery } from '../../src/consumers/consumerQuery.ts';
 import type { Db, Sql } from '../../src/db/db.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { createSyncs } from '../../src/streams/syncs.ts';

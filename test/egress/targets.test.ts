@@ -295,6 +295,30 @@ test('a list is newest first, and its cursor passes every target once', async ()
   expect(seen).toHaveLength(rows[0]!.count);
 });
 
+test('a list is searched for a part of the name, the base URL or the id, in any case', async () => {
+  const accra = await create({ name: 'Warehouse Accra', base_url: 'https://one.example/a_b' });
+  const tema = await create({ name: '50% of Tema', base_url: 'https://two.example/axb' });
+  const found = async (q: string, more = ''): Promise<string[]> => {
+    const query = `q=${encodeURIComponent(q)}${more}`;
+    const { status, body } = await api.request('GET', `/v1/targets?${query}`);
+    expect(status).toBe(200);
+    return body.data.map((one: { id: string }) => one.id);
+  };
+  expect(await found('house acc')).toEqual([accra.id]);
+  expect(await found('ONE.example')).toEqual([accra.id]);
+  expect(await found(accra.id.slice(3, 30).toUpperCase())).toEqual([accra.id]);
+  expect(await found('0% of')).toEqual([tema.id]);
+  expect(await found('a_b')).toEqual([accra.id]); // not a pattern
+  expect(await found('no target has this')).toEqual([]);
+  expect(await found('.example/a')).toEqual([tema.id, accra.id]);
+  const { body } = await api.request('GET', '/v1/targets?q=.example/a&limit=1');
+  expect(body.data.map((one: { id: string }) => one.id)).toEqual([tema.id]);
+  expect(await found('.example/a', `&cursor=${body.next_cursor}`)).toEqual([accra.id]);
+  for (const nothing of ['', '%00']) {
+    expect((await api.request('GET', `/v1/targets?q=${nothing}`)).status).toBe(400);
+  }
+});
+
 test('a target in use cannot be deleted, and the refusal names its consumers', async () => {
   const { id } = await create();
   const consumer = { name: 'orders', target_id: id, stream: 'events' };

@@ -34,7 +34,7 @@ const MAY: Record<string, string> = {
   telemetry: 'schema rules db process streams progress delivery visits',
   docs: '',
   api: 'schema rules db streams targets access alerts attempts search consumers telemetry docs',
-  embedded: 'db process',
+  embedded: 'schema db process',
   cli: 'schema db process streams egress api embedded',
   console: 'schema rules alerts api',
 };

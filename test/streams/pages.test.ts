@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Query, Sql } from '../../src/db/db.ts';
 import type { Entry, PageRequest } from '../../src/streams/entry.ts';
+import type { OlderRequest } from '../../src/streams/older.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { EVERYTHING, aChange, anEvent, openStreams, type Streams } from '../support/streams.ts';
 const ROWS = 300_000;
@@ -131,6 +132,50 @@ describe('pages', () => {
     expect(plan).toMatch(/hashed SubPlan/u);
     expect(plan).toMatch(/Index Scan using events_0_pkey/u);
     expect(plan).not.toMatch(/Sort/u);
+  });
+});
+
+describe('pages read backwards', () => {
+  const BACK = { ...PAGE, before: Number.MAX_SAFE_INTEGER };
+
+  async function readAllBack(filter: Partial<OlderRequest>): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for (let { before } = BACK, last = -1; before !== last;) {
+      const page = await streams.pages.older({ ...BACK, limit: 20_000, ...filter, before });
+      expect(page.reachedTo).toBeLessThan(page.entries.at(-1)?.position ?? before + 1);
+      entries.push(...page.entries);
+      last = before;
+      before = page.reachedTo;
+    }
+    return entries;
+  }
+
+  test.each<[string, Partial<OlderRequest>, (n: number) => boolean]>([
+    ['no filter', {}, () => true],
+    ['a sync', { syncId: 'sync-4', limit: 7 }, (n) => n % 10000 === 4],
+    ['a provider and a type', { provider: 'stripe', event: 'deleted' }, (n) => n % 3 === 2],
+    [
+      'a sync and a type',
+      { syncId: 'sync-10', event: 'created' },
+      (n) => n % 10000 === 10 && n % 3 === 0,
+    ],
+    ['the beginning of a provider', { provider: 'strip' }, () => false],
+    ['an absent collection', { collectionId: 'no:thing' }, () => false],
+  ])('with %s hold every match once, the newest first', async (_, filter, keep) => {
+    expect(positions(await readAllBack(filter))).toEqual(upTo(keep).toReversed());
+  });
+
+  test('are bounded by rows looked at and by bytes, and end before the first entry that is kept', async () => {
+    const { older } = streams.pages;
+    const nothing = { ...BACK, collectionId: 'no:thing', scanRows: 1_000 };
+    expect(await older(nothing)).toEqual({ entries: [], reachedTo: ROWS * 2 - 2_000 + 1 });
+    const one = await older({ ...BACK, maxBytes: 1 });
+    expect([positions(one.entries), one.reachedTo]).toEqual([[ROWS * 2], ROWS * 2 - 1]);
+    const three = await older({ ...BACK, before: 100, maxBytes: 250 });
+    expect([positions(three.entries), three.reachedTo]).toEqual([[100, 98, 96], 95]);
+    const last = await older({ ...BACK, before: 5 });
+    expect([positions(last.entries), last.reachedTo]).toEqual([[4, 2], 0]);
+    expect(await older({ ...BACK, before: 0 })).toEqual({ entries: [], reachedTo: 0 });
   });
 });
 

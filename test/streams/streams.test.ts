@@ -85,6 +85,35 @@ test('pages follow each other by cursor, and the last cursor stays where it is',
   expect(atEnd).toEqual({ events: [], cursor });
 });
 
+test('before_cursor reads backwards, the newest first, in pages that end before the first entry', async () => {
+  const [, newest] = await get('/v1/events?before_cursor=end&limit=3');
+  expect(newest.events.map((one) => one['position'])).toEqual([4, 3, 2]);
+  const [, oldest] = await get(`/v1/events?before_cursor=${newest.cursor}&limit=3`);
+  expect(oldest.events.map((one) => one['position'])).toEqual([1]);
+  const [, nothing] = await get(`/v1/events?before_cursor=${oldest.cursor}`);
+  expect(nothing).toEqual({ events: [], cursor: oldest.cursor });
+  // The place after them, as `after_cursor` has it.
+  const [, { cursor: second }] = await get('/v1/events?limit=2');
+  const [, between] = await get(`/v1/events?before_cursor=${second}`);
+  expect(between.events.map((one) => one['position'])).toEqual([2, 1]);
+  const [, { records }, text] = await get('/v1/records?before_cursor=end');
+  expect(records.map((one) => one['updated_idx'])).toEqual([3, 2, 1]);
+  expect(text).toContain('"upstream_id":"a"');
+});
+
+test.each([
+  ['sync_id=other', ['b']],
+  ['provider=stripe', ['a', 'b', 'a']],
+  ['collection_id=stripe2:charge', ['c']],
+  ['event=created', ['c', 'b', 'a']],
+  ['sync_id=sync&event=created&provider=stripe', ['a']],
+  ['sync_id=nobody', []],
+])('backwards, %s reads what matches', async (query, expected) => {
+  const [status, { events, cursor }] = await get(`/v1/events?before_cursor=end&${query}`);
+  expect([status, ids(events)]).toEqual([200, expected]);
+  expect(openCursor(cursor, 'events')).toBe(0);
+});
+
 test('a single event is returned as it is in the stream, without a wrapper', async () => {
   const [, { events }] = await get('/v1/events?limit=1');
   expect((await get(`/v1/events/${String(events[0]!['event_id'])}`))[1]).toEqual(events[0]);
@@ -102,6 +131,10 @@ test.each([
   ['/v1/events?event=changed', 400],
   ['/v1/events?after_cursor=nonsense', 400],
   [`/v1/events?after_cursor=${cursorOf('records', 1)}`, 422],
+  ['/v1/events?before_cursor=nonsense', 400],
+  [`/v1/events?before_cursor=${cursorOf('records', 1)}`, 422],
+  ['/v1/events?before_cursor=end&wait_for=100', 400],
+  [`/v1/events?before_cursor=end&after_cursor=${cursorOf('events', 1)}`, 400],
 ])('%s is refused with %i', async (path, expected) => {
   const [status, body] = await get(path);
   expect([status, typeof body.code]).toEqual([expected, 'string']);

@@ -2,12 +2,13 @@ import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { AddNew } from '../addNew.tsx';
-import { api } from '../api.ts';
 import { fieldText, ZONE_WORDS } from '../dateField.ts';
 import { errorsOf } from '../fieldErrors.ts';
-import { useList, useWhole } from '../queries.ts';
+import type { List } from '../queries.ts';
 import { useZone } from '../settings.ts';
+import { useSettled } from '../settled.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
+import { useTargets } from '../targets/useTargets.ts';
 import { Button } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';
@@ -22,16 +23,18 @@ interface StepProps {
   onChange: (change: Partial<Draft>) => void;
 }
 
-/** Chooses one of the targets, or leads to the form for a new one. */
-export function TargetStep({ draft, onChange }: StepProps) {
-  const list = useList(['targets'], (cursor) => api.targets.list({ cursor }));
+/** Chooses one of the targets, which are searched by name and URL, or leads to the form for a new one. */
+export function TargetStep(props: StepProps & { chosen: Target | undefined }) {
+  const { draft, onChange, chosen } = props;
   const [text, setText] = useState('');
-  const wanted = text.trim().toLowerCase();
-  useWhole(list, wanted !== '');
-  const add = <AddNew kind="target" isPlain={list.rows.length > 0} />;
-  if (list.error !== null) return <Failed error={list.error} again={list.again} />;
-  if (list.isLoading) return <Loading what="targets" />;
-  if (list.rows.length === 0) {
+  const q = useSettled(text.trim());
+  const [isSearched, setSearched] = useState(false);
+  const list = useTargets(q);
+  const add = <AddNew kind="target" isPlain={list.rows.length > 0 || isSearched} />;
+  // Once something was typed there are targets, and the field stays, whatever is found.
+  if (!isSearched && list.error !== null) return <Failed error={list.error} again={list.again} />;
+  if (!isSearched && list.isLoading) return <Loading what="targets" />;
+  if (!isSearched && list.rows.length === 0) {
     return (
       <Notice
         title="No target yet"
@@ -41,9 +44,6 @@ export function TargetStep({ draft, onChange }: StepProps) {
       </Notice>
     );
   }
-  const found = list.rows.filter(({ name, base_url }) =>
-    `${name} ${base_url}`.toLowerCase().includes(wanted),
-  );
   return (
     <>
       <div className="flex flex-wrap items-end gap-2">
@@ -52,14 +52,41 @@ export function TargetStep({ draft, onChange }: StepProps) {
             label="Search targets"
             data-search
             value={text}
-            onChange={(event) => setText(event.target.value)}
+            onChange={(event) => {
+              setText(event.target.value);
+              setSearched(true);
+            }}
           />
         </div>
         {add}
       </div>
+      <TargetChoices
+        list={list}
+        chosen={q === '' ? chosen : undefined}
+        chosenId={draft.target_id}
+        onChoose={(id) => onChange({ target_id: id })}
+      />
+    </>
+  );
+}
+
+/** The targets that were found. The one that is chosen comes first where it is not among those read so far. */
+function TargetChoices(props: {
+  list: List<Target>;
+  chosen: Target | undefined;
+  chosenId: string;
+  onChoose: (id: string) => void;
+}) {
+  const { list, chosen, chosenId, onChoose } = props;
+  if (list.error !== null) return <Failed error={list.error} again={list.again} />;
+  if (list.isLoading) return <Loading what="targets" />;
+  if (list.rows.length === 0) return <p className="text-soft">No target matches.</p>;
+  const isBelow = chosen !== undefined && !list.rows.some(({ id }) => id === chosen.id);
+  return (
+    <>
       <fieldset className="flex max-h-96 min-w-0 flex-col overflow-y-auto rounded-md border border-line">
         <legend className="sr-only">Target</legend>
-        {found.map(({ id, name, health, ...urls }) => (
+        {(isBelow ? [chosen, ...list.rows] : list.rows).map(({ id, name, health, ...urls }) => (
           <label
             key={id}
             className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
@@ -67,8 +94,8 @@ export function TargetStep({ draft, onChange }: StepProps) {
             <input
               type="radio"
               name="target"
-              checked={draft.target_id === id}
-              onChange={() => onChange({ target_id: id })}
+              checked={chosenId === id}
+              onChange={() => onChoose(id)}
             />
             <span className="min-w-0 flex-1">
               <span className="foreign block truncate font-medium">{name}</span>
@@ -77,11 +104,6 @@ export function TargetStep({ draft, onChange }: StepProps) {
             <StatusBadge status={health.status} />
           </label>
         ))}
-        {found.length === 0 && (
-          <p className="p-3 text-soft">
-            {list.hasMore ? 'None of those loaded so far match.' : 'No targets match.'}
-          </p>
-        )}
       </fieldset>
       {list.hasMore && (
         <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>

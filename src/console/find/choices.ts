@@ -73,7 +73,7 @@ const SHOWN: { [K in SearchHit['kind']]: Shown<K> } = {
   sync: ({ sync_id, name }) => ({
     text: name ?? sync_id,
     about: name === null ? '' : sync_id,
-    href: `/streams${printSearch({ sync: sync_id, from: '7d' })}`,
+    href: `/streams${printSearch({ sync: sync_id })}`,
   }),
   record: ({ upstream_id, collection_id, position, deleted, version_id, cursor }) => ({
     text: upstream_id,

@@ -71,7 +71,7 @@ export const WORDS: Record<EveryVerb, Words> = {
     button: 'Pause all',
     one: 'Pause',
     title: (many, target) => `Pause ${many} of ${target}?`,
-    text: 'No new requests to this target start; requests in flight finish. Nothing is lost: each continues where it stopped when it is resumed.',
+    text: 'No new requests of theirs start; requests in flight finish. Nothing is lost: each continues where it stopped when it is resumed.',
     textOfOne:
       'No new requests start; requests in flight finish. Nothing is lost: it continues where it stopped when it is resumed.',
     done: 'Paused',

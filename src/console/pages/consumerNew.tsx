@@ -128,7 +128,11 @@ function Wizard() {
             {step === 1 && (
               <>
                 {isGone && <Hint tone="warn">That target no longer exists.</Hint>}
-                <TargetStep draft={draft} onChange={pick} />
+                <TargetStep
+                  draft={draft}
+                  onChange={pick}
+                  chosen={isGone ? undefined : target.data}
+                />
               </>
             )}
             {step === 2 && (

@@ -1,17 +1,21 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
 
+import type { ConsumersQuery } from '../../api/client.ts';
 import type { Consumer, ConsumerStatus, ConsumerWith } from '../../schema/consumer.ts';
 import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { tabWith } from '../consumers/asideTab.ts';
 import { FAILURE, LAG, nameColumn, RATE, STATUS } from '../consumers/columns.tsx';
+import { SelectionActs, useSelection } from '../consumers/selection.tsx';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
+import { TargetChoice } from '../targetChoice.tsx';
+import { useTyped } from '../typed.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
-import { SearchBox } from '../ui/field.tsx';
+import { SearchBox, SelectField } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
+import { amount } from '../words.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
@@ -23,12 +27,16 @@ const THOSE: Record<ConsumerWith, string> = {
   cannot_start: "that can't send",
 };
 
+const SORTS = ['lag', 'failed'] as const;
+
 export interface ConsumersSearch {
   q?: string;
   status?: ConsumerStatus;
   /** The id of the target that they send to. */
   target?: string;
   has?: ConsumerWith;
+  /** Newest first unless given. */
+  sort?: (typeof SORTS)[number];
 }
 
 export function consumersSearch(search: Record<string, unknown>): ConsumersSearch {
@@ -36,11 +44,13 @@ export function consumersSearch(search: Record<string, unknown>): ConsumersSearc
   const status = wordOf(search, 'status', STATUSES);
   const target = textOf(search, 'target');
   const has = wordOf(search, 'has', HAS);
+  const sort = wordOf(search, 'sort', SORTS);
   return {
     ...(q !== undefined && { q }),
     ...(status !== undefined && { status }),
     ...(target !== undefined && { target }),
     ...(has !== undefined && { has }),
+    ...(sort !== undefined && { sort }),
   };
 }
 
@@ -52,41 +62,53 @@ const STREAM: Column<Consumer> = {
   cell: ({ stream }) => stream,
 };
 
-const FURTHER = [STATUS, STREAM, LAG, RATE, FAILURE];
+const TARGET: Column<Consumer> = {
+  id: 'target',
+  title: 'Target',
+  width: 'minmax(0,2fr)',
+  isExtra: true,
+  cell: ({ target_id: id, target_name: name }) => (
+    <Link
+      to="/targets/$id"
+      params={{ id }}
+      className="foreign block truncate text-soft hover:underline"
+    >
+      {name || id}
+    </Link>
+  ),
+};
 
-const TYPING_MS = 200;
+const FURTHER = [TARGET, STATUS, STREAM, LAG, RATE, FAILURE];
 
-/** Every consumer: its state, its lag and its deliveries. */
+const EVERY_MS = 3_000;
+/** By rank they are read less often: the figures are those of a minute. */
+const RANKED_EVERY_MS = 15_000;
+const TOTAL_EVERY_MS = 10_000;
+
+/** Every consumer: its target, its state, its lag and its deliveries; several can be given a command together. */
 export function ConsumersPage() {
   const search: ConsumersSearch = useSearch({ from: '/inside/consumers' });
   const navigate = useNavigate();
-  const [text, setText] = useState(search.q ?? '');
-  useEffect(() => setText(search.q ?? ''), [search.q]);
-  useEffect(() => {
-    if (text === (search.q ?? '')) return;
-    const timer = setTimeout(
-      () => void navigate({ to: '/consumers', search: { ...search, q: text }, replace: true }),
-      TYPING_MS,
-    );
-    return () => clearTimeout(timer);
-  }, [text, search, navigate]);
-  const list = useList(
+  const set = (change: Record<string, string | undefined>): void =>
+    void navigate({
+      to: '/consumers',
+      search: (before) => consumersSearch({ ...before, ...change }),
+      replace: true,
+    });
+  const [text, setText] = useTyped(search.q ?? '', (q) => set({ q }));
+  const { sort, ...filters } = search;
+  const read = useList(
     ['consumers', search],
-    (cursor) => {
-      const { target, ...others } = search;
-      return api.consumers.list({
-        ...others,
-        ...(target !== undefined && { target_id: target }),
-        cursor,
-      });
-    },
-    { everyMs: 3_000 },
+    (cursor) => api.consumers.list({ ...askedOf(search), cursor }),
+    { everyMs: sort === undefined ? EVERY_MS : RANKED_EVERY_MS },
   );
-  const clear = (): void => void navigate({ to: '/consumers', search: {} });
+  const list = { ...read, rows: eachOnce(read.rows) };
+  const { column, selected, selectAll, clear } = useSelection(list.rows);
+  const isFiltered = Object.keys(filters).length > 0;
   const tab = tabWith(search.has);
   return (
     <>
-      <PageHead title="Consumers">
+      <PageHead title="Consumers" below={<Total filters={filters} />}>
         <AddNew kind="consumer" />
       </PageHead>
       <div className="flex flex-wrap items-center gap-2">
@@ -95,14 +117,31 @@ export function ConsumersPage() {
         <OnlyThose search={search} />
         <AlsoOnly search={search} />
       </div>
+      <div className="grid grid-cols-2 gap-2 sm:max-w-xl">
+        {search.target === undefined && (
+          <TargetChoice placeholder="All targets" onPick={(target) => set({ target })} />
+        )}
+        <SelectField
+          label="Order"
+          value={sort ?? 'newest'}
+          onChange={(order) => set({ sort: order })}
+          options={ORDERS}
+        />
+      </div>
+      <SelectionActs
+        selected={selected}
+        listed={list.rows.length}
+        onSelectAll={selectAll}
+        onClear={clear}
+      />
       <DataTable
         what="consumers"
-        columns={[nameColumn(tab), ...FURTHER]}
+        columns={[column, nameColumn(tab), ...FURTHER]}
         list={list}
         rowKey={({ id }) => id}
         rowHref={({ id }) => `/consumers/${id}${tab === undefined ? '' : `?tab=${tab}`}`}
-        isFiltered={Object.keys(search).length > 0}
-        onClearFilters={clear}
+        isFiltered={isFiltered}
+        onClearFilters={() => void navigate({ to: '/consumers', search: {} })}
         empty={{
           title: 'No consumer yet',
           text: 'A consumer sends the entries that match its filter to a target, as soon as it is saved.',
@@ -110,6 +149,40 @@ export function ConsumersPage() {
         }}
       />
     </>
+  );
+}
+
+const ORDERS = [
+  { value: 'newest', text: 'Newest first' },
+  { value: 'lag', text: 'Most waiting first' },
+  { value: 'failed', text: 'Most failed attempts first' },
+] as const;
+
+/** The list as the API is asked for it. */
+function askedOf({ target, ...others }: ConsumersSearch): ConsumersQuery {
+  return { ...others, ...(target !== undefined && { target_id: target }) };
+}
+
+/** By rank, a consumer may move from one page to the next while they are read. */
+function eachOnce(rows: Consumer[]): Consumer[] {
+  return [...new Map(rows.map((row) => [row.id, row])).values()];
+}
+
+/** How many consumers there are, or match. */
+function Total({ filters }: { filters: ConsumersSearch }) {
+  const { data } = useQuery({
+    queryKey: ['consumers', 'total', filters],
+    queryFn: () => api.consumers.list({ ...askedOf(filters), limit: 1, include: 'total' }),
+    refetchInterval: TOTAL_EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
+  const total = data?.total;
+  const isFiltered = Object.keys(filters).length > 0;
+  return (
+    <p className="text-soft tabular-nums">
+      {total === undefined ? '…' : amount(total, 'consumer')}
+      {isFiltered && total !== undefined && (total === 1 ? ' matches' : ' match')}
+    </p>
   );
 }
 

@@ -12,7 +12,8 @@ import type { StreamEntry } from '../streams/entry.ts';
 import { EVENT_TYPES, Filters } from '../streams/filters.tsx';
 import { SampleDialog } from '../streams/sample.tsx';
 import { EntryTable } from '../streams/table.tsx';
-import { useTail, type Tail } from '../streams/tail.ts';
+import { KEPT, useTail, type Tail } from '../streams/tail.ts';
+import { withTail } from '../streams/withTail.ts';
 import { Button } from '../ui/button.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { Tabs } from '../ui/tabs.tsx';
@@ -129,11 +130,11 @@ function Stream(props: {
   const { sync, provider, collection, event } = search;
   const filter = { sync, provider, collection, event };
   const isLive = search.live === '1';
-  const start = search.from ?? '1h';
-  const read = useEntries({ stream, filter, start, enabled: !isLive });
+  const start = isLive ? 'newest' : (search.from ?? 'newest');
+  const read = useEntries({ stream, filter, start });
   const tail = useTail({ stream, filter, isOn: isLive });
   const [record, setRecord] = useState<StreamEntry | null>(null);
-  const list: List<StreamEntry> = isLive ? liveList(tail) : read;
+  const list = start === 'newest' ? shownList(read, tail, isLive) : read;
   const open = (entry: StreamEntry): void => {
     if (entry.event_id === undefined) setRecord(entry);
     else onOpen(entry.event_id);
@@ -149,7 +150,7 @@ function Stream(props: {
       <Filters stream={stream} filter={filter} start={start} isLive={isLive} onChange={set} />
       {isLive && (
         <p role="status" className="text-soft">
-          Following {stream}, newest first. The last 500 are shown.
+          Following {stream}, newest first: new entries come on top.
         </p>
       )}
       <EntryTable
@@ -168,14 +169,12 @@ function Stream(props: {
                 action: sample,
               }
             : {
-                title: start === 'beginning' ? `No ${stream} yet` : `No ${stream} in this period`,
+                title: isPart(start) ? `No ${stream} in this period` : `No ${stream} yet`,
                 text: 'Append entries with POST /v1/events or /v1/records, with millrace import, or by sending a sample.',
                 action: (
                   <>
-                    {start !== 'beginning' && (
-                      <Button onClick={() => set({ from: 'beginning' })}>
-                        Read from the beginning
-                      </Button>
+                    {isPart(start) && (
+                      <Button onClick={() => set({ from: undefined })}>Show the newest</Button>
                     )}
                     {sample}
                   </>
@@ -204,14 +203,29 @@ function Stream(props: {
   );
 }
 
-function liveList({ entries, error, again }: Tail): List<StreamEntry> {
+/** Whether only a part of the stream is read. */
+function isPart(start: Start): boolean {
+  return start !== 'newest' && start !== 'beginning';
+}
+
+/** The list with what came since on top. When so much came that some is left out, nothing older is shown below it. */
+function shownList(
+  read: List<StreamEntry>,
+  { entries, error, again }: Tail,
+  isLive: boolean,
+): List<StreamEntry> {
+  if (entries.length === 0 && error === null) return isLive ? waiting(read) : read;
+  const isFull = entries.length >= KEPT;
   return {
-    rows: entries,
-    isLoading: false,
-    error: error instanceof Error ? error : null,
-    hasMore: false,
-    isLoadingMore: false,
-    more: () => undefined,
-    again,
+    ...read,
+    rows: isFull ? entries : withTail(entries, read.rows),
+    error: error instanceof Error ? error : read.error,
+    again: error === null ? read.again : again,
+    hasMore: read.hasMore && !isFull,
   };
+}
+
+/** Where nothing that is read matches, older entries need not be searched to wait for new ones. */
+function waiting(read: List<StreamEntry>): List<StreamEntry> {
+  return read.rows.length === 0 ? { ...read, hasMore: false } : read;
 }

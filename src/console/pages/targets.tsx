@@ -1,26 +1,34 @@
-import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 
 import type { Target } from '../../schema/target.ts';
 import { AddNew } from '../addNew.tsx';
-import { api } from '../api.ts';
-import { useList, useWhole } from '../queries.ts';
+import { textOf } from '../search.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
+import { useTargets } from '../targets/useTargets.ts';
+import { useTyped } from '../typed.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 
+export interface TargetsSearch {
+  q?: string;
+}
+
+export function targetsSearch(search: Record<string, unknown>): TargetsSearch {
+  const q = textOf(search, 'q');
+  return { ...(q !== undefined && { q }) };
+}
+
 /** Every endpoint that webhooks go to. */
 export function TargetsPage() {
-  const list = useList(['targets'], (cursor) => api.targets.list({ cursor }), { everyMs: 10_000 });
-  const [text, setText] = useState('');
-  const wanted = text.trim().toLowerCase();
-  useWhole(list, wanted !== '');
-  const rows = list.rows.filter((target) =>
-    `${target.name} ${shownUrl(target)}`.toLowerCase().includes(wanted),
-  );
+  const { q = '' }: TargetsSearch = useSearch({ from: '/inside/targets' });
+  const navigate = useNavigate();
+  const search = (text: string): void =>
+    void navigate({ to: '/targets', search: targetsSearch({ q: text }), replace: true });
+  const [text, setText] = useTyped(q, search);
+  const list = useTargets(q, { everyMs: 10_000 });
   return (
     <>
       <PageHead title="Targets">
@@ -30,11 +38,11 @@ export function TargetsPage() {
       <DataTable
         what="targets"
         columns={columnsOf(useTimeWidth())}
-        list={{ ...list, rows }}
+        list={list}
         rowKey={({ id }) => id}
         rowHref={({ id }) => `/targets/${id}`}
-        isFiltered={wanted !== ''}
-        onClearFilters={() => setText('')}
+        isFiltered={q !== ''}
+        onClearFilters={() => search('')}
         empty={{
           title: 'No target yet',
           text: 'A target is an HTTP endpoint with its credentials. Consumers send to it.',

@@ -51,20 +51,24 @@ export interface Filter {
 
 export interface EntryPage {
   entries: StreamEntry[];
-  /** The cursor after the last scanned position. */
+  /** The cursor after the last scanned position; backwards, before it. */
   cursor: string;
 }
 
-/** Reads a page of a stream; with `waitMs` it is answered when there is an entry, or when the time is over. */
+/**
+ * Reads a page of a stream, after `cursor` or backwards from `before`; with `waitMs` it is answered when there is an
+ * entry, or when the time is over.
+ */
 export async function readEntries(request: {
   stream: StreamName;
   filter: Filter;
-  cursor: string | undefined;
+  cursor?: string | undefined;
+  before?: string | undefined;
   waitMs?: number;
   limit?: number;
   signal?: AbortSignal | undefined;
 }): Promise<EntryPage> {
-  const { stream, filter, cursor, waitMs = 0, limit = 100, signal } = request;
+  const { stream, filter, cursor, before, waitMs = 0, limit = 100, signal } = request;
   const response = await api.open('GET', `/v1/${stream}`, {
     query: {
       sync_id: filter.sync,
@@ -72,6 +76,7 @@ export async function readEntries(request: {
       provider: filter.provider,
       event: stream === 'events' ? filter.event : undefined,
       after_cursor: cursor,
+      before_cursor: before,
       wait_for: waitMs,
       limit,
     },

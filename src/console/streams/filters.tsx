@@ -6,10 +6,11 @@ import type { Filter } from './entry.ts';
 import { useSeen } from './seen.ts';
 
 const START_TEXTS: Record<Start, string> = {
-  '1h': 'The last hour',
-  '1d': 'The last day',
-  '7d': 'The last 7 days',
-  beginning: 'The beginning',
+  newest: 'Newest first',
+  '1h': 'Oldest first, since an hour ago',
+  '1d': 'Oldest first, since a day ago',
+  '7d': 'Oldest first, since 7 days ago',
+  beginning: 'Oldest first, since the beginning',
 };
 export const EVENT_TYPES = ['created', 'updated', 'deleted'] as const satisfies EventType[];
 
@@ -57,7 +58,7 @@ export function Filters(props: {
       )}
       {!isLive && (
         <SelectField
-          label="From"
+          label="Order"
           value={start}
           onChange={(from) => onChange({ from })}
           options={STARTS.map((value) => ({ value, text: START_TEXTS[value] }))}

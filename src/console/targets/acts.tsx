@@ -8,7 +8,7 @@ import { consumersOf, type EveryVerb } from '../overview/everyOne.ts';
 import { WORDS } from '../overview/trouble.ts';
 
 /** The statuses that each command concerns. */
-const CONCERNS: Record<EveryVerb, readonly ConsumerStatus[]> = {
+export const CONCERNS: Record<EveryVerb, readonly ConsumerStatus[]> = {
   retry: ['blocked'],
   resume: ['stopped', 'paused'],
   pause: ['active', 'blocked'],
