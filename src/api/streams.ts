@@ -177,11 +177,15 @@ const fields = {
     .max(512)
     .optional()
     .meta({ description: 'Exclusive; `end` for what is appended from now on' }),
-  before_cursor: z.string().max(512).optional().meta({
-    description:
-      'Reads backwards, newest first, what was appended before this cursor; `end` for the newest entries. `cursor` in ' +
-      "the answer leads to the next older page. Can't be used with `after_cursor` or `wait_for`",
-  }),
+  before_cursor: z
+    .string()
+    .max(512)
+    .optional()
+    .meta({
+      description:
+        'Reads backwards, newest first, what was appended before this cursor; `end` for the newest entries. `cursor` in ' +
+        "the answer leads to the next older page. Can't be used with `after_cursor` or `wait_for`",
+    }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   wait_for: waitFor('entry'),
 };

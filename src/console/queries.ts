@@ -5,7 +5,6 @@ import {
   useInfiniteQuery,
   type QueryKey,
 } from '@tanstack/react-query';
-import { useEffect } from 'react';
 
 import type { Page } from '../api/client.ts';
 import { ClientError } from './api.ts';
@@ -84,18 +83,9 @@ export function useList<T>(
     hasMore: query.hasNextPage,
     isLoadingMore: query.isFetchingNextPage,
     more: () => void query.fetchNextPage(),
-    again: () => void query.refetch(),
+    again: (): void => void query.refetch(),
   };
 }
 
 /** The state of a list, which a table shows. */
 export type List<T> = Omit<ReturnType<typeof useList>, 'rows'> & { rows: T[] };
-
-/** Reads all pages of a list while `isSearched`: for a search among its rows, as the API has none for them. */
-export function useWhole(list: List<unknown>, isSearched: boolean): void {
-  const { hasMore, isLoadingMore, error, more } = list;
-  const isNext = isSearched && hasMore && !isLoadingMore && error === null;
-  useEffect(() => {
-    if (isNext) more();
-  }, [isNext, more]);
-}

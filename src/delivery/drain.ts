@@ -93,8 +93,7 @@ export function startDrain(options: DrainOptions): Drain {
   const filled = guarded(dispatcher.pump);
   const reader = createReader({ ...common, intake, filled, failed: fail });
   const fill = guarded(reader.fill);
-  const patienceMs = laneLease === undefined ? PATIENCE_MS.drain : PATIENCE_MS.visit;
-  const landing = createLanding({ ...common, failures, outage, reader, patienceMs });
+  const landing = createLanding({ ...common, failures, outage, reader });
   const reconfigure = createReconfigure({
     ...common,
     reader: { ...reader, fill },
@@ -210,6 +209,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     targetId: config.target.id,
     nowMs,
     ownRetriesMs,
+    patienceMs: context.laneLease === undefined ? PATIENCE_MS.drain : PATIENCE_MS.visit,
     idleAfterMs,
     yieldsAt: performance.now() + context.timeBudgetMs,
     maxSpan: MAX_SPAN,

@@ -116,7 +116,8 @@ export function createLanding(options: LandingOptions): Landing {
     const faultyMs = now - (faultySince ?? now);
     restsUntil = now + Math.min(REST_MS.most, Math.max(REST_MS.least, REST_MS.part * faultyMs));
     dispatcher.rest(restsUntil);
-    if (lasting === undefined || faultyMs < Math.min(options.patienceMs, options.ownRetriesMs)) return;
+    if (lasting === undefined || faultyMs < Math.min(options.patienceMs, options.ownRetriesMs))
+      return;
     ending.cannotSend(new CannotStart(lasting, detail));
   }
 

@@ -157,7 +157,10 @@ export function createDrains(options: DrainsOptions): Drains {
   const changes = createLoop({
     turn: async () => committer.markConsumers(await outdatedSenders(db)),
     failed: (error) => {
-      log.warn({ err: error }, 'what has changed could not be read; all senders look for themselves');
+      log.warn(
+        { err: error },
+        'what has changed could not be read; all senders look for themselves',
+      );
       committer.markAll();
     },
   });

@@ -107,8 +107,8 @@ export function startWake(options: WakeOptions): Wake {
       await watchNewlyIdle();
       if (!options.visits) await leaveToDrains();
     }
-    for (const stream of [...toFollow]) {
-      toFollow.delete(stream); // what is appended from now on asks again
+    for (const stream of StreamName.options) {
+      if (!toFollow.delete(stream)) continue; // what is appended from now on asks again
       if (!(await followers[stream].follow())) toFollow.add(stream);
     }
     await signals.sweep();

@@ -252,7 +252,10 @@ test('dead letters are listed by the code, the status and the record that they f
     [[], ['r1', 'r2', 'r3']],
     [['--status', '404'], ['r2']],
     [['--status', 'none'], ['r3']],
-    [['--code', 'HTTP_4XX'], ['r1', 'r2']],
+    [
+      ['--code', 'HTTP_4XX'],
+      ['r1', 'r2'],
+    ],
     [['--upstream-id', 'r1', '--status', '422'], ['r1']],
   ] as const) {
     const list = ['dead-letters', 'list', 'My second consumer', ...flags];
@@ -295,8 +298,16 @@ test('a target takes OAuth 2 credentials and certificates from flags, and lets b
   await writeFile(join(folder, 'ca.pem'), cert);
   const flags = [...oauth2('https://auth.example.com/token'), '--oauth2-scope', 'hooks'];
   const made = await cli(
-    ...['targets', 'create', '--name', 'Bank of Accra', '--base-url', 'https://bank.example.com'],
-    ...[...flags, '--ca', 'ca.pem', '--json'],
+    'targets',
+    'create',
+    '--name',
+    'Bank of Accra',
+    '--base-url',
+    'https://bank.example.com',
+    ...flags,
+    '--ca',
+    'ca.pem',
+    '--json',
   );
   expect(JSON.parse(made.stdout)).toMatchObject({
     credentials: {

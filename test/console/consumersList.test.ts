@@ -91,7 +91,9 @@ test('the list is sorted by what waits and by what failed, and the order stands 
   await page.getByLabel('Order', { exact: true }).selectOption({ label: 'Most waiting first' });
   await expect.poll(async () => (await names(page))[0]).toBe('Prices');
   expect(new URL(page.url()).search).toBe('?sort=lag');
-  await page.getByLabel('Order', { exact: true }).selectOption({ label: 'Most failed attempts first' });
+  await page
+    .getByLabel('Order', { exact: true })
+    .selectOption({ label: 'Most failed attempts first' });
   await expect.poll(async () => (await names(page))[0]).toBe('Orders');
   await page.reload();
   await expect.poll(async () => (await names(page))[0]).toBe('Orders');
@@ -125,7 +127,7 @@ test('several consumers are selected, and each command is for those of them that
   const paused = given.splice(0);
   expect(new Set(paused.map(({ verb }) => verb))).toEqual(new Set(['pause']));
   const sending = ['Prices', 'Orders', 'Other'].map((name) => ids[name]);
-  expect(paused.map(({ id }) => id).toSorted()).toEqual(sending.toSorted());
+  expect(new Set(paused.map(({ id }) => id))).toEqual(new Set(sending));
   await acts.getByRole('button', { name: 'Select none' }).click();
   await acts.waitFor({ state: 'detached' });
 });

@@ -93,26 +93,6 @@ test.each([
   },
 );
 
-test('a target is found by its URL, however many newer ones there are', async () => {
-  const newer = Array.from({ length: 130 }, (_, n) => `Newer ${n}`);
-  while (newer.length > 0) {
-    const some = newer.splice(0, AT_ONCE);
-    const input = { base_url: 'https://example.org' };
-    await Promise.all(
-      some.map((name) => opened.api.request('POST', '/v1/targets', { ...input, name })),
-    );
-  }
-  await using tab = await openTab();
-  const { page, context } = tab;
-  await site.signIn(context);
-  await openPage(page, `${site.url}/targets`);
-  await page.getByRole('searchbox', { name: 'Search names and URLs' }).fill('/hooks');
-  await page.getByRole('row').getByRole('link', { name: 'one', exact: true }).waitFor();
-  await openPage(page, `${site.url}/consumers/new`);
-  await page.getByLabel('Search targets').fill('/hooks');
-  await page.getByRole('radio', { name: /^one/u }).waitFor();
-});
-
 /** Whether something is whole in the window: `inside`, or else where its box is. */
 async function placeOf(found: Locator, width: number): Promise<string> {
   const box = await found.boundingBox();

@@ -310,6 +310,7 @@ test('a new secret is shown although its dialog was asked to close before it had
   await page.keyboard.press('Escape');
   open();
   await dialog.getByText(/^whsec_/u).waitFor();
+  expect(await dialog.isVisible()).toBe(true);
 });
 
 test('deleting a target that is used is refused in its dialog, which begins anew when it is opened again', async () => {
@@ -322,7 +323,10 @@ test('deleting a target that is used is refused in its dialog, which begins anew
   const dialog = page.getByRole('dialog', { name: 'Delete Warehouse Accra?' });
   await ask.click();
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
-  await dialog.getByRole('alert').getByText(/is used by/u).waitFor();
+  await dialog
+    .getByRole('alert')
+    .getByText(/is used by/u)
+    .waitFor();
   await dialog.getByRole('link', { name: 'About this error' }).waitFor();
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await dialog.waitFor({ state: 'detached' });

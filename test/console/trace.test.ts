@@ -52,10 +52,7 @@ interface Failed {
 }
 
 /** A consumer with one failed attempt at an event, and that attempt's id. */
-async function failed(
-  trace: AttemptTrace | null,
-  targetId = opened.targetId,
-): Promise<Failed> {
+async function failed(trace: AttemptTrace | null, targetId = opened.targetId): Promise<Failed> {
   const position = await opened.append('traced');
   const { id } = await opened.create({ name: `Traced ${randomUUID()}`, target_id: targetId });
   const { body } = await opened.api.request('GET', '/v1/events?limit=1000');

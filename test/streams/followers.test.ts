@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 
 import { createFollowers } from '../../src/streams/followers.ts';
 
-const read = (...syncs: string[]) => syncs.map((syncId) => ({ syncId, collectionId: `of ${syncId}` }));
+const read = (...syncs: string[]) =>
+  syncs.map((syncId) => ({ syncId, collectionId: `of ${syncId}` }));
 
 /** Followers that note their name when they are called. */
 function someFollowers() {

@@ -106,7 +106,10 @@ test('an edit does not overtake a lane whose lease is over by the clock, while t
   await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '1 ms'`);
   const sender = await readSender(db, id);
   expect(sender).toMatchObject({ live: true, visited: true });
-  const inForce = untilInForce(db, id, (sender?.version ?? 0) + 1, { status: 'active', live: true });
+  const inForce = untilInForce(db, id, (sender?.version ?? 0) + 1, {
+    status: 'active',
+    live: true,
+  });
   const stored = 'update cursors set position = position + 1 where epoch = $1 returning position';
   const { rows } = await db.query<{ epoch: number }>('select epoch from cursors');
   const epoch = [rows[0]?.epoch];
@@ -161,7 +164,9 @@ test('a renewal without an answer is given up while the lease is still valid, an
     await letGo.promise;
   });
   await locked.promise;
-  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow('no answer to a statement about the lease');
+  await expect(store.lease.renew('lane', 2_000, NOTE)).rejects.toThrow(
+    'no answer to a statement about the lease',
+  );
   letGo.resolve();
   await held;
   expect(await store.lease.renew('lane', 8_000, NOTE)).not.toBeNull();

@@ -36,9 +36,7 @@ async function openVisits() {
       await new Promise<void>((resolve, reject) => {
         activity.cancellationSignal.addEventListener('abort', () => resolve());
         const move = (seconds: number): void =>
-          reject(
-            ApplicationFailure.create({ message: 'moved', nextRetryDelay: seconds * 1_000 }),
-          );
+          reject(ApplicationFailure.create({ message: 'moved', nextRetryDelay: seconds * 1_000 }));
         running.set(input.lane, { input, end: resolve, move });
       });
     } finally {

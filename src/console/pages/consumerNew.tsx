@@ -73,18 +73,13 @@ function Wizard() {
   const draft = { ...form.values, target_id: form.values.target_id || lone };
   const [isNameless, setNameless] = useState(false);
   const zone = useZone();
-  const target = useQuery({
-    queryKey: ['target', draft.target_id],
-    queryFn: () => api.targets.get(draft.target_id),
-    enabled: draft.target_id !== '',
-  });
-  const isGone = target.error instanceof ClientError && target.error.status < 500;
+  const { target, isGone } = useTarget(draft.target_id);
   const hasTarget = draft.target_id !== '' && !isGone;
   const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
   const step = hasTarget ? wanted : 1;
-  const proposed = isNameless ? '' : proposedName(draft, target.data?.name ?? '…');
+  const proposed = isNameless ? '' : proposedName(draft, target?.name ?? '…');
   const named = { ...draft, name: draft.name || proposed };
-  const isReady = hasTarget && target.data !== undefined && hasStart(draft) && named.name !== '';
+  const isReady = hasTarget && target !== undefined && hasStart(draft) && named.name !== '';
   const go = (to: number): void =>
     void navigate({ to: '/consumers/new', search: { target: draft.target_id, step: String(to) } });
   /** Keeps the address in step, so that a reload continues with what was chosen last. */
@@ -128,11 +123,7 @@ function Wizard() {
             {step === 1 && (
               <>
                 {isGone && <Hint tone="warn">That target no longer exists.</Hint>}
-                <TargetStep
-                  draft={draft}
-                  onChange={pick}
-                  chosen={isGone ? undefined : target.data}
-                />
+                <TargetStep draft={draft} onChange={pick} chosen={isGone ? undefined : target} />
               </>
             )}
             {step === 2 && (
@@ -151,7 +142,7 @@ function Wizard() {
                   if (change.name !== undefined) setNameless(change.name === '');
                   set(change);
                 }}
-                target={target.data}
+                target={target}
                 error={save.error}
               />
             )}
@@ -199,6 +190,15 @@ function Skip({ step, onGo, isReady }: StepsProps) {
 }
 
 /** The id of the only target there is, which need not be chosen; empty while there are none or several. */
+function useTarget(id: string) {
+  const { data, error } = useQuery({
+    queryKey: ['target', id],
+    queryFn: () => api.targets.get(id),
+    enabled: id !== '',
+  });
+  return { target: data, isGone: error instanceof ClientError && error.status < 500 };
+}
+
 function useLoneTarget(): string {
   const { data: page } = useQuery({
     queryKey: ['targets', 'lone'],
