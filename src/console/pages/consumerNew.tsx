@@ -189,7 +189,6 @@ function Skip({ step, onGo, isReady }: StepsProps) {
   );
 }
 
-/** The id of the only target there is, which need not be chosen; empty while there are none or several. */
 function useTarget(id: string) {
   const { data, error } = useQuery({
     queryKey: ['target', id],
@@ -199,6 +198,7 @@ function useTarget(id: string) {
   return { target: data, isGone: error instanceof ClientError && error.status < 500 };
 }
 
+/** The id of the only target there is, which need not be chosen; empty while there are none or several. */
 function useLoneTarget(): string {
   const { data: page } = useQuery({
     queryKey: ['targets', 'lone'],
