@@ -59,15 +59,17 @@ export function createOutcomeStore<S extends { broken(error: Error): void }>(
       }
     } catch (error) {
       if (isDatabaseAway(error)) giveUp(batch, error as Error);
-      else await storeSingly(batch, error as Error);
+      else await storeInHalves(batch, error as Error);
     }
   }
 
-  /** Stores each sender's outcomes alone, so that those that cannot be stored do not hold up the others. */
-  async function storeSingly(batch: HandedOver<S>[], error: Error): Promise<void> {
+  /** Stores the outcomes in halves, so that those that cannot be stored are found and do not hold up the others. */
+  async function storeInHalves(batch: HandedOver<S>[], error: Error): Promise<void> {
     const [first] = batch;
     if (batch.length > 1) {
-      for (const single of batch) await store([single]);
+      const middle = Math.ceil(batch.length / 2);
+      await store(batch.slice(0, middle));
+      await store(batch.slice(middle));
     } else if (first !== undefined) {
       const fields = { err: error, consumer_id: first.outcomes.consumerId };
       log.error(fields, 'outcomes cannot be stored');

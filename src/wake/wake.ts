@@ -111,8 +111,17 @@ export function startWake(options: WakeOptions): Wake {
       if (!toFollow.delete(stream)) continue; // what is appended from now on asks again
       if (!(await followers[stream].follow())) toFollow.add(stream);
     }
-    await signals.sweep();
-    interruptions.over();
+    await sweep();
+  }
+
+  /** Has repetitions of signals looked for. What that fails with says nothing of what is followed. */
+  async function sweep(): Promise<void> {
+    try {
+      await signals.sweep();
+      interruptions.over();
+    } catch (error) {
+      interruptions.note(error);
+    }
   }
 
   async function begin(): Promise<void> {

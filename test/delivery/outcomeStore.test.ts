@@ -53,8 +53,8 @@ describe('storeUntilBack', () => {
 describe('createOutcomeStore', () => {
   const names = ['a', 'b', 'c'];
 
-  /** Three senders that hand over at the same moment; `commit` is what Postgres does. */
-  function open(commit: (rows: SenderOutcomes[]) => Promise<string[]>) {
+  /** Senders that hand over at the same moment, three unless given; `commit` is what Postgres does. */
+  function open(commit: (rows: SenderOutcomes[]) => Promise<string[]>, ids: string[] = names) {
     const told: string[] = [];
     const store = createOutcomeStore<{ broken(error: Error): void }>({
       progress: {
@@ -69,7 +69,7 @@ describe('createOutcomeStore', () => {
       log: silent,
     });
     const nameOf = new Map<object, string>();
-    const batch = names.map((consumerId) => {
+    const batch = ids.map((consumerId) => {
       const sender = { broken: (error: Error) => void told.push(`${consumerId} ${error.message}`) };
       nameOf.set(sender, consumerId);
       return { sender, outcomes: outcomesOf(consumerId) };
@@ -90,6 +90,21 @@ describe('createOutcomeStore', () => {
     await store.store(batch);
     expect(told).toEqual(['a stored', `b ${WRONG.message}`, 'c stored']);
     expect([...store.unstored]).toEqual([]);
+  });
+
+  test('one among a thousand that cannot be stored is found by some twenty commits', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, number) => `c${number}`);
+    let commits = 0;
+    const commit = async (rows: SenderOutcomes[]): Promise<string[]> => {
+      commits += 1;
+      if (rows.some(({ consumerId }) => consumerId === 'c600')) throw WRONG;
+      return rows.map(({ consumerId }) => consumerId);
+    };
+    const { store, batch, told } = open(commit, ids);
+    await store.store(batch);
+    expect(told.filter((one) => one.endsWith('stored'))).toHaveLength(999);
+    expect(told).toContain(`c600 ${WRONG.message}`);
+    expect(commits).toBeLessThan(25);
   });
 
   test('a sender that is missing in the answer of a commit is fenced', async () => {
