@@ -6,7 +6,7 @@ import { claim } from '../../src/progress/leases.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const CONSUMERS = 8;
@@ -53,6 +53,28 @@ test(`an entry that is appended once \`paused\` is read is not sent by a lane, i
   );
   expect(late).toEqual(syncs.map(() => null));
   expect(receiver.received).toHaveLength(CONSUMERS);
+});
+
+test('a pause of a visited consumer whose one request hangs is answered at once, and after that none starts', async () => {
+  await using world = await openWorld({ visitLanes: 1 });
+  let answerIt = (): void => undefined;
+  await using receiver = await openReceiver((one, response) => {
+    answerIt = () => accept(one, response);
+  });
+  const id = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(3)); // so few that a quiet sender sends them one by one
+  await until(() => receiver.received.length === 1);
+  const at = performance.now();
+  const paused = await world.api.request('POST', `/v1/consumers/${id}/pause`);
+  expect([paused.status, paused.body.status]).toEqual([200, 'paused']);
+  expect(performance.now() - at).toBeLessThan(10_000); // the request may hang for 15 s
+  answerIt();
+  await until(async () => (await cursorOf(world, id))?.released);
+  expect(receiver.received).toHaveLength(1);
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/consumers/${id}/resume`);
+  await world.caughtUp(id);
+  expect(receiver.received.map((one) => one.position)).toEqual([1, 2, 3]);
 });
 
 test('once an edit of a target is answered, lanes send to visited consumers by the edit', async () => {
