@@ -10,6 +10,7 @@ import type { Progress } from '../../src/progress/progress.ts';
 import type { Filter, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import type { Pages } from '../../src/streams/pages.ts';
+import type { HandOverReason } from '../../src/visits/visitCounts.ts';
 import { createVisits, type Visits } from '../../src/visits/visits.ts';
 import { FAKED } from './faked.ts';
 import { createHeldEndpoint, type HeldEndpoint, type HeldRequest } from './heldEndpoint.ts';
@@ -59,8 +60,9 @@ export interface QuietHost extends Disposable {
   pass(ms: number): Promise<void>;
   /** How often a lane has said that a consumer may still be its own that it does not visit. */
   readonly unsure: number;
-  /** Whom lanes have handed over. */
+  /** What the consumer wanted when lanes handed it over, and why they did. */
   handedOver: number[];
+  reasons: HandOverReason[];
   log: string[];
 }
 
@@ -107,6 +109,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   const tail = createHeldTail(stream, options.tailEntries ?? 20_000);
   const pages = pagesOf(model);
   const handedOver: number[] = [];
+  const reasons: HandOverReason[] = [];
   let unsure = 0;
   let notify = (): void => undefined;
   let flush = (): Promise<void> => Promise.resolve();
@@ -114,7 +117,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   function openLane(): Visits {
     lanes += 1;
     const isUnsure = (): void => void (unsure += 1);
-    const parts = { store, endpoint, tail, pages, budget, log, handedOver, isUnsure };
+    const parts = { store, endpoint, tail, pages, budget, log, handedOver, reasons, isUnsure };
     const opened = openLaneOf({ ...parts, id: `lane ${lanes}`, lapsed });
     ({ notify, flush } = opened);
     return opened.visits;
@@ -184,6 +187,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
       return unsure;
     },
     handedOver,
+    reasons,
     log: said,
     [Symbol.dispose]: () => {
       vi.clearAllTimers();
@@ -201,6 +205,7 @@ function openLaneOf(parts: {
   budget: Budget;
   log: pino.Logger;
   handedOver: number[];
+  reasons: HandOverReason[];
   isUnsure: () => void;
   id: string;
   lapsed: (lane: Visits) => void;
@@ -239,7 +244,10 @@ function openLaneOf(parts: {
     lease,
     isUnsure: parts.isUnsure,
     lingerMs: LINGER_MS,
-    handOver: (_id, wanted) => void parts.handedOver.push(wanted),
+    handOver: (_id, wanted, why) => {
+      parts.handedOver.push(wanted);
+      parts.reasons.push(why);
+    },
     log,
   });
   setInterval(() => visits.tick(), TICK_MS);
