@@ -9,8 +9,8 @@ export interface Host {
 }
 
 /**
- * Both kinds of senders. What is promised of a consumer's deliveries is tested with each of them: consumers that
- * lanes visit are handed over to drains of their own while they are busy, and to `deliver` while they fail for long.
+ * Both kinds of senders. What is promised of a consumer's deliveries is tested with each of them: a consumer that a
+ * lane visits gets a drain of its own when it is busy or has been resumed, and `deliver` while it fails for long.
  */
 export const HOSTS: readonly Host[] = [
   { by: 'drains', options: {} },
