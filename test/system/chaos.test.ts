@@ -42,10 +42,9 @@ interface Edit {
   from: number;
 }
 
-/** When a worker was killed, who was the sender, and from when what it had done may not have been stored. */
+/** When a worker was killed, and from when what its sender had done may not have been stored. */
 interface Kill {
   at: number;
-  sender: NonNullable<Consumer['sender']>['activity'] | null;
   unstored: number;
 }
 
@@ -56,6 +55,8 @@ interface Subject {
   endpoint: Unruly;
   edits: Edit[];
   kills: Kill[];
+  /** What has sent to it, as seen now and then. */
+  senders: Set<string | undefined>;
 }
 
 test('chaos: endpoints that fail in every way, workers killed, filters edited: nothing is lost, doubled or out of order', async () => {
@@ -72,7 +73,8 @@ test('chaos: endpoints that fail in every way, workers killed, filters edited: n
   const open = async (of: Sent, collections: string[], syncs: string[]): Promise<Subject> => {
     const endpoint = endpoints.use(await openUnruly({ random, isPoisoned }));
     const consumer = await createConsumer(cluster, endpoint.url, { collections, syncs });
-    return { consumer, sent: of, endpoint, edits: [{ verb: 'add', from: 0 }], kills: [] };
+    const edits: Edit[] = [{ verb: 'add', from: 0 }];
+    return { consumer, sent: of, endpoint, edits, kills: [], senders: new Set() };
   };
   const busy: Subject[] = [];
   for (let index = 0; index < SIZE.consumers; index += 1) {
@@ -92,6 +94,7 @@ test('chaos: endpoints that fail in every way, workers killed, filters edited: n
     appendSeldom(cluster, quiet, random, isOver),
     ...subjects.map((subject) => leaveAndReturn(subject.endpoint, random, isOver)),
     edit(cluster, busy, random, isOver),
+    watchSenders(cluster, subjects, isOver),
     killWorkers(cluster, worker, subjects).then((last) => {
       killing = false;
       worker = last;
@@ -113,8 +116,8 @@ test('chaos: endpoints that fail in every way, workers killed, filters edited: n
     for (const id of wrongLetters) await tellOf(cluster, subjects[index] as Subject, id);
   }
   for (const { kills } of subjects) expect(kills).toHaveLength(SIZE.kills);
-  expect(killedSenders(busy)).toContain('drain');
-  expect(killedSenders(quiet)).toContain('visit');
+  expect(sendersOf(busy)).toContain('drain');
+  expect(sendersOf(quiet)).toContain('visit');
   for (const one of seen) {
     expect(one).toMatchObject({ missing: [], outOfOrder: [], forbidden: [], wrongLetters: [] });
     expect(one.repeated).toBeLessThanOrEqual(one.repeatable);
@@ -123,9 +126,8 @@ test('chaos: endpoints that fail in every way, workers killed, filters edited: n
   for (const one of seen.slice(busy.length)) expect(one.taken).toBeGreaterThan(0);
 }, 360_000);
 
-/** Who sent to some of these when a worker was killed. */
-function killedSenders(subjects: Subject[]): Kill['sender'][] {
-  return subjects.flatMap(({ kills }) => kills.map(({ sender }) => sender));
+function sendersOf(subjects: Subject[]): (string | undefined)[] {
+  return subjects.flatMap(({ senders }) => [...senders]);
 }
 
 // ── what happens ───────────────────────────────────────────────────────────────────────────
@@ -239,6 +241,19 @@ async function toggle(cluster: Cluster, { consumer, edits }: Subject): Promise<v
   edits.push({ verb, from: filter_from });
 }
 
+async function watchSenders(
+  cluster: Cluster,
+  subjects: Subject[],
+  isOver: () => boolean,
+): Promise<void> {
+  while (!isOver()) {
+    for (const { consumer, senders } of subjects) {
+      senders.add((await cluster.get(consumer.id)).sender?.activity);
+    }
+    await wait(1_000); // now and then
+  }
+}
+
 /** Kills the worker, at once starts another, and waits until deliveries go on. */
 async function killWorkers(
   cluster: Cluster,
@@ -251,9 +266,7 @@ async function killWorkers(
     const at = performance.now();
     await worker.killHard();
     for (const { consumer, kills } of subjects) {
-      const unstored = unstoredFrom(at, await cluster.storedAt(consumer.id));
-      const { sender } = await cluster.get(consumer.id);
-      kills.push({ at, sender: sender?.activity ?? null, unstored });
+      kills.push({ at, unstored: unstoredFrom(at, await cluster.storedAt(consumer.id)) });
     }
     worker = await cluster.startWorker();
   }
