@@ -23,49 +23,6 @@ async function appendMixed(world: World, count: number): Promise<void> {
   );
 }
 
-test('a signal with a garbage argument is ignored and noted, and the consumer goes on', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  const consumer = await world.consumer(await world.target(receiver.url));
-  for (const garbage of [null, 7, 'sync', {}, [1], [''], ['*', 'a'], [['nested']]]) {
-    await world.handle(consumer).signal('addSyncs', garbage);
-  }
-  await world.handle(consumer).signal('addCollections', ['no-colon']);
-  await world.handle(consumer).signal('addEventTypes', ['exploded']);
-  await world.handle(consumer).signal('pause', 'unasked for');
-  await world.becomes(consumer, 'paused');
-  await world.handle(consumer).signal('resume');
-  await world.becomes(consumer, 'active');
-  await world.append.events(someEvents(3));
-  await until(() => receiver.received.length === 3);
-  const state = await world.get(consumer);
-  expect(state.filter_version).toBe(1);
-  const query = await world
-    .handle(consumer)
-    .query<{ status: string; filter: { syncs: string[] } }>('state');
-  expect(query.filter.syncs).toEqual(['*']);
-});
-
-test('the state query and the search attributes tell what the row says', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  const consumer = await world.consumer(await world.target(receiver.url), { syncs: ['a', 'b'] });
-  await world.api.request('POST', `/v1/consumers/${consumer}/filter`, { add: { syncs: ['c'] } });
-  const state = await world.handle(consumer).query<Record<string, unknown>>('state');
-  expect(state).toMatchObject({
-    status: 'active',
-    filter: { syncs: ['a', 'b', 'c'], collections: ['*'], event_types: ['*'] },
-    filter_version: 2,
-    truncated: false,
-  });
-  const found = await until(async () => {
-    const query = `WorkflowId = 'consumer/${consumer}' and ConsumerStatus = 'active'`;
-    for await (const one of world.client.workflow.list({ query })) return one;
-    return null;
-  });
-  expect(found.workflowId).toBe(`consumer/${consumer}`);
-});
-
 describe.each(HOSTS)('sent to by $by', ({ options }) => {
   for (const way of ['API', 'signal'] as const) {
     test(`a filter edited by ${way} while 10,000 entries drain applies above filter_from, exactly`, async () => {
@@ -171,4 +128,47 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(late.filter((id) => !got.has(id))).toEqual([]);
     expect(got.size).toBe(receiver.received.length);
   });
+});
+
+test('a signal with a garbage argument is ignored and noted, and the consumer goes on', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url));
+  for (const garbage of [null, 7, 'sync', {}, [1], [''], ['*', 'a'], [['nested']]]) {
+    await world.handle(consumer).signal('addSyncs', garbage);
+  }
+  await world.handle(consumer).signal('addCollections', ['no-colon']);
+  await world.handle(consumer).signal('addEventTypes', ['exploded']);
+  await world.handle(consumer).signal('pause', 'unasked for');
+  await world.becomes(consumer, 'paused');
+  await world.handle(consumer).signal('resume');
+  await world.becomes(consumer, 'active');
+  await world.append.events(someEvents(3));
+  await until(() => receiver.received.length === 3);
+  const state = await world.get(consumer);
+  expect(state.filter_version).toBe(1);
+  const query = await world
+    .handle(consumer)
+    .query<{ status: string; filter: { syncs: string[] } }>('state');
+  expect(query.filter.syncs).toEqual(['*']);
+});
+
+test('the state query and the search attributes tell what the row says', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url), { syncs: ['a', 'b'] });
+  await world.api.request('POST', `/v1/consumers/${consumer}/filter`, { add: { syncs: ['c'] } });
+  const state = await world.handle(consumer).query<Record<string, unknown>>('state');
+  expect(state).toMatchObject({
+    status: 'active',
+    filter: { syncs: ['a', 'b', 'c'], collections: ['*'], event_types: ['*'] },
+    filter_version: 2,
+    truncated: false,
+  });
+  const found = await until(async () => {
+    const query = `WorkflowId = 'consumer/${consumer}' and ConsumerStatus = 'active'`;
+    for await (const one of world.client.workflow.list({ query })) return one;
+    return null;
+  });
+  expect(found.workflowId).toBe(`consumer/${consumer}`);
 });

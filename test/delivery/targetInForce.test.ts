@@ -12,6 +12,46 @@ import { openWorld, someEvents } from '../support/world.ts';
 const ROUNDS = 60;
 const CONSUMERS = 3;
 
+describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
+  test(`an entry that is appended once an edit of the target is answered is sent by the edit, in ${ROUNDS} edits under traffic`, async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver();
+    const target = await world.target(receiver.url);
+    for (let n = 0; n < CONSUMERS; n++) await world.consumer(target);
+    const stale: unknown[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      await world.append.events(someEvents(5)); // so that its drains are busy
+      const headers = { 'x-round': String(round) };
+      const edited = await world.api.request('PATCH', `/v1/targets/${target}`, { headers });
+      expect(edited.status).toBe(200);
+      const { position } = await world.append.events(someEvents(1));
+      const sent = await until(() => {
+        const found = receiver.received.filter((one) => one.position === position);
+        return found.length === CONSUMERS && found;
+      });
+      const wrong = sent.filter((one) => one.headers['x-round'] !== String(round));
+      stale.push(...wrong.map(() => round));
+    }
+    expect(stale).toEqual([]);
+  }, 240_000);
+
+  test('once a rotation is answered, every request that starts is signed by the new secret', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver();
+    const target = await world.target(receiver.url);
+    await world.consumer(target);
+    for (let round = 0; round < 20; round++) {
+      await world.append.events(someEvents(5));
+      const path = `/v1/targets/${target}/rotate-secret`;
+      const { body } = await world.api.request('POST', path, { expires_in: 0 });
+      const { position } = await world.append.events(someEvents(1));
+      const sent = await until(() => receiver.received.find((one) => one.position === position));
+      const secret = new Webhook(body.signing_secret as string);
+      expect(() => secret.verify(sent.body, sent.headers as Record<string, string>)).not.toThrow();
+    }
+  }, 120_000);
+});
+
 test('once an edit of a target is answered, a sender of it that was frozen beyond its lease stores and sends nothing more', async () => {
   await using opened = await openConsumersApi();
   const { api } = opened;
@@ -66,43 +106,3 @@ test('an edit of a target waits for no consumer without a sender, and for a send
   await progress.confirm({ consumerId: sending, epoch, ...taken, target: seen });
   expect((await waiting).status).toBe(200);
 }, 60_000);
-
-describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test(`an entry that is appended once an edit of the target is answered is sent by the edit, in ${ROUNDS} edits under traffic`, async () => {
-    await using world = await openWorld(options);
-    await using receiver = await openReceiver();
-    const target = await world.target(receiver.url);
-    for (let n = 0; n < CONSUMERS; n++) await world.consumer(target);
-    const stale: unknown[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      await world.append.events(someEvents(5)); // so that its drains are busy
-      const headers = { 'x-round': String(round) };
-      const edited = await world.api.request('PATCH', `/v1/targets/${target}`, { headers });
-      expect(edited.status).toBe(200);
-      const { position } = await world.append.events(someEvents(1));
-      const sent = await until(() => {
-        const found = receiver.received.filter((one) => one.position === position);
-        return found.length === CONSUMERS && found;
-      });
-      const wrong = sent.filter((one) => one.headers['x-round'] !== String(round));
-      stale.push(...wrong.map(() => round));
-    }
-    expect(stale).toEqual([]);
-  }, 240_000);
-
-  test('once a rotation is answered, every request that starts is signed by the new secret', async () => {
-    await using world = await openWorld(options);
-    await using receiver = await openReceiver();
-    const target = await world.target(receiver.url);
-    await world.consumer(target);
-    for (let round = 0; round < 20; round++) {
-      await world.append.events(someEvents(5));
-      const path = `/v1/targets/${target}/rotate-secret`;
-      const { body } = await world.api.request('POST', path, { expires_in: 0 });
-      const { position } = await world.append.events(someEvents(1));
-      const sent = await until(() => receiver.received.find((one) => one.position === position));
-      const secret = new Webhook(body.signing_secret as string);
-      expect(() => secret.verify(sent.body, sent.headers as Record<string, string>)).not.toThrow();
-    }
-  }, 120_000);
-});

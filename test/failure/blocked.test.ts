@@ -8,40 +8,6 @@ import { until } from '../support/poll.ts';
 import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test.concurrent('another retry window holds for consumers that were made under the one before, also for those that fail', async () => {
-  const before = 8_000;
-  await using world = await openWorld({ retryWindowMs: before });
-  await using receiver = await openReceiver((one, response) =>
-    answer(one.path === '/hook/failing' || down ? 503 : 204)(one, response),
-  );
-  let down = false;
-  const target = await world.target(receiver.url);
-  const failing = await world.consumer(target, { path: '/failing' });
-  const healthy = await world.consumer(target, { path: '/healthy' });
-  await world.append.events(someEvents(1));
-  await world.caughtUp(healthy);
-  // Its `deliver` waits for its second try: Temporal holds it to the window of before.
-  await until(() => receiver.received.filter((one) => one.path === '/hook/failing').length === 2);
-  await world.stopWorker();
-
-  await world.startWorker(86_400_000);
-  const longer = await until(async () => {
-    const { status, failing_since, next_attempt_at } = await world.get(failing);
-    const lastsTo = Date.parse(failing_since ?? '') + before;
-    return Date.parse(next_attempt_at ?? '') > lastsTo && status;
-  });
-  expect(longer).toBe('blocked');
-  await world.stopWorker();
-
-  down = true;
-  await world.startWorker(2_000);
-  await world.append.events(someEvents(1, { from: 1 }));
-  await world.api.request('POST', `/v1/consumers/${failing}/retry`);
-  for (const id of [failing, healthy]) {
-    expect((await world.becomes(id, 'stopped')).failing_since).not.toBeNull();
-  }
-});
-
 describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
   test('a failing endpoint blocks the consumer, only its head is tried, and a success goes on from there', async () => {
     await using world = await openWorld(options);
@@ -229,4 +195,38 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     const { rows } = await world.db.query(`select from changes where action = 'retried'`);
     expect(rows).toHaveLength(1);
   });
+});
+
+test.concurrent('another retry window holds for consumers that were made under the one before, also for those that fail', async () => {
+  const before = 8_000;
+  await using world = await openWorld({ retryWindowMs: before });
+  await using receiver = await openReceiver((one, response) =>
+    answer(one.path === '/hook/failing' || down ? 503 : 204)(one, response),
+  );
+  let down = false;
+  const target = await world.target(receiver.url);
+  const failing = await world.consumer(target, { path: '/failing' });
+  const healthy = await world.consumer(target, { path: '/healthy' });
+  await world.append.events(someEvents(1));
+  await world.caughtUp(healthy);
+  // Its `deliver` waits for its second try: Temporal holds it to the window of before.
+  await until(() => receiver.received.filter((one) => one.path === '/hook/failing').length === 2);
+  await world.stopWorker();
+
+  await world.startWorker(86_400_000);
+  const longer = await until(async () => {
+    const { status, failing_since, next_attempt_at } = await world.get(failing);
+    const lastsTo = Date.parse(failing_since ?? '') + before;
+    return Date.parse(next_attempt_at ?? '') > lastsTo && status;
+  });
+  expect(longer).toBe('blocked');
+  await world.stopWorker();
+
+  down = true;
+  await world.startWorker(2_000);
+  await world.append.events(someEvents(1, { from: 1 }));
+  await world.api.request('POST', `/v1/consumers/${failing}/retry`);
+  for (const id of [failing, healthy]) {
+    expect((await world.becomes(id, 'stopped')).failing_since).not.toBeNull();
+  }
 });

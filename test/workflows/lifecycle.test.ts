@@ -5,98 +5,6 @@ import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
-  await using world = await openWorld({ idleAfterMs: 100 });
-  await using receiver = await openReceiver();
-  const consumer = await world.consumer(await world.target(receiver.url), {
-    collections: ['shop:order'],
-  });
-  const watched = async (): Promise<boolean> => {
-    const { rows } = await world.db.query<{ watched: boolean }>(
-      'select idle and indexed_epoch is not null and holder is null as watched from cursors',
-    );
-    return rows[0]?.watched === true;
-  };
-  await until(watched);
-  // Its drain has let go by now; Temporal hears of it a moment later.
-  await until(async () => {
-    const { raw } = await world.handle(consumer).describe();
-    return (raw.pendingActivities ?? []).length === 0;
-  });
-  await world.append.events(someEvents(40, { collectionId: 'shop:cart' }));
-  const idle = await until(async () => {
-    const state = await world.get(consumer);
-    return state.position === 40 && state;
-  });
-  expect(idle.lag).toEqual({ entries: 0, seconds: 0, exact: true });
-
-  // Several times, as the machine may be slow at one.
-  let quickest = Infinity;
-  for (let round = 1; quickest >= 1_000 && round <= 5; round += 1) {
-    await until(watched);
-    const at = performance.now();
-    await world.append.events(someEvents(1));
-    await until(() => receiver.received.length === round);
-    quickest = Math.min(quickest, (receiver.received.at(-1)?.at ?? Infinity) - at);
-  }
-  expect(quickest).toBeLessThan(1_000);
-  const woken = receiver.received.length;
-  await until(watched);
-  await world.append.events(someEvents(2));
-  await until(() => receiver.received.length === woken + 2);
-});
-
-test.concurrent('two consumers on two targets both get everything', async () => {
-  await using world = await openWorld();
-  await using one = await openReceiver();
-  await using two = await openReceiver();
-  await world.consumer(await world.target(one.url));
-  await world.consumer(await world.target(two.url));
-  await world.append.events(someEvents(200));
-  await until(() => one.received.length >= 200 && two.received.length >= 200);
-  for (const { received } of [one, two])
-    expect(new Set(received.map((each) => each.position)).size).toBe(200);
-});
-
-test.concurrent('a deleted consumer sends nothing more and its workflow ends', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  const consumer = await world.consumer(await world.target(receiver.url));
-  expect((await world.api.request('DELETE', `/v1/consumers/${consumer}`)).status).toBe(204);
-  await world.append.events(someEvents(10));
-  await until(async () => (await world.handle(consumer).describe()).status.name === 'COMPLETED');
-  expect((await world.api.request('GET', `/v1/consumers/${consumer}`)).status).toBe(404);
-  expect(receiver.received).toEqual([]);
-});
-
-test.concurrent('a target whose URL changes is sent to at its new place at once', async () => {
-  await using world = await openWorld();
-  await using one = await openReceiver();
-  await using two = await openReceiver();
-  const target = await world.target(one.url);
-  const consumer = await world.consumer(target);
-  await world.append.events(someEvents(5));
-  await until(() => one.received.length === 5);
-  const { status } = await world.api.request('PATCH', `/v1/targets/${target}`, {
-    base_url: two.url,
-  });
-  expect(status).toBe(200);
-  await until(async () => {
-    const { rows } = await world.db.query<{ taken: boolean }>(
-      'select seen_version >= version as taken from cursors join consumers on id = consumer_id',
-    );
-    return rows[0]?.taken;
-  });
-  await until(async () => {
-    await world.append.events(someEvents(1));
-    return two.received.length > 0;
-  });
-  await world.caughtUp(consumer);
-  expect(one.received.length + two.received.length).toBe(
-    new Set([...one.received, ...two.received].map((each) => each.position)).size,
-  );
-});
-
 describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
   test('nothing starts after a pause was answered, and resume goes on without loss or repetition', async () => {
     await using world = await openWorld(options);
@@ -225,4 +133,96 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received).toHaveLength(2_000);
     expect(new Set(receiver.received.map((one) => one.position)).size).toBe(2_000);
   }, 180_000);
+});
+
+test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
+  await using world = await openWorld({ idleAfterMs: 100 });
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url), {
+    collections: ['shop:order'],
+  });
+  const watched = async (): Promise<boolean> => {
+    const { rows } = await world.db.query<{ watched: boolean }>(
+      'select idle and indexed_epoch is not null and holder is null as watched from cursors',
+    );
+    return rows[0]?.watched === true;
+  };
+  await until(watched);
+  // Its drain has let go by now; Temporal hears of it a moment later.
+  await until(async () => {
+    const { raw } = await world.handle(consumer).describe();
+    return (raw.pendingActivities ?? []).length === 0;
+  });
+  await world.append.events(someEvents(40, { collectionId: 'shop:cart' }));
+  const idle = await until(async () => {
+    const state = await world.get(consumer);
+    return state.position === 40 && state;
+  });
+  expect(idle.lag).toEqual({ entries: 0, seconds: 0, exact: true });
+
+  // Several times, as the machine may be slow at one.
+  let quickest = Infinity;
+  for (let round = 1; quickest >= 1_000 && round <= 5; round += 1) {
+    await until(watched);
+    const at = performance.now();
+    await world.append.events(someEvents(1));
+    await until(() => receiver.received.length === round);
+    quickest = Math.min(quickest, (receiver.received.at(-1)?.at ?? Infinity) - at);
+  }
+  expect(quickest).toBeLessThan(1_000);
+  const woken = receiver.received.length;
+  await until(watched);
+  await world.append.events(someEvents(2));
+  await until(() => receiver.received.length === woken + 2);
+});
+
+test.concurrent('two consumers on two targets both get everything', async () => {
+  await using world = await openWorld();
+  await using one = await openReceiver();
+  await using two = await openReceiver();
+  await world.consumer(await world.target(one.url));
+  await world.consumer(await world.target(two.url));
+  await world.append.events(someEvents(200));
+  await until(() => one.received.length >= 200 && two.received.length >= 200);
+  for (const { received } of [one, two])
+    expect(new Set(received.map((each) => each.position)).size).toBe(200);
+});
+
+test.concurrent('a deleted consumer sends nothing more and its workflow ends', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url));
+  expect((await world.api.request('DELETE', `/v1/consumers/${consumer}`)).status).toBe(204);
+  await world.append.events(someEvents(10));
+  await until(async () => (await world.handle(consumer).describe()).status.name === 'COMPLETED');
+  expect((await world.api.request('GET', `/v1/consumers/${consumer}`)).status).toBe(404);
+  expect(receiver.received).toEqual([]);
+});
+
+test.concurrent('a target whose URL changes is sent to at its new place at once', async () => {
+  await using world = await openWorld();
+  await using one = await openReceiver();
+  await using two = await openReceiver();
+  const target = await world.target(one.url);
+  const consumer = await world.consumer(target);
+  await world.append.events(someEvents(5));
+  await until(() => one.received.length === 5);
+  const { status } = await world.api.request('PATCH', `/v1/targets/${target}`, {
+    base_url: two.url,
+  });
+  expect(status).toBe(200);
+  await until(async () => {
+    const { rows } = await world.db.query<{ taken: boolean }>(
+      'select seen_version >= version as taken from cursors join consumers on id = consumer_id',
+    );
+    return rows[0]?.taken;
+  });
+  await until(async () => {
+    await world.append.events(someEvents(1));
+    return two.received.length > 0;
+  });
+  await world.caughtUp(consumer);
+  expect(one.received.length + two.received.length).toBe(
+    new Set([...one.received, ...two.received].map((each) => each.position)).size,
+  );
 });
