@@ -87,16 +87,17 @@ test('a visit that ends because its endpoint is gone, or by a fault, a command, 
     else accept(one, response);
   });
   const target = await world.target(receiver.url);
-  const append = (syncId: string, more = {}) =>
-    world.append.events(someEvents(1, { syncId, ...more }));
+  const append = (syncId: string) => world.append.events(someEvents(1, { syncId }));
   const isCounted = (reason: string) =>
     until(async () => ((await read(`millrace_visit_handovers_total ${reason}`)) ?? 0) > 0, {
       what: `a consumer is handed over: ${reason}`,
     });
 
   await quiet(world, target, 'parked');
-  await append('parked', { data: '{"refused":true}' });
-  await append('parked', { upstreamId: 'another' }); // speaks for the endpoint
+  await world.append.events([
+    ...someEvents(1, { syncId: 'parked', data: '{"refused":true}' }),
+    ...someEvents(1, { syncId: 'parked', upstreamId: 'another' }), // speaks for the endpoint
+  ]);
 
   await quiet(world, target, 'gone', { path: '/gone' });
   await append('gone');
