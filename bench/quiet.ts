@@ -11,6 +11,7 @@ import { named, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
 import { holdsWithin } from './instruments/poll.ts';
 import type { Received } from './instruments/receiver.ts';
+import { workerMemory } from './instruments/rss.ts';
 import { least } from './least.ts';
 import { produce } from './push.ts';
 import { quietTrials } from './quietTrials.ts';
@@ -55,6 +56,7 @@ const STORM_GOALS = { perSecond: 5_000, cpu: 0.3, history: 1 };
 const SPREAD_CPU = 0.8;
 const CREATED_PER_SECOND = 10_000 / 30;
 const IDLE_CORES = 0.05;
+const WORKER_MB = 700;
 
 /**
  * Measures many consumers of which each gets few entries: creating them, doing nothing, an entry for each of
@@ -63,7 +65,7 @@ const IDLE_CORES = 0.05;
  */
 export async function quiet(installation: Installation, options: QuietOptions): Promise<Figure[]> {
   const figures = [await bareLoop(installation)];
-  figures.push(...(await create(installation, options)), ...(await idle(installation)));
+  figures.push(...(await create(installation, options)), ...(await idle(installation, options)));
   for (const name of ['storm', 'second storm']) {
     const measured = await storm(installation, options, name);
     figures.push(...measured.figures);
@@ -142,14 +144,21 @@ async function create(installation: Installation, options: QuietOptions): Promis
   ];
 }
 
-async function idle(installation: Installation): Promise<Figure[]> {
+async function idle(installation: Installation, { consumers }: QuietOptions): Promise<Figure[]> {
+  const historyBefore = await installation.historyEvents();
   await wait(SETTLED_MS);
   const { cpu } = await installation.usage(() => wait(IDLE_MS));
-  const figures = cpuFigures(cpu, IDLE_MS / 1_000, { most: IDLE_CORES });
-  return named(
-    `idle for ${IDLE_MS / 1_000} s`,
-    figures.map((figure) => ({ ...figure, unit: 'cores' })),
-  );
+  const history = (await installation.historyEvents()) - historyBefore;
+  const cores = cpuFigures(cpu, IDLE_MS / 1_000, { most: IDLE_CORES });
+  return named(`idle for ${IDLE_MS / 1_000} s`, [
+    ...cores.map((figure) => ({ ...figure, unit: 'cores' })),
+    {
+      name: 'Temporal history',
+      value: history / (consumers / 1_000),
+      unit: 'events per 1,000',
+      note: `in the ${SETTLED_MS / 1_000} s before as well; per 1,000 consumers`,
+    },
+  ]);
 }
 
 /**
@@ -209,6 +218,7 @@ async function storm(
         goal: { most: STORM_GOALS.history },
       },
       ...faults(inTheEnd, consumers),
+      ...workerMemory(installation, { most: WORKER_MB }),
     ]),
   };
 }
@@ -218,6 +228,7 @@ async function spread(
   installation: Installation,
   { consumers, rate }: { consumers: number; rate: number },
 ): Promise<Figure[]> {
+  const historyBefore = await installation.historyEvents();
   await becomeQuiet(installation, { consumers }); // counting history keeps Temporal busy as well
   await installation.endpoint.reset({ latency: true, ids: true });
   const { result, cpu } = await installation.usage(async () => {
@@ -237,6 +248,7 @@ async function spread(
   await wait(EXTRA_MS);
   const latency = await installation.endpoint.latency();
   const inTheEnd = await installation.endpoint.received();
+  const history = (await installation.historyEvents()) - historyBefore;
   const goals = SPREAD_GOALS.find((one) => rate <= one.rate && consumers <= one.consumers);
   return named(`${rate}/s over ${consumers}`, [
     ...arrival(result.received, appended),
@@ -250,6 +262,12 @@ async function spread(
       note: `worst ${latency.max.toFixed(0)}; append → answer p99 ${answer.p99.toFixed(1)}; generator late p99 ${late.p99.toFixed(1)}`,
     },
     ...cpuFigures(cpu, appended / 1_000, { most: SPREAD_CPU }),
+    {
+      name: 'Temporal history',
+      value: history / (appended / 1_000),
+      unit: 'events per 1,000',
+      goal: { most: STORM_GOALS.history },
+    },
     ...faults(inTheEnd, appended),
   ]);
 }

@@ -9,6 +9,7 @@ import { allStarted } from './instruments/count.ts';
 import { cpuFigures } from './instruments/cpu.ts';
 import { named, tableOf, type Figure } from './instruments/figures.ts';
 import type { Installation } from './instruments/installation.ts';
+import { holdsWithin } from './instruments/poll.ts';
 import { produce } from './push.ts';
 
 /** What exists already: the consumers, each of one sync, and their syncs. */
@@ -35,6 +36,10 @@ const STARTED_MS = 600_000;
 const AT_ONCE = 32;
 /** A worker is killed once it has sent this share of a storm. */
 const KILLED_AFTER = 0.3;
+/** What others send goes on for so long at most, and what the killed worker has sent does not come again so soon. */
+const KILLED_MS = 5_000;
+/** What quiet consumers have got is stored so often, s. */
+const COMMIT_S = 0.1;
 
 /** Measures what can go wrong around many quiet consumers, one trial after another, and prints each as it ends. */
 export async function quietTrials(installation: Installation, quiet: Quiet): Promise<Figure[]> {
@@ -169,42 +174,76 @@ async function blip(installation: Installation, { syncs }: Quiet): Promise<Figur
   ];
 }
 
-/**
- * Kills the worker that has sent most with kill -9, in the middle of a storm. Where there is one worker,
- * nothing is measured.
- */
+/** kill -9 of the worker that visits most, in the middle of a storm; where it is the only one, it is started again. */
 async function kill(installation: Installation, { syncs }: Quiet): Promise<Figure[]> {
-  const workers = Object.entries(installation.pids()).filter(([name]) => name.startsWith('worker'));
-  if (workers.length < 2) return [];
-  await installation.endpoint.reset({ ids: true });
+  const { endpoint } = installation;
+  const began = await databaseTime(installation);
+  await endpoint.reset({ ids: true });
   await appendEach(installation, syncs);
-  await installation.endpoint.arrived(syncs.length * KILLED_AFTER, ARRIVE_MS);
-  const { rows } = await installation.sql.query<{ pid: string }>(
-    `select split_part(holder, '/', 2) as pid from cursors where visited group by 1 order by count(*) desc limit 1`,
-  );
-  const pid = Number(rows[0]?.pid);
-  if (!workers.some(([, one]) => one === pid)) throw new Error('no worker visits');
-  process.kill(pid, 'SIGKILL');
+  const { connections } = await endpoint.arrived(syncs.length * KILLED_AFTER, ARRIVE_MS);
+  process.kill(await busiestWorker(installation), 'SIGKILL');
   const killedAt = clockMs();
-  const { total: before } = await installation.endpoint.received();
-  await installation.until('everything has come', async () => {
-    return (await installation.endpoint.received()).distinct >= syncs.length;
-  });
-  const { lastAt, total, distinct, outOfOrder } = await installation.endpoint.received();
+  const before = await endpoint.received();
+  const perSecond = ((before.total - 1) / (before.lastAt - before.firstAt)) * 1_000;
+  await wait(KILLED_MS); // what the others had begun has come, and is stored
+  const unstored = (await endpoint.received()).distinct - (await storedSince(installation, began));
+  await holdsWithin(ARRIVE_MS, async () => (await endpoint.received()).distinct >= syncs.length);
+  await wait(EXTRA_MS);
+  const { lastAt, total, distinct, outOfOrder } = await endpoint.received();
+  const twice = total - distinct;
   return [
     {
       name: 'from the kill until everything has come',
       value: (lastAt - killedAt) / 1_000,
       unit: 's',
       goal: { most: 25 },
-      note: `${before} of ${syncs.length} had come`,
+      note: `${before.total} of ${syncs.length} had come`,
     },
-    { name: 'received twice', value: total - distinct, unit: 'entries' },
+    { name: 'missing', value: syncs.length - distinct, unit: 'entries', goal: { most: 0 } },
+    {
+      name: 'received twice',
+      value: twice,
+      unit: 'entries',
+      goal: { most: connections + Math.ceil(perSecond * COMMIT_S) },
+      note: `${connections} connections, ${perSecond.toFixed(0)} a second; ${unstored} had come and were not stored`,
+    },
+    {
+      name: 'received twice although stored',
+      value: Math.max(0, twice - unstored),
+      unit: 'entries',
+      goal: { most: 0 },
+    },
     { name: 'out of order', value: outOfOrder, unit: 'entries', goal: { most: 0 } },
   ];
 }
 
-/** Many consumers whose targets are on one host that refuses connections. */
+/** The worker that visits most consumers. */
+async function busiestWorker({ sql, pids }: Installation): Promise<number> {
+  const { rows } = await sql.query<{ pid: string }>(
+    `select split_part(holder, '/', 2) as pid from cursors where visited group by 1 order by count(*) desc limit 1`,
+  );
+  const pid = Number(rows[0]?.pid);
+  const workers = Object.entries(pids()).filter(([name]) => name.startsWith('worker'));
+  if (!workers.some(([, one]) => one === pid)) throw new Error('no worker visits');
+  return pid;
+}
+
+async function databaseTime({ sql }: Installation): Promise<string> {
+  const { rows } = await sql.query<{ now: string }>('select clock_timestamp()::text as now');
+  return rows[0]?.now ?? '';
+}
+
+/** How many deliveries have been stored since then. */
+async function storedSince({ sql }: Installation, since: string): Promise<number> {
+  const { rows } = await sql.query<{ stored: number }>(
+    `select ((select coalesce(sum(cardinality(positions)), 0) from attempt_batches where committed_at >= $1)
+           + (select count(*) from attempts where outcome = 'delivered' and stored_at >= $1))::int as stored`,
+    [since],
+  );
+  return rows[0]?.stored ?? 0;
+}
+
+/** Many consumers of one host that refuses connections. */
 async function deadHost(installation: Installation): Promise<Figure[]> {
   const target = await installation.api<Target>('POST', '/v1/targets', {
     name: 'dead',

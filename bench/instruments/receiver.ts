@@ -23,6 +23,8 @@ export interface Received {
   distinct: number;
   /** How many first deliveries came after a later one of their record; 0 unless ids are kept. */
   outOfOrder: number;
+  /** How many connections are open. */
+  connections: number;
   /** How many requests /_poison has refused. */
   refused: number;
   /** How many requests under /_apart were answered with 204, which are not counted anywhere else. */
@@ -42,6 +44,7 @@ let bytes = 0;
 let firstAt = 0;
 let lastAt = 0;
 let latencies: number[] | null = null;
+let connections = 0;
 let refused = 0;
 let apart = 0;
 let ids: Set<string> | null = null;
@@ -59,6 +62,12 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 60_000; // longer than any sender’s, so it closes no connection in use
+server.on('connection', (socket) => {
+  connections += 1;
+  socket.once('close', () => {
+    connections -= 1;
+  });
+});
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   void report({ url: `http://127.0.0.1:${port}` });
@@ -179,6 +188,7 @@ function received(withLatency: boolean): Received {
     latency,
     distinct,
     outOfOrder,
+    connections,
     refused,
     apart,
     hanging: hanging.read(),

@@ -32,7 +32,10 @@ export interface ConsumerSnapshot {
   lastFailure: Failure | null;
   /** Whether a warning of this failure has gone out. */
   warned: boolean;
-  /** When the next parked entry is due, RFC 3339; null unless the consumer is active. */
+  /**
+   * When the next parked entry is due, RFC 3339; null unless the consumer is active, and while a lane visits it, which
+   * tries parked entries itself.
+   */
   parkedDueAt: string | null;
   deleted: boolean;
   /** The retry window of the worker that read the row, ms; older histories lack it. */
@@ -54,9 +57,9 @@ export async function loadSnapshot(sql: Sql, consumerId: string): Promise<Consum
              (c.idle and not c.needs_drain or c.visited) as idle, k.failing_since as "failingSince",
              c.next_attempt_at as "nextAttemptAt", c.attempt, c.last_failure as "lastFailure",
              k.deleted_at is not null as deleted, k.warned_at is not null as warned,
-             k.active_since + make_interval(secs => (
+             case when not c.visited then k.active_since + make_interval(secs => (
                select min(p.due_ms) from parked p where p.consumer_id = k.id
-             ) / 1000.0 - k.active_ms / 1000.0) as "parkedDueAt"
+             ) / 1000.0 - k.active_ms / 1000.0) end as "parkedDueAt"
         from consumers k
         join cursors c on c.consumer_id = k.id
         left join targets t on t.id = k.target_id -- none: of a deleted one

@@ -100,10 +100,10 @@ export function createVisits(options: VisitsOptions): Visits {
   }
 
   async function live(one: ToVisit): Promise<void> {
-    const { lease, config } = one;
+    const { config } = one;
     const { ownRetriesMs } = context;
     const visitable = config !== null && !(config instanceof Error);
-    if (closing || !visitable || !mayVisit(config, lease, ownRetriesMs)) {
+    if (closing || !visitable || !mayVisit(one, config, ownRetriesMs)) {
       await giveBack(one, whyNotVisited(one));
       return;
     }
@@ -222,9 +222,13 @@ function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderCon
  * Whether a lane may send for the consumer: it has no parked entries, no command waits, and its own sender is
  * to make the next attempt at anything that fails.
  */
-function mayVisit({ deleted, held, status }: SenderConfig, lease: Lease, ownMs: number): boolean {
+function mayVisit(one: ToVisit, config: SenderConfig, ownMs: number): boolean {
+  const { lease } = one;
+  const { deleted, held, status, parkedVersion, version } = config;
   const isLeft = lease.head !== null && (!isOwnRetry(lease, ownMs) || isGone(lease));
-  const fails = isLeft || lease.parked || lease.faulted !== null;
+  // A command that came between the claim and the reading of the configuration may have parked an entry.
+  const mayHaveParked = lease.parked || (parkedVersion > 0 && one.confirmed.version < version);
+  const fails = isLeft || mayHaveParked || lease.faulted !== null;
   return !fails && !deleted && !held && status === 'active';
 }
 

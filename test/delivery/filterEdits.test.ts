@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
+import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver, type TestReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
@@ -22,109 +23,111 @@ async function appendMixed(world: World, count: number): Promise<void> {
   );
 }
 
-for (const way of ['API', 'signal'] as const) {
-  test(`a filter edited by ${way} while 10,000 entries drain applies above filter_from, exactly`, async () => {
-    await using world = await openWorld();
-    // Slow until the edit is in force: it must not come when everything has been read.
-    let slow = true;
-    await using receiver = await openReceiver((one, response) => {
-      if (slow && one.position > 500) setTimeout(() => accept(one, response), 20);
-      else accept(one, response);
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  for (const way of ['API', 'signal'] as const) {
+    test(`a filter edited by ${way} while 10,000 entries drain applies above filter_from, exactly`, async () => {
+      await using world = await openWorld(options);
+      // Slow until the edit is in force: it must not come when everything has been read.
+      let slow = true;
+      await using receiver = await openReceiver((one, response) => {
+        if (slow && one.position > 500) setTimeout(() => accept(one, response), 20);
+        else accept(one, response);
+      });
+      await appendMixed(world, 5_000);
+      const target = await world.target(receiver.url, { max_in_flight: 8 });
+      const consumer = await world.consumer(target, {
+        start: 'beginning',
+        collections: ['shop:order', 'shop:cart'],
+      });
+      await until(() => receiver.received.length > 500);
+
+      if (way === 'API') {
+        const delta = {
+          remove: { collections: ['shop:cart'] },
+          add: { collections: ['shop:extra'] },
+        };
+        const { status, body } = await world.api.request(
+          'POST',
+          `/v1/consumers/${consumer}/filter`,
+          delta,
+        );
+        expect([status, body.filter_version]).toEqual([200, 2]);
+        expect(body.collections).toEqual(['shop:order', 'shop:extra']);
+      } else {
+        await world.handle(consumer).signal('addCollections', ['shop:extra']);
+        await world.handle(consumer).signal('removeCollections', ['shop:cart']);
+        await until(async () => (await world.get(consumer)).filter_version === 3);
+      }
+      slow = false;
+      await world.append.events(someEvents(100, { collectionId: 'shop:extra' }));
+      await world.append.events(someEvents(100, { collectionId: 'shop:cart' }));
+      const state = await world.caughtUp(consumer, 60_000);
+
+      const seen = collectionsOf(receiver);
+      const filterFrom = state.filter_from;
+      expect(filterFrom).toBeLessThan(10_000);
+      expect(filterFrom).toBeGreaterThan(0);
+      // Every order, once; every addition appended after the answer; carts only from before the edit.
+      expect(seen.get('shop:order')?.length).toBe(5_000);
+      expect(new Set(seen.get('shop:order')).size).toBe(5_000);
+      expect(seen.get('shop:extra')?.length).toBe(100);
+      expect(Math.max(...(seen.get('shop:cart') ?? []))).toBeLessThanOrEqual(filterFrom);
+      expect(seen.get('shop:cart')?.length).toBeLessThan(5_000);
+      expect(state.position).toBe(10_200);
     });
-    await appendMixed(world, 5_000);
-    const target = await world.target(receiver.url, { max_in_flight: 8 });
-    const consumer = await world.consumer(target, {
-      start: 'beginning',
-      collections: ['shop:order', 'shop:cart'],
+  }
+
+  test('an addition never reaches back, not even for an idle consumer, and takes effect for the next append', async () => {
+    await using world = await openWorld({ ...options, idleAfterMs: 200 });
+    await using receiver = await openReceiver();
+    const consumer = await world.consumer(await world.target(receiver.url), {
+      collections: ['shop:order'],
     });
-    await until(() => receiver.received.length > 500);
-
-    if (way === 'API') {
-      const delta = {
-        remove: { collections: ['shop:cart'] },
-        add: { collections: ['shop:extra'] },
-      };
-      const { status, body } = await world.api.request(
-        'POST',
-        `/v1/consumers/${consumer}/filter`,
-        delta,
-      );
-      expect([status, body.filter_version]).toEqual([200, 2]);
-      expect(body.collections).toEqual(['shop:order', 'shop:extra']);
-    } else {
-      await world.handle(consumer).signal('addCollections', ['shop:extra']);
-      await world.handle(consumer).signal('removeCollections', ['shop:cart']);
-      await until(async () => (await world.get(consumer)).filter_version === 3);
-    }
-    slow = false;
-    await world.append.events(someEvents(100, { collectionId: 'shop:extra' }));
-    await world.append.events(someEvents(100, { collectionId: 'shop:cart' }));
-    const state = await world.caughtUp(consumer, 60_000);
-
-    const seen = collectionsOf(receiver);
-    const filterFrom = state.filter_from;
-    expect(filterFrom).toBeLessThan(10_000);
-    expect(filterFrom).toBeGreaterThan(0);
-    // Every order, once; every addition appended after the answer; carts only from before the edit.
-    expect(seen.get('shop:order')?.length).toBe(5_000);
-    expect(new Set(seen.get('shop:order')).size).toBe(5_000);
-    expect(seen.get('shop:extra')?.length).toBe(100);
-    expect(Math.max(...(seen.get('shop:cart') ?? []))).toBeLessThanOrEqual(filterFrom);
-    expect(seen.get('shop:cart')?.length).toBeLessThan(5_000);
-    expect(state.position).toBe(10_200);
+    await world.append.events(someEvents(20, { collectionId: 'shop:cart' }));
+    await world.append.events(someEvents(5));
+    await until(() => receiver.received.length === 5);
+    await until(async () => {
+      const { rows } = await world.db.query<{ idle: boolean }>('select idle from cursors');
+      return rows[0]?.idle;
+    });
+    const { status } = await world.api.request('POST', `/v1/consumers/${consumer}/filter`, {
+      add: { collections: ['shop:cart'] },
+    });
+    expect(status).toBe(200);
+    await world.append.events(someEvents(7, { collectionId: 'shop:cart' }));
+    await until(() => receiver.received.length >= 12);
+    await world.caughtUp(consumer);
+    const carts = collectionsOf(receiver).get('shop:cart') ?? [];
+    expect(carts).toHaveLength(7);
+    expect(Math.min(...carts)).toBe(26);
   });
-}
 
-test('an addition never reaches back, not even for an idle consumer, and takes effect for the next append', async () => {
-  await using world = await openWorld({ idleAfterMs: 200 });
-  await using receiver = await openReceiver();
-  const consumer = await world.consumer(await world.target(receiver.url), {
-    collections: ['shop:order'],
+  test('when appends race an edit, everything that is appended after the answer arrives', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver();
+    const consumer = await world.consumer(await world.target(receiver.url), { syncs: [] });
+    let answered = false;
+    const late: string[] = [];
+    const racing = (async () => {
+      for (let left = 100; left > 0; left -= answered ? 1 : 0) {
+        const after = answered;
+        const events = someEvents(5);
+        await world.append.events(events);
+        if (after) late.push(...events.map((one) => one.eventId));
+      }
+    })();
+    const { status } = await world.api
+      .request('POST', `/v1/consumers/${consumer}/filter`, { add: { syncs: ['sync-1'] } })
+      .finally(() => (answered = true));
+    await racing;
+    expect(status).toBe(200);
+    await world.append.events(someEvents(1));
+    await world.caughtUp(consumer);
+    const got = new Set(receiver.received.map((one) => one.id));
+    expect(late.length).toBeGreaterThan(0);
+    expect(late.filter((id) => !got.has(id))).toEqual([]);
+    expect(got.size).toBe(receiver.received.length);
   });
-  await world.append.events(someEvents(20, { collectionId: 'shop:cart' }));
-  await world.append.events(someEvents(5));
-  await until(() => receiver.received.length === 5);
-  await until(async () => {
-    const { rows } = await world.db.query<{ idle: boolean }>('select idle from cursors');
-    return rows[0]?.idle;
-  });
-  const { status } = await world.api.request('POST', `/v1/consumers/${consumer}/filter`, {
-    add: { collections: ['shop:cart'] },
-  });
-  expect(status).toBe(200);
-  await world.append.events(someEvents(7, { collectionId: 'shop:cart' }));
-  await until(() => receiver.received.length >= 12);
-  await world.caughtUp(consumer);
-  const carts = collectionsOf(receiver).get('shop:cart') ?? [];
-  expect(carts).toHaveLength(7);
-  expect(Math.min(...carts)).toBe(26);
-});
-
-test('when appends race an edit, everything that is appended after the answer arrives', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  const consumer = await world.consumer(await world.target(receiver.url), { syncs: [] });
-  let answered = false;
-  const late: string[] = [];
-  const racing = (async () => {
-    for (let left = 100; left > 0; left -= answered ? 1 : 0) {
-      const after = answered;
-      const events = someEvents(5);
-      await world.append.events(events);
-      if (after) late.push(...events.map((one) => one.eventId));
-    }
-  })();
-  const { status } = await world.api
-    .request('POST', `/v1/consumers/${consumer}/filter`, { add: { syncs: ['sync-1'] } })
-    .finally(() => (answered = true));
-  await racing;
-  expect(status).toBe(200);
-  await world.append.events(someEvents(1));
-  await world.caughtUp(consumer);
-  const got = new Set(receiver.received.map((one) => one.id));
-  expect(late.length).toBeGreaterThan(0);
-  expect(late.filter((id) => !got.has(id))).toEqual([]);
-  expect(got.size).toBe(receiver.received.length);
 });
 
 test('a signal with a malformed argument is ignored and noted, and the consumer continues', async () => {

@@ -11,8 +11,10 @@ import {
 } from '../../src/rules/lateAnswer.ts';
 import type { Failure } from '../../src/rules/outcome.ts';
 import { openBlockedConsumer, type BlockedConsumer } from '../support/blocked.ts';
+import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
-import { accept, type Respond } from '../support/receiver.ts';
+import { accept, openReceiver, type Respond } from '../support/receiver.ts';
+import { openWorld, someEvents } from '../support/world.ts';
 
 const TIMEOUT_MS = 500;
 const LATE =
@@ -137,6 +139,17 @@ test('a late answer changes nothing once another sender has taken over or a comm
   await blocked.api.setCursor(consumerId, 'head = null'); // as a resume or a seek does
   await progress.amendFailure({ consumerId, epoch, failure });
   expect(await detailOf(blocked)).toBe('amended');
+});
+
+describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
+  test('once its sender has given the retries to its workflow, a consumer shows that answers come late', async () => {
+    await using world = await openWorld({ ...options, ownRetriesMs: 0, visitRetriesMs: 0 });
+    await using receiver = await openReceiver(after(800));
+    const target = await world.target(receiver.url, { timeout_ms: TIMEOUT_MS });
+    const consumer = await world.consumer(target);
+    await world.append.events(someEvents(1));
+    await until(async () => LATE.test((await world.get(consumer)).last_failure?.detail ?? ''));
+  });
 });
 
 describe('the note about a late answer', () => {

@@ -1,12 +1,13 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
+import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const LANES = 5;
 /** Of each lane, whose consumer is paused and resumed. */
-const ROUNDS = 20;
+const ROUNDS = 10;
 
 /** Resolves when no sender holds the consumer's lease: all that was started has ended. */
 function untilReleased(world: World, consumer: string): Promise<unknown> {
@@ -27,81 +28,83 @@ async function untilShown(world: World, consumer: string, shown: (status: unknow
   }
 }
 
-test(`an entry that is appended once \`paused\` is read is not sent, in ${LANES * ROUNDS} pauses by signal`, async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  const target = await world.target(receiver.url);
-  const isIn = (position: number) => receiver.received.some((one) => one.position === position);
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test(`an entry that is appended once \`paused\` is read is not sent, in ${LANES * ROUNDS} pauses by signal`, async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver();
+    const target = await world.target(receiver.url);
+    const isIn = (position: number) => receiver.received.some((one) => one.position === position);
 
-  /** Pauses one consumer again and again; returns how many entries were sent though it was shown as paused. */
-  async function pauseOften(syncId: string): Promise<number> {
-    const consumer = await world.consumer(target, { syncs: [syncId] });
-    const append = () => world.append.events(someEvents(1, { syncId }));
-    let late = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      const { position: warm } = await append();
-      await until(() => isIn(warm));
+    /** Pauses one consumer again and again; returns how many entries were sent though it was shown as paused. */
+    async function pauseOften(syncId: string): Promise<number> {
+      const consumer = await world.consumer(target, { syncs: [syncId] });
+      const append = () => world.append.events(someEvents(1, { syncId }));
+      let late = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const { position: warm } = await append();
+        await until(() => isIn(warm));
+        await world.handle(consumer).signal('pause');
+        await untilShown(world, consumer, (status) => status === 'paused');
+        const { position } = await append();
+        await untilReleased(world, consumer);
+        if (isIn(position)) late += 1;
+        await world.handle(consumer).signal('resume');
+        await until(() => isIn(position));
+      }
+      return late;
+    }
+
+    const lanes = Array.from({ length: LANES }, (_, lane) => pauseOften(`sync-${lane}`));
+    const late = await Promise.all(lanes);
+    expect(late).toEqual(late.map(() => 0));
+  }, 300_000);
+
+  test.each([
+    ['POST', '/pause', 'paused'],
+    ['DELETE', '', 404],
+  ])(
+    'while a request hangs %s %s is shown and answered at once, and after that no request starts',
+    async (method, path, shown) => {
+      await using world = await openWorld(options);
+      let hangs = true;
+      const open: (() => void)[] = [];
+      await using receiver = await openReceiver((one, response) => {
+        if (hangs) open.push(() => accept(one, response));
+        else accept(one, response);
+      });
+      const target = await world.target(receiver.url, { max_in_flight: 2 });
+      const consumer = await world.consumer(target);
+      await world.append.events(someEvents(20)); // more than a quiet sender takes
+      await until(() => receiver.received.length === 2);
+      const at = performance.now();
+      const answered = world.api.request(method, `/v1/consumers/${consumer}${path}`);
+      await untilShown(world, consumer, (status) => status === shown);
+      hangs = false;
+      for (const answer of open) answer(); // there is room for two more, which may not be used
+      await answered;
+      expect(performance.now() - at).toBeLessThan(10_000); // a request may hang for 15 s
+      await untilReleased(world, consumer);
+      expect(receiver.received).toHaveLength(2);
+    },
+  );
+
+  test('a pause of a blocked consumer is shown only once its next attempt cannot start', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver((_, response) => response.writeHead(503).end());
+    const consumer = await world.consumer(await world.target(receiver.url));
+    await world.append.events(someEvents(1));
+    for (let round = 0; round < 10; round++) {
+      await world.becomes(consumer, 'blocked');
+      const before = receiver.received.length;
+      await world.handle(consumer).signal('retryNow');
+      await until(() => receiver.received.length > before);
+      await world.handle(consumer).signal('retryNow');
       await world.handle(consumer).signal('pause');
       await untilShown(world, consumer, (status) => status === 'paused');
-      const { position } = await append();
+      const { length } = receiver.received;
       await untilReleased(world, consumer);
-      if (isIn(position)) late += 1;
+      expect(receiver.received).toHaveLength(length);
       await world.handle(consumer).signal('resume');
-      await until(() => isIn(position));
     }
-    return late;
-  }
-
-  const lanes = Array.from({ length: LANES }, (_, lane) => pauseOften(`sync-${lane}`));
-  const late = await Promise.all(lanes);
-  expect(late).toEqual(late.map(() => 0));
-}, 300_000);
-
-test.each([
-  ['POST', '/pause', 'paused'],
-  ['DELETE', '', 404],
-])(
-  'while a request hangs %s %s is shown and answered at once, and after that no request starts',
-  async (method, path, shown) => {
-    await using world = await openWorld();
-    let hangs = true;
-    const open: (() => void)[] = [];
-    await using receiver = await openReceiver((one, response) => {
-      if (hangs) open.push(() => accept(one, response));
-      else accept(one, response);
-    });
-    const target = await world.target(receiver.url, { max_in_flight: 2 });
-    const consumer = await world.consumer(target);
-    await world.append.events(someEvents(10));
-    await until(() => receiver.received.length === 2);
-    const at = performance.now();
-    const answered = world.api.request(method, `/v1/consumers/${consumer}${path}`);
-    await untilShown(world, consumer, (status) => status === shown);
-    hangs = false;
-    for (const answer of open) answer(); // there is room for two more, which may not be used
-    await answered;
-    expect(performance.now() - at).toBeLessThan(10_000); // a request may hang for 15 s
-    await untilReleased(world, consumer);
-    expect(receiver.received).toHaveLength(2);
-  },
-);
-
-test('a pause of a blocked consumer is shown only once its next attempt cannot start', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver((_, response) => response.writeHead(503).end());
-  const consumer = await world.consumer(await world.target(receiver.url));
-  await world.append.events(someEvents(1));
-  for (let round = 0; round < 10; round++) {
-    await world.becomes(consumer, 'blocked');
-    const before = receiver.received.length;
-    await world.handle(consumer).signal('retryNow');
-    await until(() => receiver.received.length > before);
-    await world.handle(consumer).signal('retryNow');
-    await world.handle(consumer).signal('pause');
-    await untilShown(world, consumer, (status) => status === 'paused');
-    const { length } = receiver.received;
-    await untilReleased(world, consumer);
-    expect(receiver.received).toHaveLength(length);
-    await world.handle(consumer).signal('resume');
-  }
-}, 120_000);
+  }, 120_000);
+});

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { nextDelayMs, stretchOf } from '../../src/rules/retry.ts';
+import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { drawFrom } from '../support/seeded.ts';
@@ -95,45 +96,47 @@ describe('whatever other attempts are made', () => {
   });
 });
 
-test.concurrent('an endpoint that asked to wait with Retry-After many times and then loses one connection is tried again within a second', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver((one, response) => {
-    if (one.attempt <= 7) answer(429, { 'retry-after': '1' })(one, response);
-    else if (one.attempt === 8) response.socket?.resetAndDestroy();
-    else accept(one, response);
+describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
+  test('an endpoint that asked to wait with Retry-After many times and then loses one connection is tried again within a second', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver((one, response) => {
+      if (one.attempt <= 7) answer(429, { 'retry-after': '1' })(one, response);
+      else if (one.attempt === 8) response.socket?.resetAndDestroy();
+      else accept(one, response);
+    });
+    const consumer = await world.consumer(await world.target(receiver.url));
+    await world.append.events(someEvents(1));
+    await until(() => receiver.received.length === 9, { timeoutMs: 30_000 });
+    await world.caughtUp(consumer);
+    // What was planned counts, as a machine that is busy tries later.
+    const { rows } = await world.db.query<{ ms: number }>({
+      text: `
+        select extract(epoch from next_attempt_at - started_at)::float8 * 1000 - duration_ms as ms
+          from attempts where consumer_id = $1 and attempt = 8`,
+      values: [consumer],
+    });
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.ms).toBeGreaterThan(0);
+    expect(rows[0]?.ms).toBeLessThan(2_000);
   });
-  const consumer = await world.consumer(await world.target(receiver.url));
-  await world.append.events(someEvents(1));
-  await until(() => receiver.received.length === 9, { timeoutMs: 30_000 });
-  await world.caughtUp(consumer);
-  // What was planned counts, as a machine that is busy tries later.
-  const { rows } = await world.db.query<{ ms: number }>({
-    text: `
-      select extract(epoch from next_attempt_at - started_at)::float8 * 1000 - duration_ms as ms
-        from attempts where consumer_id = $1 and attempt = 8`,
-    values: [consumer],
-  });
-  expect(rows).toHaveLength(1);
-  expect(rows[0]?.ms).toBeGreaterThan(0);
-  expect(rows[0]?.ms).toBeLessThan(2_000);
-});
 
-test.concurrent('attempts by command that fail do not change when the endpoint is tried next', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver(answer(502));
-  const consumer = await world.consumer(await world.target(receiver.url));
-  await world.append.events(someEvents(1));
-  const { failing_since } = await world.becomes(consumer, 'blocked');
-  for (let given = 0; given < 12; given += 1) {
-    const tries = receiver.received.length;
-    await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
-    await until(() => receiver.received.length > tries);
-  }
-  const next = await until(async () => (await world.get(consumer)).next_attempt_at);
-  const failedMs = receiver.received.at(-1)!.at - receiver.received[0]!.at;
-  // Of the times 0.5, 5.5, 15.5, … s after the first failure, the next one that is to come.
-  const factor = 900 + 200 * stretchOf(consumer);
-  const times = [0.5, 5.5, 15.5, 35.5, 75.5, 155.5].map((seconds) => seconds * factor);
-  const due = times.find((at) => at > failedMs + 1_000)!;
-  expect(Date.parse(next) - Date.parse(failing_since ?? '')).toBeLessThan(due + 1_000);
+  test('attempts by command that fail do not change when the endpoint is tried next', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver(answer(502));
+    const consumer = await world.consumer(await world.target(receiver.url));
+    await world.append.events(someEvents(1));
+    const { failing_since } = await world.becomes(consumer, 'blocked');
+    for (let given = 0; given < 12; given += 1) {
+      const tries = receiver.received.length;
+      await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
+      await until(() => receiver.received.length > tries);
+    }
+    const next = await until(async () => (await world.get(consumer)).next_attempt_at);
+    const failedMs = receiver.received.at(-1)!.at - receiver.received[0]!.at;
+    // Of the times 0.5, 5.5, 15.5, … s after the first failure, the next one that is to come.
+    const factor = 900 + 200 * stretchOf(consumer);
+    const times = [0.5, 5.5, 15.5, 35.5, 75.5, 155.5].map((seconds) => seconds * factor);
+    const due = times.find((at) => at > failedMs + 1_000)!;
+    expect(Date.parse(next) - Date.parse(failing_since ?? '')).toBeLessThan(due + 1_000);
+  });
 });

@@ -17,6 +17,8 @@ import { createDatabase } from './database.ts';
 import { FAKED } from './faked.ts';
 import { counted, createBusy, type Busy } from './gate.ts';
 import { createHints } from './hints.ts';
+import { noteVisits, type NotedVisits } from './hosts.ts';
+import { createLaneHost } from './laneHost.ts';
 import { WINDOW_MS } from './process.ts';
 import * as temporal from './temporal.ts';
 
@@ -34,6 +36,8 @@ export interface Setup {
   maxInFlight: number;
   timeoutMs: number;
   idleAfterMs: number;
+  /** Whether a lane visits the consumer when it is woken; otherwise its own drain sends. */
+  visits: boolean;
 }
 
 /** One consumer with its workflow, its senders and its endpoint, on a clock of its own. */
@@ -56,6 +60,8 @@ export interface Engine extends AsyncDisposable {
   db: Db;
   append: Appender;
   live(setup: Setup, watcher: Watcher): Promise<Life>;
+  /** Whether a lane has visited a consumer. */
+  readonly visited: boolean;
 }
 
 /** A database for the lives of many consumers, one after another. */
@@ -65,10 +71,14 @@ export async function openEngine(): Promise<Engine> {
   const db = openDb({ url: database.url, onError: () => undefined });
   const append = createAppender({ db, url: database.url, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
+  const visits = noteVisits();
   return {
     db,
     append,
-    live: (setup, watcher) => live({ db, vault, log }, setup, watcher),
+    live: (setup, watcher) => live({ db, vault, log, visits }, setup, watcher),
+    get visited() {
+      return visits.any;
+    },
     [Symbol.asyncDispose]: async () => {
       vi.useRealTimers();
       await append.close();
@@ -82,6 +92,7 @@ interface World {
   db: Db;
   vault: ReturnType<typeof createVault>;
   log: pino.Logger;
+  visits: NotedVisits;
 }
 
 async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life> {
@@ -92,15 +103,25 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
   const fault = (error: unknown): void => void faults.push(error);
   const hints = createHints();
   const { idleAfterMs } = setup;
-  const consumerId = await createConsumer({ ...world, db }, setup);
-  const host = createActivityHost({ ...world, db, busy, hints, idleAfterMs, watcher, fault });
+  const region = randomUUID(); // of this life alone: lanes claim the consumers of a region
+  const consumerId = await createConsumer({ ...world, db }, setup, region);
+  const common = { ...world, db, busy, hints, idleAfterMs, fault };
+  const host = createActivityHost({ ...common, watcher });
+  const { counts } = world.visits;
+  const lanes = setup.visits
+    ? createLaneHost({ ...common, consumerId, region, wire: watcher, counts })
+    : null;
   const args = { consumerId, deliveryQueue: 'deliver', retryWindowMs: WINDOW_MS };
   temporal
     .runWorkflow(consumer, args, host)
     .then(() => fault(new Error('the workflow has ended')), fault);
-  const clock = createClock(busy, async (changed) => {
-    if (faults.length > 0) throw faults[0];
-    await watcher.settled(changed);
+  const clock = createClock({
+    busy,
+    beside: async () => lanes !== null && (await lanes.look()),
+    settled: async (changed) => {
+      if (faults.length > 0) throw faults[0];
+      await watcher.settled(changed);
+    },
   });
   let asking = 0;
 
@@ -110,7 +131,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
     values: [consumerId],
   });
   const wanted = rows[0]?.wanted ?? null;
-  if (wanted !== null) void temporal.tell('wake', wanted);
+  if (wanted !== null && lanes === null) void temporal.tell('wake', wanted);
   await clock.settle();
   return {
     consumerId,
@@ -129,13 +150,15 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
     },
     appended: (position) => {
       for (const stream of ['events', 'records']) hints.hint(`millrace_${stream}`);
-      void temporal.tell('wake', position);
+      if (lanes === null) void temporal.tell('wake', position);
+      else lanes.ask();
     },
-    crash: (calls, run) => host.sender?.gate.crash(calls, run),
-    shutDown: host.shutDown,
+    crash: (calls, run) => (host.sender ?? lanes?.process)?.gate.crash(calls, run),
+    shutDown: () => (host.sender === null ? lanes?.shutDown() : host.shutDown()),
     end: async () => {
       clock.end();
       host.sender?.gate.kill();
+      lanes?.end();
       temporal.abandon();
       await clock.settle();
       vi.useRealTimers();
@@ -144,7 +167,7 @@ async function live(world: World, setup: Setup, watcher: Watcher): Promise<Life>
 }
 
 /** Creates a target for the endpoint, and a consumer that sends to it; returns the consumer's id. */
-async function createConsumer({ db, vault }: World, setup: Setup): Promise<string> {
+async function createConsumer({ db, vault }: World, setup: Setup, region: string): Promise<string> {
   const target = await createTargets({ db, vault, egress: { refusal: () => null } }).create(
     TargetInput.parse({
       name: 'endpoint',
@@ -155,7 +178,7 @@ async function createConsumer({ db, vault }: World, setup: Setup): Promise<strin
   );
   const consumers = createConsumers({
     db,
-    region: 'test',
+    region,
     alertsByDefault: true,
     eventRetentionMs: 30 * 86_400_000,
   });
@@ -175,8 +198,17 @@ interface Clock {
   end(): void;
 }
 
-/** Moves the faked time; tells `settled` each time when nothing goes on, and whether something may have been written. */
-function createClock(busy: Busy, settled: (changed: boolean) => Promise<void>): Clock {
+/** What a clock asks. */
+interface ClockOptions {
+  busy: Busy;
+  /** Called when nothing goes on; whether it has begun something that has to be waited for. */
+  beside: () => Promise<boolean>;
+  /** Called each time when nothing goes on any more; `changed`: something may have been written. */
+  settled: (changed: boolean) => Promise<void>;
+}
+
+/** Moves the faked time. */
+function createClock({ busy, beside, settled }: ClockOptions): Clock {
   let ended = false;
 
   async function settle(): Promise<void> {
@@ -184,7 +216,7 @@ function createClock(busy: Busy, settled: (changed: boolean) => Promise<void>): 
       if (rounds > MANY) throw new Error('something goes on and on while no time passes');
       await new Promise(setImmediate);
       if (busy.open > 0) await busy.next();
-      else if (!temporal.evaluate()) break;
+      else if (!temporal.evaluate() && !(await beside())) break;
     }
     const changed = busy.wrote;
     busy.wrote = false;

@@ -12,6 +12,25 @@ export const UNAVAILABLE: Outcome = {
   responseHead: null,
   retryAfter: undefined,
 };
+/** The endpoint asks to wait for two seconds. */
+export const ASKED_S = 2;
+export const BUSY: Outcome = {
+  kind: 'failed',
+  code: 'THROTTLED',
+  status: 429,
+  detail: '429',
+  responseHead: null,
+  retryAfter: String(ASKED_S),
+};
+/** The endpoint is gone for good. */
+export const GONE: Outcome = {
+  kind: 'failed',
+  code: 'GONE',
+  status: 410,
+  detail: '410',
+  responseHead: null,
+  retryAfter: undefined,
+};
 /** A fault of this machine, or a request that was cut. */
 export const CUT: Outcome = { kind: 'ours', detail: 'the lease is over' };
 
@@ -23,9 +42,15 @@ export interface HeldRequest {
   answer(outcome: Outcome): void;
 }
 
+/** The way of one sender to it. */
+export interface HeldSender extends WebhookSender<Outgoing> {
+  /** Nothing more goes this way, and nobody hears of the requests that are open: its process has died. */
+  drop(): void;
+}
+
 /** An endpoint that answers when the test says so. */
 export interface HeldEndpoint {
-  open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): WebhookSender<Outgoing>;
+  open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): HeldSender;
   /** Those that are open, in the order in which they came. */
   readonly requests: readonly HeldRequest[];
 }
@@ -45,10 +70,12 @@ export interface HeldEndpointOptions {
 export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
   const all: HeldRequest[] = [];
 
-  function open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): WebhookSender<Outgoing> {
+  function open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): HeldSender {
     const own = new Map<HeldRequest, number>(); // with the time when it started
+    let dropped = false;
 
     function send(slot: Outgoing, attempt: number): void {
+      if (dropped) return;
       const at = Date.now();
       const mono = performance.now();
       const request: HeldRequest = {
@@ -85,6 +112,11 @@ export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
         return own.size;
       },
       close: () => Promise.resolve(),
+      drop: () => {
+        dropped = true;
+        for (const request of own.keys()) all.splice(all.indexOf(request), 1);
+        own.clear();
+      },
     };
   }
 

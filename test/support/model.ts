@@ -13,12 +13,16 @@ import { createScriptedEndpoint } from './scriptedEndpoint.ts';
 import type { Arrival, Reply } from './wire.ts';
 
 const MINUTE = 60_000;
+/** What has happened is stored within this time: an interval of the committer, and some. */
+const STORED_MS = { drain: 100, visit: 200 };
 
 export interface ModelOptions {
   db: Db;
   stream: StreamName;
   ordering: Ordering;
   maxInFlight: number;
+  /** Whether a lane visits it: what it sends is stored some moments later than by a drain. */
+  visits: boolean;
   seed: number;
   filter: Filter;
   /** A sync's name in this life. */
@@ -33,7 +37,8 @@ export function createModel(options: ModelOptions) {
   const filters = createModelFilters(options);
   const requests = createModelRequests({ ordering, maxInFlight, blame });
   const { isOpen: isRequested } = requests;
-  const entries = createModelEntries({ stream, ordering, filters, isRequested, blame });
+  const storedMs = options.visits ? STORED_MS.visit : STORED_MS.drain;
+  const entries = createModelEntries({ stream, ordering, storedMs, filters, isRequested, blame });
   let life: Life | null = null;
   let soughtAt = 0;
   let moving = 0; // commands under way that move the position or the filter

@@ -6,8 +6,6 @@ import { WINDOW_MS } from './process.ts';
 import type { Arrival, Reply } from './wire.ts';
 
 const MINUTE = 60_000;
-/** What has happened is stored within this time: an interval of the committer, and some. */
-const STORED_MS = 100;
 
 /** What is known of one entry. */
 export interface Known {
@@ -48,6 +46,8 @@ export interface ModelEntries {
 export interface ModelEntriesOptions {
   stream: StreamName;
   ordering: Ordering;
+  /** What has happened is stored within this time. */
+  storedMs: number;
   filters: ModelFilters;
   /** Whether a request of this position is open. */
   isRequested: (position: number) => boolean;
@@ -55,7 +55,7 @@ export interface ModelEntriesOptions {
 }
 
 export function createModelEntries(options: ModelEntriesOptions): ModelEntries {
-  const { stream, ordering, filters, blame } = options;
+  const { stream, ordering, storedMs, filters, blame } = options;
   const entries = new Map<number, Known>();
   let doubts: { sent: number; at: number; before: Known }[] = []; // who is dead is known when that is stored
   let strangers: Known[] = []; // sent while an edit is under way that may let them through
@@ -67,7 +67,7 @@ export function createModelEntries(options: ModelEntriesOptions): ModelEntries {
 
   /** It does not pass the newest version, which is in force and no request of it is open. */
   function isClosed(entry: Known): boolean {
-    if (Date.now() < filters.editedAt + STORED_MS) return false;
+    if (Date.now() < filters.editedAt + storedMs) return false;
     return !options.isRequested(entry.position) && !filters.passesNewest(entry);
   }
 
@@ -114,7 +114,7 @@ export function createModelEntries(options: ModelEntriesOptions): ModelEntries {
       if (entry.delivered === 0 || stored) continue;
       const known = entry.mayRepeat > 0; // since an earlier death, and it has not come again
       entry.mayRepeat = 1;
-      if (!known && at > entry.at + STORED_MS)
+      if (!known && at > entry.at + storedMs)
         blame(`${entry.position} was not stored ${at - entry.at} ms after its 2xx`);
     }
     doubts = []; // a death that was not stored is not known to a successor
@@ -143,7 +143,7 @@ export function createModelEntries(options: ModelEntriesOptions): ModelEntries {
     const dead = new Set(now.dead.map((one) => one.position));
     doubts = doubts.filter(({ before }) => isOpen(before) && !dead.has(before.position));
     for (const { sent, at, before } of doubts) {
-      if (Date.now() > at + STORED_MS)
+      if (Date.now() > at + storedMs)
         blame(`${sent} is sent before ${before.position} of its lane`);
     }
     for (const one of strangers) {

@@ -6,11 +6,13 @@ import type { DeliverDeps } from '../../src/activities/deliver.ts';
 import type { Db } from '../../src/db/db.ts';
 import type { Listener } from '../../src/db/listener.ts';
 import type { Vault } from '../../src/db/vault.ts';
-import { createDrains, type Drains } from '../../src/temporal/drains.ts';
+import { createDrains, type Drains, type DrainsOptions } from '../../src/temporal/drains.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createScriptedOutlet, type Wire } from './wire.ts';
 
 export const WINDOW_MS = 86_400_000;
+/** How long a lane of visits retries what fails: three attempts, so that few ticks pass meanwhile. */
+const VISIT_RETRIES_MS = 20_000;
 /** Activities of one process: more than it is ever given. */
 const SLOTS = 1_000;
 
@@ -22,6 +24,8 @@ export interface ProcessOptions {
   idleAfterMs: number;
   listener: Pick<Listener, 'on'>;
   reportHead: DeliverDeps['reportHead'];
+  /** What a lane of visits needs as well; without it, the process opens none. */
+  visits?: Omit<NonNullable<DrainsOptions['visits']>, 'openSender'>;
   wire: Wire;
 }
 
@@ -34,15 +38,18 @@ export interface Process {
 
 /** A worker's senders; their way to Postgres can be cut, and what they send goes to a scripted wire. */
 export function openProcess(options: ProcessOptions): Process {
-  const { db, wire, ...rest } = options;
+  const { db, wire, visits, ...rest } = options;
   const died = Promise.withResolvers<void>();
   const gate = createGate(db.pipe, die);
-  const pipe = { ...db.pipe, query: gate.query };
+  const pipe = { ...db.pipe, query: gate.query, drop: () => undefined };
   const { openSender, abort } = createScriptedOutlet(wire, () => gate.dead);
   const drains = createDrains({
     ...rest,
     db: { query: gate.query, pipe, leases: pipe },
     openSender,
+    ...(visits === undefined ? {} : { visits: { ...visits, openSender } }),
+    lingerMs: options.idleAfterMs,
+    visitRetriesMs: VISIT_RETRIES_MS,
     holder: randomUUID(),
     now: Date.now,
     retryWindowMs: WINDOW_MS,

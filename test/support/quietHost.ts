@@ -10,9 +10,16 @@ import type { Progress } from '../../src/progress/progress.ts';
 import type { Filter, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import type { Pages } from '../../src/streams/pages.ts';
+import type { Tail } from '../../src/streams/tail.ts';
+import type { HandOverReason } from '../../src/visits/visitCounts.ts';
 import { createVisits, type Visits } from '../../src/visits/visits.ts';
 import { FAKED } from './faked.ts';
-import { createHeldEndpoint, type HeldEndpoint, type HeldRequest } from './heldEndpoint.ts';
+import {
+  createHeldEndpoint,
+  type HeldEndpoint,
+  type HeldRequest,
+  type HeldSender,
+} from './heldEndpoint.ts';
 import { createHeldTail, pagesOf, type HeldTail } from './heldTail.ts';
 import { createVisitedModel, type Arriving, type VisitedModel } from './visitedModel.ts';
 import { createVisitedStore, type VisitedStore } from './visitedStore.ts';
@@ -29,7 +36,8 @@ const REQUEST_MS = 60_000;
 export interface QuietHost extends Disposable {
   model: VisitedModel;
   store: VisitedStore;
-  budget: Budget;
+  /** That of the process. */
+  readonly budget: Budget;
   /** Those that are open, in the order in which they came. */
   readonly requests: readonly HeldRequest[];
   /** Appends entries, and has the tail read them together. Returns their positions. */
@@ -56,11 +64,14 @@ export interface QuietHost extends Disposable {
   nextLane(): void;
   /** Another lane takes the place of this one, which goes on without knowing. */
   replaceLane(): void;
+  /** The process dies, with all of its lanes; the next lane is that of another one. */
+  crash(): void;
   pass(ms: number): Promise<void>;
   /** How often a lane has said that a consumer may still be its own that it does not visit. */
   readonly unsure: number;
-  /** Whom lanes have handed over. */
+  /** What the consumer wanted when lanes handed it over, and why they did. */
   handedOver: number[];
+  reasons: HandOverReason[];
   log: string[];
 }
 
@@ -72,6 +83,8 @@ export interface QuietHostOptions {
   bytes?: number;
   /** Entries that the tail keeps. */
   tailEntries?: number;
+  /** How long a lane retries what fails, ms; unless given it hands that over at once. */
+  ownRetriesMs?: number;
 }
 
 /** The filter that the consumer begins with. */
@@ -79,7 +92,7 @@ export const OF_A: Filter = { syncs: ['a'], collections: ['*'], event_types: ['*
 
 export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   vi.useFakeTimers({ toFake: [...FAKED], fakeNodeBuiltins: true, now: 1_700_000_000_000 });
-  const { stream = 'events', ordering = 'record', maxInFlight = 10 } = options;
+  const { stream = 'events', ordering = 'record', maxInFlight = 10, ownRetriesMs = 0 } = options;
   const model = createVisitedModel({ stream, ordering });
   const store = createVisitedStore({
     stream,
@@ -91,7 +104,10 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   });
   const endpoint = createHeldEndpoint({
     timeoutMs: REQUEST_MS,
-    came: (request) => model.came(request, endpoint.requests, store.row.config.filters),
+    came: (request) => {
+      model.came(request, endpoint.requests, store.row.config.filters);
+      if (store.isHalted()) model.blame(`${request.position} is sent though nothing may start`);
+    },
     over: (request, outcome) => model.over(request, outcome, store.row.config.filters),
     late: ({ position }) => model.blame(`${position} is sent after the lease`),
     early: ({ position }) => {
@@ -100,23 +116,24 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   });
   const said: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void said.push(line) });
-  const budget = createBudget({
-    requests: options.requests ?? 100,
-    bytes: options.bytes ?? 64 * 1024 * 1024,
-  });
+  const size = { requests: options.requests ?? 100, bytes: options.bytes ?? 64 * 1024 * 1024 };
+  let budget = createBudget(size);
   const tail = createHeldTail(stream, options.tailEntries ?? 20_000);
   const pages = pagesOf(model);
   const handedOver: number[] = [];
+  const reasons: HandOverReason[] = [];
   let unsure = 0;
   let notify = (): void => undefined;
   let flush = (): Promise<void> => Promise.resolve();
+  const kills: (() => void)[] = []; // of each lane of the process
 
   function openLane(): Visits {
     lanes += 1;
     const isUnsure = (): void => void (unsure += 1);
-    const parts = { store, endpoint, tail, pages, budget, log, handedOver, isUnsure };
-    const opened = openLaneOf({ ...parts, id: `lane ${lanes}`, lapsed });
+    const of = { store, endpoint, tail, pages, budget, log, handedOver, reasons, isUnsure };
+    const opened = openLaneOf({ ...of, ownRetriesMs, id: `lane ${lanes}`, lapsed });
     ({ notify, flush } = opened);
+    kills.push(opened.kill);
     return opened.visits;
   }
 
@@ -143,7 +160,9 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   return {
     model,
     store,
-    budget,
+    get budget() {
+      return budget;
+    },
     requests: endpoint.requests,
     append,
     arrive: (...some) => {
@@ -176,6 +195,10 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
       isReplaced = store.row.held;
       visits = openLane();
     },
+    crash: () => {
+      for (const kill of kills.splice(0)) kill();
+      budget = createBudget(size);
+    },
     pass: async (ms) => {
       await vi.advanceTimersByTimeAsync(ms);
       await settle();
@@ -184,6 +207,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
       return unsure;
     },
     handedOver,
+    reasons,
     log: said,
     [Symbol.dispose]: () => {
       vi.clearAllTimers();
@@ -192,7 +216,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   };
 }
 
-/** Opens a lane with a committer of its own; `notify` has all that it sends for looked at. */
+/** Opens a lane with a committer of its own; `notify` has all that it sends for looked at, `kill` is its death. */
 function openLaneOf(parts: {
   store: VisitedStore;
   endpoint: HeldEndpoint;
@@ -201,11 +225,15 @@ function openLaneOf(parts: {
   budget: Budget;
   log: pino.Logger;
   handedOver: number[];
+  reasons: HandOverReason[];
   isUnsure: () => void;
+  ownRetriesMs: number;
   id: string;
   lapsed: (lane: Visits) => void;
-}): { visits: Visits; notify: () => void; flush: () => Promise<void> } {
-  const { store, endpoint, budget, pages, log } = parts;
+}): { visits: Visits; notify: () => void; flush: () => Promise<void>; kill: () => void } {
+  const { endpoint, budget, pages, log } = parts;
+  const life = createLife();
+  const store = life.storeOf(parts.store);
   const progress = store.progress as Progress; // a lane needs no more of it
   const committer = createCommitter({
     progress,
@@ -213,7 +241,7 @@ function openLaneOf(parts: {
     leaseMs: LEASE_MS,
     log: pino({ level: 'silent' }),
   });
-  const { tail } = parts.tail;
+  const tail = life.tailOf(parts.tail.tail);
   const context: DrainContext = {
     pages,
     progress,
@@ -221,13 +249,13 @@ function openLaneOf(parts: {
     committer,
     tails: { records: tail, events: tail },
     budget,
-    loadConfig: () => Promise.resolve(store.row.config),
-    openSender: (_config, ended, startBy) => endpoint.open(ended, startBy),
+    loadConfig: () => Promise.resolve(parts.store.row.config),
+    openSender: (_config, ended, startBy) => life.senderOf(endpoint.open(ended, startBy)),
     now: Date.now,
     idleAfterMs: LINGER_MS,
     recoveries: createRecoveries(),
     retryWindowMs: 86_400_000,
-    ownRetriesMs: 0, // what fails is handed over at once
+    ownRetriesMs: parts.ownRetriesMs,
     timeBudgetMs: Infinity,
     log,
   };
@@ -239,10 +267,13 @@ function openLaneOf(parts: {
     lease,
     isUnsure: parts.isUnsure,
     lingerMs: LINGER_MS,
-    handOver: (_id, wanted) => void parts.handedOver.push(wanted),
+    handOver: (_id, wanted, why) => {
+      parts.handedOver.push(wanted);
+      parts.reasons.push(why);
+    },
     log,
   });
-  setInterval(() => visits.tick(), TICK_MS);
+  const ticks = setInterval(() => visits.tick(), TICK_MS);
   let isRenewing = false;
   async function renew(): Promise<void> {
     if (isRenewing) return;
@@ -258,5 +289,75 @@ function openLaneOf(parts: {
   }
   const renewals = setInterval(() => void renew(), LEASE_MS / 4);
   const another = { consumerId: 'another' } as Committing; // it has not joined, and stores nothing itself
-  return { visits, notify: committer.markAll, flush: () => committer.flush(another) };
+  return {
+    visits,
+    notify: committer.markAll,
+    flush: () => committer.flush(another),
+    kill: () => {
+      life.end();
+      for (const timer of [ticks, renewals]) clearInterval(timer);
+      void committer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The life of a process: once it has ended, nothing reaches it any more, nor does it reach anything. */
+function createLife() {
+  const never = new Promise<never>(() => undefined);
+  const senders: HeldSender[] = [];
+  let isOver = false;
+
+  /** What is asked for while it lives may still be done, but it does not get to know. */
+  function living<A extends unknown[], R>(call: (...given: A) => Promise<R>) {
+    return async (...given: A): Promise<R> => {
+      if (isOver) return never;
+      const asked = call(...given);
+      await Promise.allSettled([asked]);
+      return isOver ? never : asked;
+    };
+  }
+
+  return {
+    storeOf: ({ progress, visits }: VisitedStore): Pick<VisitedStore, 'progress' | 'visits'> => ({
+      progress: {
+        commit: living(progress.commit),
+        release: living(progress.release),
+        confirm: living(progress.confirm),
+      },
+      visits: {
+        ...visits,
+        release: living(visits.release),
+        confirm: living(visits.confirm),
+        lease: {
+          begin: living(visits.lease.begin),
+          renew: living(visits.lease.renew),
+          end: living(visits.lease.end),
+          endLapsed: living(visits.lease.endLapsed),
+        },
+      },
+    }),
+    tailOf: (tail: Tail): Tail => ({
+      follow: (advanced, syncs) =>
+        tail.follow((before) => {
+          if (!isOver) advanced(before);
+        }, syncs),
+      since: tail.since,
+      get end() {
+        return tail.end;
+      },
+      get told() {
+        return tail.told;
+      },
+      close: tail.close,
+    }),
+    senderOf: (sender: HeldSender): HeldSender => {
+      senders.push(sender);
+      if (isOver) sender.drop();
+      return sender;
+    },
+    end: () => {
+      isOver = true;
+      for (const sender of senders) sender.drop();
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { Confirmation } from '../../src/progress/filterRows.ts';
+import type { StoredHead } from '../../src/progress/lease.ts';
 import type { SenderOutcomes } from '../../src/progress/senderOutcomes.ts';
 import { compile } from '../../src/rules/filter.ts';
 import type { FilterVersion } from '../../src/rules/filterVersions.ts';
@@ -8,6 +9,7 @@ import type { Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import type { Entry } from '../../src/streams/entry.ts';
 import type { HeldRequest } from './heldEndpoint.ts';
+import { goesOnWithHead, type StoredVisit } from './visitedStore.ts';
 
 /** One entry to be appended; of sync `a` and a record of its own, unless it says otherwise. */
 export interface Arriving {
@@ -23,6 +25,8 @@ interface Known {
   superseded: boolean;
   /** It was answered 2xx, and the sender in force knows of it. */
   delivered: boolean;
+  /** A seek has passed over it. */
+  skipped: boolean;
 }
 
 /** What the contract says of one visited consumer, told of everything that is sent and stored. */
@@ -38,7 +42,14 @@ export interface VisitedModel {
   storing(outcomes: SenderOutcomes, filters: FilterVersion[]): void;
   confirming(taken: Confirmation, filters: FilterVersion[]): void;
   /** A sender begins with what is stored. */
-  claimed(stored: { position: number; ahead: readonly number[]; released: object | null }): void;
+  claimed(stored: StoredVisit): void;
+  /** The consumer has been moved there. */
+  sought(position: number): void;
+  /**
+   * Something comes between an answer and the sender: an edit that closes the entry or sends it anew, or no room to
+   * read it. Until another sender begins, it is not looked at whether what that answer asked for is heeded.
+   */
+  interfere(): void;
   blame(line: string): void;
   /** Positions that have to come and have not. */
   missing(filters: FilterVersion[]): number[];
@@ -57,6 +68,7 @@ export function createVisitedModel(options: {
   const newest = new Map<string, Known>();
   const wrong: string[] = [];
   const sent: number[] = [];
+  const asked = createAsked(stream);
   const blame = (line: string): void => void wrong.push(line);
   const at = (position: number): Known => {
     const found = known[position - 1];
@@ -66,7 +78,7 @@ export function createVisitedModel(options: {
 
   function append(one: Arriving): Entry {
     const entry = entryOf(known.length + 1, stream, one);
-    const state = { superseded: false, delivered: false };
+    const state = { superseded: false, delivered: false, skipped: false };
     const added = { entry, ...state };
     known.push(added);
     const record = recordOf(entry);
@@ -81,7 +93,8 @@ export function createVisitedModel(options: {
   }
 
   function isOpen(one: Known, filters: FilterVersion[]): boolean {
-    return !one.delivered && !one.superseded && verdictOf(one.entry, filters) === 'must';
+    const isLeft = !one.delivered && !one.superseded && !one.skipped;
+    return isLeft && verdictOf(one.entry, filters) === 'must';
   }
 
   function came(
@@ -92,6 +105,7 @@ export function createVisitedModel(options: {
     sent.push(position);
     const one = at(position);
     if (one.delivered) blame(`${position} is sent again`);
+    if (!asked.mayBeSent) blame(`${position} is sent before Retry-After or after a 410`);
     if (verdictOf(one.entry, filters) === 'never') blame(`${position} is sent, but does not pass`);
     for (const other of open) {
       if (sameLane(at(other.position).entry, one.entry))
@@ -114,8 +128,8 @@ export function createVisitedModel(options: {
     const taken = filters.map((one) =>
       one.version <= filterVersion ? { ...one, filterFrom: one.filterFrom ?? filterFrom } : one,
     );
-    for (const { entry, delivered } of known) {
-      if (!delivered || verdictOf(entry, taken) !== 'never') continue;
+    for (const { entry, delivered, skipped } of known) {
+      if (!delivered || skipped || verdictOf(entry, taken) !== 'never') continue;
       blame(`${entry.position} was delivered, but does not pass what holds from ${filterFrom} on`);
     }
   }
@@ -129,6 +143,7 @@ export function createVisitedModel(options: {
     isSuperseded: (position) => at(position).superseded,
     came,
     over: ({ position }, outcome, filters) => {
+      asked.over(outcome);
       if (outcome.kind !== 'delivered') return;
       const one = at(position);
       one.delivered = true;
@@ -137,7 +152,9 @@ export function createVisitedModel(options: {
     },
     storing,
     confirming,
-    claimed: ({ position, ahead, released }) => {
+    claimed: (stored) => {
+      const { position, ahead, released } = stored;
+      asked.begins(goesOnWithHead(stored) ? stored.head : null);
       for (const one of known) {
         const isSettled = one.entry.position <= position || ahead.includes(one.entry.position);
         if (!one.delivered || isSettled) continue;
@@ -146,11 +163,55 @@ export function createVisitedModel(options: {
           blame(`${one.entry.position} was delivered, and is not stored at a release`);
       }
     },
+    sought: (position) => {
+      for (const one of known) {
+        one.skipped = one.entry.position <= position;
+        if (!one.skipped) one.delivered = false; // it comes again
+      }
+    },
+    interfere: asked.interfere,
     blame,
     missing: (filters) =>
       known.filter((one) => isOpen(one, filters)).map(({ entry }) => entry.position),
     wrong,
     sent,
+  };
+}
+
+/** What an endpoint has asked for: to wait, or to send no more. */
+interface Asked {
+  over(outcome: Outcome): void;
+  /** A sender begins with this head. */
+  begins(head: StoredHead | null): void;
+  interfere(): void;
+  readonly mayBeSent: boolean;
+}
+
+/** A newer version of a record is not held up by the answer to an older one, so only events are looked at. */
+function createAsked(stream: StreamName): Asked {
+  let waitsUntil = 0;
+  let isGone = false;
+  let isUnclear = false;
+
+  return {
+    over: (outcome) => {
+      if (outcome.kind !== 'failed') return;
+      isGone ||= outcome.code === 'GONE';
+      if (outcome.retryAfter === undefined) return;
+      waitsUntil = Math.max(waitsUntil, Date.now() + Number(outcome.retryAfter) * 1_000);
+    },
+    begins: (head) => {
+      waitsUntil = head?.askedUntil ?? 0;
+      isGone = head?.failure.code === 'GONE';
+      isUnclear = false;
+    },
+    interfere: () => {
+      isUnclear = true;
+    },
+    get mayBeSent() {
+      if (stream === 'records' || isUnclear) return true;
+      return !isGone && Date.now() >= waitsUntil;
+    },
   };
 }
 

@@ -29,7 +29,7 @@ export interface StoredVisit {
 }
 
 /** The store of one consumer, in memory: what is asked of it waits while `hold` is in force. */
-export interface VisitedStore {
+export interface VisitedStore extends VisitedCommands {
   row: StoredVisit;
   progress: Pick<Progress, 'commit' | 'release' | 'confirm'>;
   visits: VisitStore;
@@ -46,12 +46,23 @@ export interface VisitedStore {
   loseRelease(): void;
   /** Takes the cursor for its next sender. */
   claim(): ToVisit;
-  /** Adds a version of the filter, as a command does. */
+}
+
+/** What commands do to the row. */
+export interface VisitedCommands {
+  /** Adds a version of the filter. */
   refilter(filter: Filter): void;
   /** Adds a version of the target. */
   retarget(): void;
   /** A command waits for the sender to let go, or no longer. */
   holdSender(isHeld: boolean): void;
+  /** Whether nothing may start: a sender has confirmed that for a command, or there is none because of one. */
+  isHalted(): boolean;
+  /** Pauses the consumer, or resumes it. */
+  setStatus(status: 'paused' | 'active'): void;
+  /** Makes everything up to `position` settled, and nothing above it. */
+  seek(position: number): void;
+  remove(): void;
 }
 
 export interface VisitedStoreOptions {
@@ -155,6 +166,7 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
     loseRelease: () => void (faults.release = true),
     refuseCommits: (refuses) => void (faults.commits = refuses),
     claim: () => {
+      if (!goesOnWithHead(row)) row.head = null; // `deliver` or a command has ended the failure
       Object.assign(row, { epoch: row.epoch + 1, held: true, released: null });
       return {
         consumerId: CONSUMER,
@@ -165,20 +177,39 @@ export function createVisitedStore(options: VisitedStoreOptions): VisitedStore {
         waitedMs: null,
       };
     },
+    ...commandsOn(row),
+  };
+}
+
+function commandsOn(row: StoredVisit): VisitedCommands {
+  let heldFrom = Infinity; // the version with which a command waits
+
+  function change(set: Partial<SenderConfig>): void {
+    row.config = { ...row.config, ...set, version: row.config.version + 1 };
+  }
+
+  return {
     refilter: (filter) => {
-      const { version, filterVersion, filters } = row.config;
-      const next = filterVersion + 1;
-      row.config = {
-        ...row.config,
-        version: version + 1,
-        filterVersion: next,
-        filters: [...filters, { version: next, filterFrom: null, filter }],
-      };
+      const { filters } = row.config;
+      const version = row.config.filterVersion + 1;
+      const added = { version, filterFrom: null, filter };
+      change({ filterVersion: version, filters: [...filters, added] });
     },
     holdSender: (isHeld) => {
-      const { version } = row.config;
-      row.config = { ...row.config, held: isHeld, version: version + 1 };
+      change({ held: isHeld });
+      heldFrom = isHeld ? row.config.version : Infinity;
     },
+    isHalted: () => {
+      const { status, deleted } = row.config;
+      return status !== 'active' || deleted || row.confirmed.version >= heldFrom;
+    },
+    setStatus: (status) => change({ status }),
+    seek: (position) => {
+      Object.assign(row, { epoch: row.epoch + 1, position, ahead: [], head: null });
+      const newest = row.config.filters.slice(-1);
+      change({ filters: newest.map((one) => ({ ...one, filterFrom: position })) });
+    },
+    remove: () => change({ deleted: true }),
     retarget: () => {
       const { target } = row.config;
       row.config = { ...row.config, target: { ...target, version: target.version + 1 } };
@@ -230,20 +261,25 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
   };
 }
 
-function leaseOf({ epoch, position, ahead, config }: StoredVisit): Lease {
+/** Whether the next sender goes on with the head that is stored: its lane has died, or has left it to the next one. */
+export function goesOnWithHead({ released }: Pick<StoredVisit, 'released'>): boolean {
+  return released === null || released.wants === 'visit';
+}
+
+function leaseOf({ epoch, position, ahead, head, config }: StoredVisit): Lease {
   return {
     epoch,
     waitMs: 0,
     position,
     ahead,
-    head: null,
-    attempt: 0,
-    tries: 0,
-    nextAttemptAt: null,
-    askedUntil: null,
-    scheduleFrom: null,
-    scheduleAgainFrom: null,
-    lastFailure: null,
+    head: head?.position ?? null,
+    attempt: head?.attempt ?? 0,
+    tries: head?.tries ?? 0,
+    nextAttemptAt: head?.nextAttemptAt ?? null,
+    askedUntil: head?.askedUntil ?? null,
+    scheduleFrom: head?.scheduleFrom ?? null,
+    scheduleAgainFrom: head?.scheduleAgainFrom ?? null,
+    lastFailure: head?.failure ?? null,
     flow: null,
     ramp: false,
     sendFrom: 0,

@@ -30,6 +30,7 @@ import {
 } from '../../src/temporal/workflowClient.ts';
 import { LOOPBACK, openApp, type TestApp } from './app.ts';
 import { createDatabase } from './database.ts';
+import { noteVisits } from './hosts.ts';
 import { until } from './poll.ts';
 import { createProxy, type Proxy } from './proxy.ts';
 import { createWorldWorker, type WorkerSettings } from './worldWorker.ts';
@@ -70,6 +71,8 @@ export interface WorldOptions extends WorkerSettings {
   egressProxy?: string;
   /** False: nothing polls the queues. */
   worker?: boolean;
+  /** It can't be closed before a lane has visited a consumer: that throws. */
+  mustVisit?: boolean;
   /** The leader starts no workflow before this resolves. */
   startsAfter?: Promise<void>;
 }
@@ -124,7 +127,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   };
   const leaders = { ...workflows, start: startLater };
   const shared = { db, egress, client, workflows: leaders, ...queue, log };
-  const worker = createWorldWorker({ ...options, ...shared, databaseUrl, native, outbox });
+  const visits = noteVisits(options.visitCounts);
+  const visitCounts = visits.counts;
+  const given = { ...options, visitCounts };
+  const worker = createWorldWorker({ ...given, ...shared, databaseUrl, native, outbox });
 
   if (options.worker !== false) await worker.start(retryWindowMs, vault);
   return {
@@ -159,6 +165,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       await temporal?.[Symbol.asyncDispose]();
       await own[Symbol.asyncDispose]();
       await rm(outbox, { recursive: true, force: true });
+      if (options.mustVisit === true && !visits.any)
+        throw new Error('no lane has visited any consumer, so this test shows nothing of visits');
     },
   };
 }

@@ -79,6 +79,7 @@ const story = fc.noBias(
     stream: fc.constantFrom<StreamName>('events', 'records'),
     ordering: fc.constantFrom<Ordering>('record', 'record', 'stream', 'none'),
     maxInFlight: fc.integer({ min: 1, max: 5 }),
+    visits: fc.boolean(),
     syncs: fc.subarray(['a', 'b'], { minLength: 1 }),
     seed: fc.nat(),
     steps: fc.array(step, { minLength: 3, maxLength: 20, size: 'max' }),
@@ -100,9 +101,10 @@ async function live(engine: Engine, told: Story): Promise<void> {
   };
   const model = createModel({ ...told, db: engine.db, name, filter });
   const random = vi.spyOn(Math, 'random').mockImplementation(drawFrom(told.seed + 1));
-  const { stream, ordering, maxInFlight } = told;
+  const { stream, ordering, maxInFlight, visits } = told;
+  const input = { stream, ordering, ...filter };
   const life = await engine.live(
-    { input: { stream, ordering, ...filter }, maxInFlight, timeoutMs: 2_000, idleAfterMs: 400 },
+    { input, maxInFlight, visits, timeoutMs: 2_000, idleAfterMs: 400 },
     model.watcher,
   );
   let count = 0;
@@ -202,4 +204,5 @@ test('whatever fails or dies and whatever commands a consumer gets, each entry i
     { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED), path: PATH ?? '' }) },
   );
   expect(lives).toBeGreaterThan(0);
+  if (SEED === undefined) expect(engine.visited).toBe(true);
 }, 600_000);

@@ -52,14 +52,14 @@ test('a visit whose consumer another sender has taken before the release does no
 });
 
 test('outcomes that can’t be stored end the visit, and the consumer is handed over to a drain', async () => {
-  const { store, handedOver, log } = await open();
+  const { store, handedOver, reasons, log } = await open();
   visit.host.arrive({}, {});
   store.refuseCommits(true);
   answer();
   await visit.host.pass(2 * COMMITTED_MS);
   expect(visit.host.requests).toEqual([]);
   expect(store.row).toMatchObject({ position: 0, released: { wants: 'drain' } });
-  expect(handedOver).toEqual([1]);
+  expect([handedOver, reasons]).toEqual([[1], ['failed']]);
   expect(log.join('')).toContain('a visit ended with an error');
   visit.host.model.wrong.splice(0); // the open request was cut, and what was delivered is unknown
 });
@@ -155,7 +155,7 @@ test('a lane that ends while a drain takes over and still has to read the entry 
 });
 
 test('a command that makes the sender release its consumer lets the open request end, and nothing more is sent', async () => {
-  const { store, model, notify } = await open();
+  const { store, model, reasons, notify } = await open();
   visit.host.arrive({}, {});
   store.holdSender(true);
   notify();
@@ -166,4 +166,5 @@ test('a command that makes the sender release its consumer lets the open request
   await visit.host.pass(4 * COMMITTED_MS);
   expect(store.row).toMatchObject({ held: false, released: { head: null } });
   expect(store.row.position).toBe(model.sent.length);
+  expect(reasons).toEqual(['changed']);
 });

@@ -3,13 +3,19 @@ import { expect, test } from 'vitest';
 
 import type { Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
-import { CUT, DELIVERED, UNAVAILABLE } from '../support/heldEndpoint.ts';
+import { BUSY, CUT, DELIVERED, GONE, UNAVAILABLE } from '../support/heldEndpoint.ts';
 import { LEASE_MS, OF_A, openQuietHost, type QuietHost } from '../support/quietHost.ts';
 
 /** More find more; a failure prints the seed and path that bring it again. */
 const { VISITS_RUNS, VISITS_SEED: SEED, VISITS_PATH: PATH } = process.env;
 const RUNS = Number(VISITS_RUNS ?? 100);
-const OUTCOMES = { delivered: DELIVERED, unavailable: UNAVAILABLE, ours: CUT };
+const OUTCOMES = {
+  delivered: DELIVERED,
+  unavailable: UNAVAILABLE,
+  busy: BUSY,
+  gone: GONE,
+  ours: CUT,
+};
 const BUDGET = { requests: 4, bytes: 200_000 };
 
 type Step =
@@ -19,18 +25,23 @@ type Step =
   | { do: 'take budget'; of: 'requests' | 'bytes' }
   | { do: 'refilter'; without: string }
   | { do: 'refuse confirmations'; refuses: boolean }
+  | { do: 'command'; command: Command; to: number }
   | {
       do:
         | 'hold'
         | 'let through'
         | 'give budget'
         | 'retarget'
-        | 'command'
+        | 'resume'
         | 'forget'
         | 'end quietest'
         | 'stop'
-        | 'take over';
+        | 'take over'
+        | 'crash';
     };
+
+/** What waits for the sender to let go. */
+type Command = 'pause' | 'seek' | 'delete' | 'other';
 
 const arriving = fc.record({
   sync: fc.constantFrom('a', 'a', 'a', 'b'),
@@ -51,30 +62,44 @@ function weighed(
   return { weight, arbitrary };
 }
 
+/** What may come between an answer and the sender. */
+const INTERFERES = new Set<Step['do']>(['retarget', 'refilter', 'take budget']);
+
+const commands = [
+  { weight: 4, arbitrary: fc.constant('pause') },
+  { weight: 4, arbitrary: fc.constant('seek') },
+  { weight: 4, arbitrary: fc.constant('other') },
+  { weight: 1, arbitrary: fc.constant('delete') },
+];
+
 const step = fc.oneof(
   weighed(10, 'arrive', { some }),
   weighed(2, 'append', { some }),
   weighed(14, 'answer', {
     which: fc.nat(10),
-    outcome: fc.constantFrom(
-      ...(['delivered', 'delivered', 'delivered', 'delivered'] as const),
-      'unavailable',
-      'ours',
+    outcome: fc.oneof(
+      { weight: 12, arbitrary: fc.constant('delivered') },
+      { weight: 3, arbitrary: fc.constant('unavailable') },
+      { weight: 3, arbitrary: fc.constant('ours') },
+      { weight: 2, arbitrary: fc.constant('busy') },
+      { weight: 1, arbitrary: fc.constant('gone') },
     ),
   }),
-  weighed(10, 'pass', { ms: fc.constantFrom(0, 1, 12, 30, 60, 300, 1_500) }),
+  weighed(10, 'pass', { ms: fc.constantFrom(0, 1, 12, 30, 60, 300, 1_500, 6_000) }),
   weighed(3, 'hold'),
   weighed(4, 'let through'),
   weighed(2, 'take budget', { of: fc.constantFrom('requests', 'bytes') }),
   weighed(3, 'give budget'),
   weighed(2, 'retarget'),
-  weighed(2, 'command'),
+  weighed(4, 'command', { command: fc.oneof(...commands), to: fc.nat(100) }),
+  weighed(3, 'resume'),
   weighed(2, 'refilter', { without: fc.constantFrom('m:x', 'm:y', 'none') }),
   weighed(1, 'refuse confirmations', { refuses: fc.boolean() }),
   weighed(1, 'forget'),
   weighed(2, 'end quietest'),
   weighed(2, 'stop'),
   weighed(1, 'take over'),
+  weighed(2, 'crash'),
 );
 
 const story = fc.noBias(
@@ -82,6 +107,7 @@ const story = fc.noBias(
     stream: fc.constantFrom<StreamName>('events', 'records'),
     ordering: fc.constantFrom<Ordering>('record', 'stream', 'none'),
     maxInFlight: fc.constantFrom(1, 3),
+    ownRetriesMs: fc.constantFrom(0, 20_000), // what fails is handed over, or sat out
     steps: fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }),
   }),
 );
@@ -89,20 +115,52 @@ type Story = typeof story extends fc.Arbitrary<infer T> ? T : never;
 
 async function live({ steps, ...options }: Story): Promise<void> {
   using host = openQuietHost({ ...options, ...BUDGET });
-  const { model, store, budget } = host;
+  const { model, store } = host;
   const taken: Record<'requests' | 'bytes', number> = { requests: 0, bytes: 0 };
+  let waits: { command: Command; to: number } = { command: 'other', to: 0 };
 
   function giveBudget(): void {
     for (const of of ['requests', 'bytes'] as const) {
-      if (taken[of] > 0) budget[of].take(-taken[of]);
+      if (taken[of] > 0) host.budget[of].take(-taken[of]);
       taken[of] = 0;
     }
   }
 
-  /** The command that had the sender let go is carried out, and the consumer is claimed again. */
+  /** The command that had the sender let go is carried out, and the consumer is claimed again if it is sent to. */
   async function begin(): Promise<void> {
-    if (store.row.config.held) store.holdSender(false);
-    await host.begin();
+    if (store.row.config.held) carryOut();
+    const { status, deleted } = store.row.config;
+    if (status === 'active' && !deleted) await host.begin();
+    if (taken.requests + taken.bytes > 0) model.interfere();
+  }
+
+  function carryOut(): void {
+    store.holdSender(false);
+    const { command, to } = waits;
+    if (command === 'pause') store.setStatus('paused');
+    if (command === 'delete') store.remove();
+    if (command !== 'seek') return;
+    model.claimed(store.row);
+    const position = Math.floor((to * model.end) / 100);
+    store.seek(position);
+    model.sought(position);
+  }
+
+  /** Asks for a command, unless another one waits or has ended the sending. */
+  function ask(command: Command, to: number): void {
+    const { held, status, deleted } = store.row.config;
+    if (held || deleted || status !== 'active') return;
+    waits = { command, to };
+    store.holdSender(true);
+  }
+
+  async function crash(): Promise<void> {
+    giveBudget(); // that of the next process is another one
+    host.crash();
+    await host.pass(LEASE_MS + 50);
+    host.nextLane();
+    store.row.held = false;
+    await begin();
   }
 
   async function takeOver(): Promise<void> {
@@ -123,13 +181,15 @@ async function live({ steps, ...options }: Story): Promise<void> {
     if (one.do === 'hold') store.hold();
     if (one.do === 'let through') store.letThrough();
     if (one.do === 'take budget') {
-      const left = BUDGET[one.of] - budget[one.of].taken;
-      budget[one.of].take(left);
+      const left = BUDGET[one.of] - host.budget[one.of].taken;
+      host.budget[one.of].take(left);
       taken[one.of] += left;
     }
     if (one.do === 'give budget') giveBudget();
+    if (INTERFERES.has(one.do)) model.interfere();
     if (one.do === 'retarget') store.retarget();
-    if (one.do === 'command') store.holdSender(true);
+    if (one.do === 'command') ask(one.command, one.to);
+    if (one.do === 'resume') store.setStatus('active');
     if (one.do === 'refilter') {
       const collections = ['m:x', 'm:y'].filter((name) => name !== one.without);
       store.refilter({ ...OF_A, collections });
@@ -143,6 +203,7 @@ async function live({ steps, ...options }: Story): Promise<void> {
       host.nextLane();
     }
     if (one.do === 'take over') await takeOver();
+    if (one.do === 'crash') await crash();
     await host.pass(one.do === 'pass' ? one.ms : 0);
     if (!store.row.held && store.waiting === 0) await begin();
     expect(model.wrong).toEqual([]);
@@ -157,17 +218,20 @@ async function live({ steps, ...options }: Story): Promise<void> {
   for (let round = 0; round < 300; round += 1) {
     host.requests[0]?.answer(DELIVERED);
     await host.pass(300);
+    if (store.row.config.status === 'paused') store.setStatus('active');
     if (!store.row.held) await begin();
-    const { position, config } = store.row;
-    if (position === model.end && model.missing(config.filters).length === 0) break;
+    if (isSettled(host)) break;
   }
-  const { config } = store.row;
-  expect({ wrong: model.wrong, missing: model.missing(config.filters) }).toEqual({
-    wrong: [],
-    missing: [],
-  });
-  expect(store.row.position).toBe(model.end);
+  expect(model.wrong).toEqual([]);
+  expect(isSettled(host)).toBe(true);
   await endsClean(host);
+}
+
+/** Whether everything has been sent and stored; of one that is deleted, whether nothing is sent any more. */
+function isSettled({ model, store, requests }: QuietHost): boolean {
+  const { position, held, config } = store.row;
+  if (config.deleted) return !held && requests.length === 0;
+  return position === model.end && model.missing(config.filters).length === 0;
 }
 
 /** The lane ends, and what it took of the process's budget is given back. */

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 import { expect, test } from 'vitest';
 
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
@@ -6,7 +8,7 @@ import { claim } from '../../src/progress/leases.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const CONSUMERS = 8;
@@ -53,6 +55,25 @@ test(`an entry that is appended once \`paused\` is read is not sent by a lane, i
   );
   expect(late).toEqual(syncs.map(() => null));
   expect(receiver.received).toHaveLength(CONSUMERS);
+});
+
+test('a pause of a visited consumer whose one request hangs is answered meanwhile, and after that none starts', async () => {
+  await using world = await openWorld({ visitLanes: 1 });
+  const hanging: ServerResponse[] = [];
+  await using receiver = await openReceiver((_one, response) => void hanging.push(response));
+  const id = await world.consumer(await world.target(receiver.url));
+  await world.append.events(someEvents(3)); // so few that a quiet sender sends them one by one
+  await until(() => hanging.length === 1);
+  const paused = await world.api.request('POST', `/v1/consumers/${id}/pause`);
+  expect([paused.status, paused.body.status]).toEqual([200, 'paused']);
+  expect(hanging[0]?.socket?.destroyed).toBe(false); // the request has not been given up
+  hanging[0]?.writeHead(204).end();
+  await until(async () => (await cursorOf(world, id))?.released);
+  expect(receiver.received).toHaveLength(1);
+  receiver.respond = accept;
+  await world.api.request('POST', `/v1/consumers/${id}/resume`);
+  await world.caughtUp(id);
+  expect(receiver.received.map((one) => one.position)).toEqual([1, 2, 3]);
 });
 
 test('once an edit of a target is answered, lanes send with the edit for visited consumers', async () => {

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 import { expect, test } from 'vitest';
 
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -5,7 +7,7 @@ import { countVisits } from '../../src/telemetry/visitMetrics.ts';
 import { whyAfter } from '../../src/visits/visitCounts.ts';
 import { parseExposition } from '../support/exposition.ts';
 import { until } from '../support/poll.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 /** Metrics of visits, and a reader of their series. */
@@ -26,8 +28,8 @@ function openMetrics(lanes: number) {
 }
 
 /** A consumer of one sync that the leader watches. */
-async function quiet(world: World, target: string, sync: string): Promise<string> {
-  const id = await world.consumer(target, { syncs: [sync], start: 'end' });
+async function quiet(world: World, target: string, sync: string, more = {}): Promise<string> {
+  const id = await world.consumer(target, { syncs: [sync], start: 'end', ...more });
   await until(async () => {
     const { rows } = await world.db.query<{ watched: boolean }>({
       text: 'select indexed_epoch is not null as watched from cursors where consumer_id = $1',
@@ -72,6 +74,60 @@ test('lanes, visits and their waits are counted, and consumers that are handed o
   await world.stopWorker();
   expect(await read('millrace_visit_lanes test')).toBe(0);
   expect(await read('millrace_visited_consumers')).toBe(0);
+});
+
+test('a visit that ends because its endpoint is gone, or by a fault, a command, a parked entry or an error is counted as such', async () => {
+  const { visitCounts, read } = openMetrics(1);
+  await using world = await openWorld({ visitLanes: 1, idleAfterMs: 300, visitCounts });
+  const hanging: ServerResponse[] = [];
+  await using receiver = await openReceiver((one, response) => {
+    if (one.path.endsWith('/gone')) answer(410)(one, response);
+    else if (one.path.endsWith('/hangs')) hanging.push(response);
+    else if (one.body.includes('refused')) answer(400)(one, response);
+    else accept(one, response);
+  });
+  const target = await world.target(receiver.url);
+  const append = (syncId: string) => world.append.events(someEvents(1, { syncId }));
+  const isCounted = (reason: string) =>
+    until(async () => ((await read(`millrace_visit_handovers_total ${reason}`)) ?? 0) > 0, {
+      what: `a consumer is handed over: ${reason}`,
+    });
+
+  await quiet(world, target, 'parked');
+  await world.append.events([
+    ...someEvents(1, { syncId: 'parked', data: '{"refused":true}' }),
+    ...someEvents(1, { syncId: 'parked', upstreamId: 'another' }), // speaks for the endpoint
+  ]);
+
+  await quiet(world, target, 'gone', { path: '/gone' });
+  await append('gone');
+  await isCounted('gone');
+
+  const unreadable = await quiet(world, target, 'unreadable');
+  await world.db.query({
+    text: 'update filter_versions set collections = array[null] where consumer_id = $1',
+    values: [unreadable],
+  });
+  await append('unreadable');
+  await isCounted('unstartable');
+
+  const paused = await quiet(world, target, 'paused', { path: '/hangs' });
+  await append('paused');
+  await until(() => hanging.length === 1);
+  expect((await world.api.request('POST', `/v1/consumers/${paused}/pause`)).status).toBe(200);
+  hanging[0]?.writeHead(204).end();
+  await isCounted('changed');
+
+  const refused = await quiet(world, target, 'not stored');
+  for (const table of ['attempts', 'attempt_batches']) {
+    await world.db.query(
+      `alter table ${table} add constraint not_stored check (consumer_id <> '${refused}')`,
+    );
+  }
+  await append('not stored');
+  await isCounted('failed');
+
+  await isCounted('parked'); // idle after its next attempt, which is 5 s after the first
 });
 
 test('each end of a visit that hands its consumer over has a reason', () => {

@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
+
 import { expect, test } from 'vitest';
 
 import { until } from '../support/poll.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 interface Cursor {
@@ -154,6 +156,39 @@ test('a visited consumer is paused, moved, edited and deleted like any other', a
   expect(await give({ kind: 'seek', to: 'beginning' })).toMatchObject({ ok: true });
   await until(() => receiver.received.length === 6);
   expect(await give({ kind: 'delete' })).toMatchObject({ ok: true });
+});
+
+test('what is parked is left to the lane that visits its consumer, also after a command: no drain is tried', async () => {
+  await using world = await openWorld({ visitLanes: 1 });
+  const hanging: ServerResponse[] = [];
+  let hangs = false;
+  await using receiver = await openReceiver((one, response) => {
+    if (!one.body.includes('refused')) accept(one, response);
+    else if (hangs) hanging.push(response);
+    else answer(400)(one, response);
+  });
+  const id = await quiet(world, await world.target(receiver.url), 'a');
+  await world.append.events([
+    ...someEvents(1, { syncId: 'a', data: '{"refused":true}' }),
+    ...someEvents(1, { syncId: 'a', upstreamId: 'another' }), // speaks for the endpoint
+  ]);
+  await until(async () => (await world.get(id)).parked === 1);
+  hangs = true;
+  const retried = await world.api.request('POST', `/v1/consumers/${id}/retry`);
+  expect(retried.status).toBe(200);
+  await until(() => hanging.length === 1); // the parked entry stays due as long as this takes
+  const edited = await world.api.request('POST', `/v1/consumers/${id}/filter`, {
+    add: { syncs: ['b'] },
+  });
+  expect(edited.status).toBe(200); // after whatever else its workflow had to do
+  const { events } = await world.handle(id).fetchHistory();
+  const activities = (events ?? []).map(
+    (one) => one.activityTaskScheduledEventAttributes?.activityType?.name,
+  );
+  expect(activities).not.toContain('drain');
+  expect(await cursorOf(world, id)).toMatchObject({ visited: true });
+  hanging[0]?.writeHead(204).end();
+  await until(async () => (await world.get(id)).parked === 0);
 });
 
 test('a seek makes the lane release the consumer first', async () => {

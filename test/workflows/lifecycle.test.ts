@@ -1,133 +1,141 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
+import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-test.concurrent('no request starts after a pause was answered, and resume continues without loss or repetition', async () => {
-  await using world = await openWorld();
-  let slow = true; // it must not be through before it is paused
-  await using receiver = await openReceiver((one, response) => {
-    if (slow) setTimeout(() => accept(one, response), 20);
-    else setImmediate(() => accept(one, response));
-  });
-  await world.append.events(someEvents(5_000));
-  const target = await world.target(receiver.url, { max_in_flight: 4 });
-  const consumer = await world.consumer(target, { start: 'beginning' });
-  await until(() => receiver.received.length > 300);
-  const { status, body } = await world.api.request('POST', `/v1/consumers/${consumer}/pause`);
-  expect([status, body.status]).toEqual([200, 'paused']);
-  const inFlight = receiver.received.length;
-  const settled = await until(async () => {
-    const { rows } = await world.db.query<{ holder: string | null }>('select holder from cursors');
-    return rows[0]?.holder === null;
-  });
-  expect(settled).toBe(true);
-  expect(receiver.received.length - inFlight).toBeLessThanOrEqual(4);
-  expect(receiver.received.length).toBeLessThan(5_000);
-  expect((await world.api.request('POST', `/v1/consumers/${consumer}/pause`)).status).toBe(200);
+describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
+  test('nothing starts after a pause was answered, and resume goes on without loss or repetition', async () => {
+    await using world = await openWorld(options);
+    let slow = true; // it must not be through before it is paused
+    await using receiver = await openReceiver((one, response) => {
+      if (slow) setTimeout(() => accept(one, response), 20);
+      else setImmediate(() => accept(one, response));
+    });
+    await world.append.events(someEvents(2_000));
+    const target = await world.target(receiver.url, { max_in_flight: 4 });
+    const consumer = await world.consumer(target, { start: 'beginning' });
+    await until(() => receiver.received.length > 300);
+    const { status, body } = await world.api.request('POST', `/v1/consumers/${consumer}/pause`);
+    expect([status, body.status]).toEqual([200, 'paused']);
+    const inFlight = receiver.received.length;
+    const settled = await until(async () => {
+      const { rows } = await world.db.query<{ holder: string | null }>(
+        'select holder from cursors',
+      );
+      return rows[0]?.holder === null;
+    });
+    expect(settled).toBe(true);
+    expect(receiver.received.length - inFlight).toBeLessThanOrEqual(4);
+    expect(receiver.received.length).toBeLessThan(2_000);
+    expect((await world.api.request('POST', `/v1/consumers/${consumer}/pause`)).status).toBe(200);
 
-  slow = false;
-  const again = await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
-  expect(again.body.status).toBe('active');
-  await world.caughtUp(consumer);
-  expect(new Set(receiver.received.map((one) => one.position)).size).toBe(5_000);
-  expect(receiver.received).toHaveLength(5_000);
-}, 180_000);
+    slow = false;
+    const again = await world.api.request('POST', `/v1/consumers/${consumer}/resume`);
+    expect(again.body.status).toBe('active');
+    await world.caughtUp(consumer);
+    expect(new Set(receiver.received.map((one) => one.position)).size).toBe(2_000);
+    expect(receiver.received).toHaveLength(2_000);
+  }, 180_000);
 
-test.concurrent('seek moves a running consumer once its requests in flight have ended, and everything is sent again', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  await world.append.events(someEvents(500, { records: 5 }));
-  const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
-  await until(() => receiver.received.length === 500);
-  const moved = await world.api.request('POST', `/v1/consumers/${consumer}/seek`, {
-    to: 'beginning',
+  test('seek moves a running consumer after what is in flight has ended; everything comes again', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver();
+    await world.append.events(someEvents(500, { records: 5 }));
+    const consumer = await world.consumer(await world.target(receiver.url), { start: 'beginning' });
+    await until(() => receiver.received.length === 500);
+    const moved = await world.api.request('POST', `/v1/consumers/${consumer}/seek`, {
+      to: 'beginning',
+    });
+    expect(moved.status).toBe(200);
+    await until(() => receiver.received.length === 1_000);
+    await world.caughtUp(consumer);
+    expect(
+      receiver.received
+        .slice(500)
+        .map((one) => one.position)
+        .sort((a, b) => a - b),
+    ).toEqual(
+      receiver.received
+        .slice(0, 500)
+        .map((one) => one.position)
+        .sort((a, b) => a - b),
+    );
+    const end = await world.api.request('POST', `/v1/consumers/${consumer}/seek`, { to: 'end' });
+    expect(end.body.position).toBe(500);
   });
-  expect(moved.status).toBe(200);
-  await until(() => receiver.received.length === 1_000);
-  await world.caughtUp(consumer);
-  expect(
-    receiver.received
-      .slice(500)
-      .map((one) => one.position)
-      .sort((a, b) => a - b),
-  ).toEqual(
-    receiver.received
-      .slice(0, 500)
-      .map((one) => one.position)
-      .sort((a, b) => a - b),
-  );
-  const end = await world.api.request('POST', `/v1/consumers/${consumer}/seek`, { to: 'end' });
-  expect(end.body.position).toBe(500);
+
+  test('ordering "stream" sends strictly one after another, "none" lets entries of one record overlap', async () => {
+    await using world = await openWorld(options);
+    await using strict = await openReceiver(
+      (one, response) => void setImmediate(() => accept(one, response)),
+    );
+    await using loose = await openReceiver(
+      (one, response) => void setTimeout(() => accept(one, response), 20),
+    );
+    await world.append.events(someEvents(300, { records: 3 }));
+    await world.consumer(await world.target(strict.url), {
+      start: 'beginning',
+      ordering: 'stream',
+    });
+    await world.consumer(await world.target(loose.url), { start: 'beginning', ordering: 'none' });
+    await until(() => strict.received.length === 300 && loose.received.length === 300, {
+      timeoutMs: 60_000,
+    });
+    expect(strict.received.map((one) => one.position)).toEqual(
+      Array.from({ length: 300 }, (_, i) => i + 1),
+    );
+    expect(strict.mostOpen).toBe(1);
+    expect(loose.mostOpen).toBeGreaterThan(3);
+  });
+
+  test('changing the ordering waits until nothing is in flight', async () => {
+    await using world = await openWorld(options);
+    await using receiver = await openReceiver();
+    await world.append.events(someEvents(5_000, { records: 50 }));
+    const consumer = await world.consumer(await world.target(receiver.url), {
+      start: 'beginning',
+      ordering: 'none',
+    });
+    await until(() => receiver.received.length > 100);
+    const { status, body } = await world.api.request('PATCH', `/v1/consumers/${consumer}`, {
+      ordering: 'stream',
+      name: 'strict',
+    });
+    expect([status, body.ordering, body.name]).toEqual([200, 'stream', 'strict']);
+    const before = receiver.received.length;
+    receiver.mostOpen = 0;
+    await world.caughtUp(consumer, 90_000);
+    const after = receiver.received.slice(before).map((one) => one.position);
+    expect(after).toEqual([...after].sort((a, b) => a - b));
+    expect(receiver.received).toHaveLength(5_000);
+  }, 180_000);
+
+  test('a graceful stop of the worker makes no duplicate, and another one goes on', async () => {
+    await using world = await openWorld(options);
+    let answersAfterMs = 5;
+    await using receiver = await openReceiver(
+      (one, response) => void setTimeout(() => accept(one, response), answersAfterMs),
+    );
+    await world.append.events(someEvents(2_000));
+    const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 20 }), {
+      start: 'beginning',
+    });
+    await until(() => receiver.received.length > 300);
+    answersAfterMs = 50; // it must not be through before it is stopped
+    await world.stopWorker();
+    answersAfterMs = 5;
+    const sent = receiver.received.length;
+    expect(sent).toBeLessThan(2_000);
+    await world.startWorker();
+    await world.caughtUp(consumer);
+    expect(receiver.received).toHaveLength(2_000);
+    expect(new Set(receiver.received.map((one) => one.position)).size).toBe(2_000);
+  }, 180_000);
 });
 
-test.concurrent('ordering "stream" sends strictly one after another, "none" lets entries of one record overlap', async () => {
-  await using world = await openWorld();
-  await using strict = await openReceiver(
-    (one, response) => void setImmediate(() => accept(one, response)),
-  );
-  await using loose = await openReceiver(
-    (one, response) => void setTimeout(() => accept(one, response), 20),
-  );
-  await world.append.events(someEvents(300, { records: 3 }));
-  await world.consumer(await world.target(strict.url), { start: 'beginning', ordering: 'stream' });
-  await world.consumer(await world.target(loose.url), { start: 'beginning', ordering: 'none' });
-  await until(() => strict.received.length === 300 && loose.received.length === 300, {
-    timeoutMs: 60_000,
-  });
-  expect(strict.received.map((one) => one.position)).toEqual(
-    Array.from({ length: 300 }, (_, i) => i + 1),
-  );
-  expect(strict.mostOpen).toBe(1);
-  expect(loose.mostOpen).toBeGreaterThan(3);
-});
-
-test.concurrent('changing the ordering waits until nothing is in flight', async () => {
-  await using world = await openWorld();
-  await using receiver = await openReceiver();
-  await world.append.events(someEvents(5_000, { records: 50 }));
-  const consumer = await world.consumer(await world.target(receiver.url), {
-    start: 'beginning',
-    ordering: 'none',
-  });
-  await until(() => receiver.received.length > 100);
-  const { status, body } = await world.api.request('PATCH', `/v1/consumers/${consumer}`, {
-    ordering: 'stream',
-    name: 'strict',
-  });
-  expect([status, body.ordering, body.name]).toEqual([200, 'stream', 'strict']);
-  const before = receiver.received.length;
-  receiver.mostOpen = 0;
-  await world.caughtUp(consumer, 90_000);
-  const after = receiver.received.slice(before).map((one) => one.position);
-  expect(after).toEqual([...after].sort((a, b) => a - b));
-  expect(receiver.received).toHaveLength(5_000);
-}, 180_000);
-
-test.concurrent('a graceful stop of the worker causes no duplicate, and another worker continues', async () => {
-  await using world = await openWorld();
-  let answersAfterMs = 5;
-  await using receiver = await openReceiver(
-    (one, response) => void setTimeout(() => accept(one, response), answersAfterMs),
-  );
-  await world.append.events(someEvents(5_000));
-  const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 20 }), {
-    start: 'beginning',
-  });
-  await until(() => receiver.received.length > 1_000);
-  answersAfterMs = 50; // it must not be through before it is stopped
-  await world.stopWorker();
-  answersAfterMs = 5;
-  const sent = receiver.received.length;
-  expect(sent).toBeLessThan(5_000);
-  await world.startWorker();
-  await world.caughtUp(consumer);
-  expect(receiver.received).toHaveLength(5_000);
-  expect(new Set(receiver.received.map((one) => one.position)).size).toBe(5_000);
-}, 180_000);
-
-test.concurrent('an idle consumer runs no activity, has the end of its stream as its position, and is woken by a match', async () => {
+test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
   await using world = await openWorld({ idleAfterMs: 100 });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), {
