@@ -148,7 +148,9 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     const target = await world.target(receiver.url, { timeout_ms: TIMEOUT_MS });
     const consumer = await world.consumer(target);
     await world.append.events(someEvents(1));
-    await until(async () => LATE.test((await world.get(consumer)).last_failure?.detail ?? ''));
+    const detail = async () => (await world.get(consumer)).last_failure?.detail ?? '';
+    await until(async () => LATE.test(await detail()));
+    expect(await detail()).toMatch(LATE);
   });
 });
 

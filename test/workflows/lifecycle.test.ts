@@ -6,7 +6,7 @@ import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test('nothing starts after a pause was answered, and resume goes on without loss or repetition', async () => {
+  test('no request starts after a pause was answered, and resume continues without loss or repetition', async () => {
     await using world = await openWorld(options);
     let slow = true; // it must not be through before it is paused
     await using receiver = await openReceiver((one, response) => {
@@ -39,7 +39,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received).toHaveLength(2_000);
   }, 180_000);
 
-  test('seek moves a running consumer after what is in flight has ended; everything comes again', async () => {
+  test('seek moves a running consumer once its requests in flight have ended, and everything is sent again', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver();
     await world.append.events(someEvents(500, { records: 5 }));
@@ -112,7 +112,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received).toHaveLength(5_000);
   }, 180_000);
 
-  test('a graceful stop of the worker makes no duplicate, and another one goes on', async () => {
+  test('a graceful stop of the worker causes no duplicate, and another worker continues', async () => {
     await using world = await openWorld(options);
     let answersAfterMs = 5;
     await using receiver = await openReceiver(
@@ -135,7 +135,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
   }, 180_000);
 });
 
-test.concurrent('an idle consumer runs no activity, stands at the end of its stream, and is woken by a match', async () => {
+test.concurrent('an idle consumer runs no activity, has the end of its stream as its position, and is woken by a match', async () => {
   await using world = await openWorld({ idleAfterMs: 100 });
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), {
