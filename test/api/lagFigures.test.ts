@@ -25,7 +25,7 @@ async function sql(text: string, values: unknown[] = []): Promise<void> {
 
 /** A consumer behind everything that is there, which its sender has left in this status. */
 async function consumer(name: string, syncs: string[], status: string): Promise<string> {
-  const { id } = await opened.create({ name, syncs });
+  const { id } = await opened.create({ name, syncs, start: 'beginning' });
   await opened.setCursor(id, 'idle = false');
   await sql(
     `update consumers set status = $2, updated_at = now() - interval '1 hour' where id = $1`,
