@@ -40,6 +40,8 @@ export interface ReaderOptions {
 export interface Reader {
   /** Reads on while more is wanted, one page at a time. */
   fill(): void;
+  /** Reads what can be read without waiting, and has nothing of it sent yet. */
+  catchUp(): void;
   /** Discards the page that is being read, because the filter has changed; it is read again with the new one. */
   forget(): void;
 }
@@ -53,10 +55,12 @@ export function createReader(options: ReaderOptions): Reader {
   let pausedUntil = 0;
 
   function fill(): void {
-    if (reading || performance.now() < pausedUntil) {
-      options.filled(); // what has been read is sent meanwhile
-      return;
-    }
+    catchUp();
+    options.filled(); // also what had been read before, if nothing can be read now
+  }
+
+  function catchUp(): void {
+    if (reading || performance.now() < pausedUntil) return;
     while (intake.wantsMore()) {
       const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room(fill)));
       if (bytes <= 0) break;
@@ -71,7 +75,6 @@ export function createReader(options: ReaderOptions): Reader {
       if (page.scannedTo <= slidingWindow.readTo) break; // caught up
       offerSome(page, bytes);
     }
-    options.filled();
   }
 
   /** Offers entries of the tail until the accepted ones hold so many bytes. */
@@ -123,6 +126,7 @@ export function createReader(options: ReaderOptions): Reader {
 
   return {
     fill,
+    catchUp,
     forget: () => {
       generation += 1;
     },

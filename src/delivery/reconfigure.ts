@@ -59,6 +59,8 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
   }
 
   function refilter(next: SenderConfig): void {
+    // Entries that are no concern of the filter so far move this drain on only now and then: they stay left out.
+    reader.catchUp();
     filters.add(next.filters, options.readTo());
     reader.forget();
     const before = unfollow;

@@ -130,6 +130,39 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
   });
 });
 
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test.each([
+    ['syncs', { syncs: ['in'] }, { syncs: ['later'] }, { syncId: 'later' }, { syncId: 'in' }],
+    [
+      'collections',
+      { collections: ['a:in'] },
+      { collections: ['a:later'] },
+      { collectionId: 'a:later' },
+      { collectionId: 'a:in' },
+    ],
+  ] as const)(
+    'what was left out stays out when its %s are added to a filter that is in use',
+    async (_what, filter, added, left, matching) => {
+      await using world = await openWorld(options);
+      await using receiver = await openReceiver();
+      await using all = await openReceiver();
+      const consumer = await world.consumer(await world.target(receiver.url), { ...filter });
+      await world.consumer(await world.target(all.url));
+      await world.append.events(someEvents(1, matching));
+      await until(() => receiver.received.length === 1);
+      await world.append.events(someEvents(30, left));
+      await until(() => all.received.length === 31); // the worker has read them
+      const { status, body } = await world.api.request('POST', `/v1/consumers/${consumer}/filter`, {
+        add: added,
+      });
+      expect([status, body.filter_from]).toEqual([200, 31]);
+      await world.append.events(someEvents(1, left));
+      await until(() => receiver.received.length > 1);
+      expect(receiver.received.map(({ position }) => position)).toEqual([1, 32]);
+    },
+  );
+});
+
 test('a signal with a malformed argument is ignored and noted, and the consumer continues', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
