@@ -46,7 +46,8 @@ async function openSigned(path: string, width = 1280) {
 }
 
 const field = (page: Page) => page.getByRole('combobox', { name: 'Search everything' });
-const options = (page: Page) => page.getByRole('option');
+/** What was found: a page may have choices of its own. */
+const options = (page: Page) => page.getByRole('listbox', { name: 'Results' }).getByRole('option');
 const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
   element.matches(':focus');
 

@@ -160,7 +160,7 @@ test('a request that gets no connection shows that it waited for one', async () 
   expect(traceOf(first).timings.first_byte).toBeGreaterThan(TIMEOUT_MS / 2);
   const { connection, first_byte } = traceOf(second).timings;
   expect(connection).toBeGreaterThan(TIMEOUT_MS / 2);
-  expect(first_byte).toBeNull();
+  expect(first_byte ?? 0).toBeLessThan(TIMEOUT_MS / 2); // it may get the first one's for what is left of its time
 });
 
 test('a request that times out on a connection that has answered before shows that it waited for the answer', async () => {

@@ -99,7 +99,7 @@ test('every signal, update and query says on the page of a workflow what it does
 });
 
 test('the timers of a workflow say what they wait for', async () => {
-  await using world = await openWorld();
+  await using world = await openWorld({ ownRetriesMs: 0 });
   await using receiver = await openReceiver(answer(503, { 'retry-after': '3' }));
   const consumer = await world.consumer(await world.target(receiver.url));
   await world.append.events(someEvents(1));
