@@ -270,7 +270,8 @@ test('a page of 20,000 consumers is read by index', async () => {
     expect(plan).not.toMatch(/Seq Scan on (cursors|filter_versions)/u); // other tables are empty
   }
   const { rows } = await other.db.query(countQuery({ q: 'c1999' }));
-  const { rows: matching } = await other.db.query( // c1999, c19990 to c19999, and ids that happen to have it
+  const { rows: matching } = await other.db.query(
+    // c1999, c19990 to c19999, and ids that happen to have it
     `select count(*) as total from consumers where name like '%c1999%' or id::text like '%c1999%'`,
   );
   expect(rows).toEqual(matching);

@@ -60,20 +60,23 @@ test(`an entry that is appended once \`paused\` is read is not sent by a lane, i
 test('a pause of a visited consumer whose one request hangs is answered meanwhile, and after that none starts', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   const hanging: ServerResponse[] = [];
-  await using receiver = await openReceiver((_one, response) => void hanging.push(response));
-  const id = await world.consumer(await world.target(receiver.url));
-  await world.append.events(someEvents(3)); // so few that a quiet sender sends them one by one
-  await until(() => hanging.length === 1);
+  await using receiver = await openReceiver();
+  const id = await visited(world, await world.target(receiver.url), 's');
+  await until(() => receiver.received.length === 1);
+  receiver.respond = (_one, response) => void hanging.push(response);
+  await world.append.events(someEvents(1, { syncId: 's' }));
+  await until(() => hanging.length === 1, { what: () => `${hanging.length} hang` });
   const paused = await world.api.request('POST', `/v1/consumers/${id}/pause`);
   expect([paused.status, paused.body.status]).toEqual([200, 'paused']);
   expect(hanging[0]?.socket?.destroyed).toBe(false); // the request has not been given up
+  await world.append.events(someEvents(2, { syncId: 's' }));
   hanging[0]?.writeHead(204).end();
   await until(async () => (await cursorOf(world, id))?.released);
-  expect(receiver.received).toHaveLength(1);
+  expect(receiver.received).toHaveLength(2);
   receiver.respond = accept;
   await world.api.request('POST', `/v1/consumers/${id}/resume`);
   await world.caughtUp(id);
-  expect(receiver.received.map((one) => one.position)).toEqual([1, 2, 3]);
+  expect(receiver.received.map((one) => one.position)).toEqual([1, 2, 3, 4]);
 });
 
 test('once an edit of a target is answered, lanes send with the edit for visited consumers', async () => {
