@@ -140,7 +140,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       { collectionId: 'a:later' },
       { collectionId: 'a:in' },
     ],
-  ] as const)(
+  ])(
     'what was left out stays out when its %s are added to a filter that is in use',
     async (_what, filter, added, left, matching) => {
       await using world = await openWorld(options);
