@@ -12,8 +12,8 @@ import { openWorld, someEvents } from '../support/world.ts';
 const ROUNDS = 60;
 const CONSUMERS = 3;
 
-describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test(`an entry that is appended once an edit of the target is answered is sent by the edit, in ${ROUNDS} edits under traffic`, async () => {
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test.concurrent(`an entry that is appended once an edit of the target is answered is sent by the edit, in ${ROUNDS} edits under traffic`, async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver();
     const target = await world.target(receiver.url);
@@ -35,7 +35,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(stale).toEqual([]);
   }, 240_000);
 
-  test('once a rotation is answered, every request that starts is signed with the new secret', async () => {
+  test.concurrent('once a rotation is answered, every request that starts is signed with the new secret', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver();
     const target = await world.target(receiver.url);

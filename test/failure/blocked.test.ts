@@ -8,8 +8,8 @@ import { until } from '../support/poll.ts';
 import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test('a failing endpoint blocks the consumer, only its head is tried, and sending continues from there after a success', async () => {
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test.concurrent('a failing endpoint blocks the consumer, only its head is tried, and sending continues from there after a success', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(answer(429));
     const target = await world.target(receiver.url, { max_in_flight: 4 });
@@ -45,7 +45,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(rows.at(-1)).toMatchObject({ outcome: 'delivered' });
   });
 
-  test('webhook-id stays the same in all attempts, and the attempt number rises', async () => {
+  test.concurrent('webhook-id stays the same in all attempts, and the attempt number rises', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver((one, response) => {
       response.writeHead(one.attempt < 3 ? 500 : 200).end();
@@ -58,7 +58,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received.map((one) => one.attempt)).toEqual([1, 2, 3]);
   });
 
-  test('Retry-After is honoured exactly', async () => {
+  test.concurrent('Retry-After is honoured exactly', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver((one, response) => {
       if (one.attempt === 1) response.writeHead(429, { 'retry-after': '3' }).end();
@@ -78,7 +78,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(planned).toBeLessThan(3_500);
   });
 
-  test('rate_limit spaces every request: those of a drain, those while the consumer is blocked, and between the two', async () => {
+  test.concurrent('rate_limit spaces every request: those of a drain, those while the consumer is blocked, and between the two', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(answer(503));
     const consumer = await world.consumer(await world.target(receiver.url, { rate_limit: 2 }));
@@ -106,7 +106,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     }
   });
 
-  test('after the retry window the consumer stops, an alert goes out, and resume continues exactly where it stopped', async () => {
+  test.concurrent('after the retry window the consumer stops, an alert goes out, and resume continues exactly where it stopped', async () => {
     await using world = await openWorld({ ...options, retryWindowMs: 4_000 });
     await using receiver = await openReceiver(answer(500));
     const target = await world.target(receiver.url);
@@ -141,7 +141,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received.slice(tries).map((one) => one.position)).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('an endpoint at which nothing listens is reported as such', async () => {
+  test.concurrent('an endpoint at which nothing listens is reported as such', async () => {
     await using world = await openWorld(options);
     const receiver = await openReceiver();
     const target = await world.target(receiver.url);
@@ -152,7 +152,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(blocked.status_reason).toBe('CONNECTION_REFUSED: connection refused');
   });
 
-  test('an endpoint that does not answer in time is reported as a timeout', async () => {
+  test.concurrent('an endpoint that does not answer in time is reported as a timeout', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(() => undefined);
     const consumer = await world.consumer(await world.target(receiver.url, { timeout_ms: 500 }));
@@ -161,7 +161,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(blocked.status_reason).toBe('TIMEOUT: no answer within 500 ms');
   });
 
-  test('pausing a blocked consumer ends its attempts; resuming gives it a new window', async () => {
+  test.concurrent('pausing a blocked consumer ends its attempts; resuming gives it a new window', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(answer(500));
     const consumer = await world.consumer(await world.target(receiver.url));
@@ -178,7 +178,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received.length - before).toBe(3);
   });
 
-  test('a blocked consumer whose target changes tries the new URL immediately', async () => {
+  test.concurrent('a blocked consumer whose target changes tries the new URL immediately', async () => {
     await using world = await openWorld(options);
     await using old = await openReceiver(answer(503, { 'retry-after': '3600' }));
     await using fresh = await openReceiver();

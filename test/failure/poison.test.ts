@@ -41,8 +41,8 @@ test('300 poisoned records of 10,000 are parked, and the other 9,700 arrive with
   expect([status, failing_since]).toEqual(['active', null]);
 });
 
-describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test('later entries of a parked record wait behind it untried, and go out in order once it is accepted', async () => {
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test.concurrent('later entries of a parked record wait behind it untried, and go out in order once it is accepted', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(poison((body) => body.includes('"n":3}')));
     const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 4 }));
@@ -69,7 +69,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(numbers).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33]);
   });
 
-  test('an outage in which everything is answered 500 parks nothing, and all entries arrive in order after it', async () => {
+  test.concurrent('an outage in which everything is answered 500 parks nothing, and all entries arrive in order after it', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(answer(500));
     const consumer = await world.consumer(await world.target(receiver.url));
@@ -87,7 +87,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expectInOrder(good, 50);
   });
 
-  test('a single other entry that succeeds clears the endpoint, however soon after the refused one it was sent', async () => {
+  test.concurrent('a single other entry that succeeds clears the endpoint, however soon after the refused one it was sent', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
     // One right after the other.
@@ -102,7 +102,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     }
   });
 
-  test('a poisoned head is identified by a probe of another record', async () => {
+  test.concurrent('a poisoned head is identified by a probe of another record', async () => {
     await using world = await openWorld(options);
     let down = true;
     await using receiver = await openReceiver((one, response) => {
@@ -123,7 +123,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(new Set(good.map((one) => one.position)).size).toBe(19);
   });
 
-  test('a message that makes a gateway answer 502 is identified and parked, and its retries block nothing', async () => {
+  test.concurrent('a message that makes a gateway answer 502 is identified and parked, and its retries block nothing', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver((one, response) => {
       if (one.body.includes('"n":0}')) response.writeHead(502).end();
@@ -151,7 +151,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received.filter((one) => one.status === 204)).toHaveLength(38);
   });
 
-  test('after its window a parked entry is a dead letter, and the next entry of its record goes out', async () => {
+  test.concurrent('after its window a parked entry is a dead letter, and the next entry of its record goes out', async () => {
     await using world = await openWorld({ ...options, retryWindowMs: 4_000 });
     await using receiver = await openReceiver(poison((body) => body.includes('"n":0}')));
     // One at a time: those of the other record are sent after the first has failed.
@@ -195,7 +195,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(absent.status).toBe(409);
   });
 
-  test('on the records stream a poisoned version that is superseded is dropped, and the new one delivered', async () => {
+  test.concurrent('on the records stream a poisoned version that is superseded is dropped, and the new one delivered', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(poison((body) => body.includes('"bad"')));
     const consumer = await world.consumer(await world.target(receiver.url), { stream: 'records' });
@@ -219,7 +219,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect((await world.db.query('select from dead_letters')).rows).toHaveLength(0);
   });
 
-  test('410 stops the consumer immediately, and nothing more is sent', async () => {
+  test.concurrent('410 stops the consumer immediately, and nothing more is sent', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(answer(410));
     const consumer = await world.consumer(await world.target(receiver.url, { max_in_flight: 1 }));
@@ -231,7 +231,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(rows).toEqual([{ status: 410, next_attempt_at: null }]);
   });
 
-  test('after a burst answered with Retry-After nothing is sent until that time, and then everything, in order', async () => {
+  test.concurrent('after a burst answered with Retry-After nothing is sent until that time, and then everything, in order', async () => {
     await using world = await openWorld(options);
     const busy = answer(429, { 'retry-after': String(WAIT_S) });
     let asked = 0;
@@ -256,7 +256,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expectInOrder(good, 100);
   });
 
-  test('a consumer that works again after a warning sends one notice of its recovery', async () => {
+  test.concurrent('a consumer that works again after a warning sends one notice of its recovery', async () => {
     await using world = await openWorld({ ...options, retryWindowMs: 48_000 }); // warns after 2 s
     await using receiver = await openReceiver(answer(503));
     const consumer = await world.consumer(await world.target(receiver.url));

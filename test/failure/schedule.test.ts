@@ -96,8 +96,8 @@ describe('whatever other attempts are made', () => {
   });
 });
 
-describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test('an endpoint that asked to wait with Retry-After many times and then loses one connection is tried again within a second', async () => {
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test.concurrent('an endpoint that asked to wait with Retry-After many times and then loses one connection is tried again within a second', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver((one, response) => {
       if (one.attempt <= 7) answer(429, { 'retry-after': '1' })(one, response);
@@ -120,7 +120,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(rows[0]?.ms).toBeLessThan(2_000);
   });
 
-  test('attempts by command that fail do not change when the endpoint is tried next', async () => {
+  test.concurrent('attempts by command that fail do not change when the endpoint is tried next', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver(answer(502));
     const consumer = await world.consumer(await world.target(receiver.url));

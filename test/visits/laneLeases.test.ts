@@ -50,7 +50,7 @@ test('a lease that is over is not renewed, even if it has not been deleted yet',
 test('a renewal that is in progress when a lease is over is waited for, and the lease then stays', async () => {
   await using visited = await openVisited();
   const { db } = visited;
-  await db.query(`update visit_lanes set lease_until = clock_timestamp() + interval '200 ms'`);
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() + interval '2 seconds'`);
   const lookedAt = Promise.withResolvers<void>();
   const renewed = db.transaction(async (tx) => {
     expect(await renewLaneLease(tx, 'lane', 8_000, NOTE)).not.toBeNull();

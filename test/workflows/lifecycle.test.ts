@@ -5,8 +5,8 @@ import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
-  test('no request starts after a pause was answered, and resume continues without loss or repetition', async () => {
+describe.each(HOSTS)('sent to by $by', ({ options }) => {
+  test.concurrent('no request starts after a pause was answered, and resume continues without loss or repetition', async () => {
     await using world = await openWorld(options);
     let slow = true; // it must not be through before it is paused
     await using receiver = await openReceiver((one, response) => {
@@ -39,7 +39,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received).toHaveLength(2_000);
   }, 180_000);
 
-  test('seek moves a running consumer once its requests in flight have ended, and everything is sent again', async () => {
+  test.concurrent('seek moves a running consumer once its requests in flight have ended, and everything is sent again', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver();
     await world.append.events(someEvents(500, { records: 5 }));
@@ -66,7 +66,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(end.body.position).toBe(500);
   });
 
-  test('ordering "stream" sends strictly one after another, "none" lets entries of one record overlap', async () => {
+  test.concurrent('ordering "stream" sends strictly one after another, "none" lets entries of one record overlap', async () => {
     await using world = await openWorld(options);
     await using strict = await openReceiver(
       (one, response) => void setImmediate(() => accept(one, response)),
@@ -90,7 +90,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(loose.mostOpen).toBeGreaterThan(3);
   });
 
-  test('changing the ordering waits until nothing is in flight', async () => {
+  test.concurrent('changing the ordering waits until nothing is in flight', async () => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver();
     await world.append.events(someEvents(5_000, { records: 50 }));
@@ -112,7 +112,7 @@ describe.concurrent.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(receiver.received).toHaveLength(5_000);
   }, 180_000);
 
-  test('a graceful stop of the worker causes no duplicate, and another worker continues', async () => {
+  test.concurrent('a graceful stop of the worker causes no duplicate, and another worker continues', async () => {
     await using world = await openWorld(options);
     let answersAfterMs = 5;
     await using receiver = await openReceiver(
