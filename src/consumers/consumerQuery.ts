@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { ListPlace } from '../db/keyset.ts';
+import { contains, isAfter, type Bind } from '../db/listSql.ts';
 import type { ConsumerStatus, ConsumerWith } from '../schema/consumer.ts';
 import { selectConsumers } from './consumerView.ts';
 import type { Rank, RankedPlace } from './rankedPlace.ts';
@@ -33,18 +34,12 @@ interface Statement {
   values: unknown[];
 }
 
-type Bind = (value: unknown) => string;
-
 /** The statement for a page of consumers. It walks the index `consumers_newest` and stops at the limit. */
 export function listQuery(query: ConsumerQuery): Statement {
   const values: unknown[] = [query.limit + 1];
   const bind: Bind = (value) => `$${values.push(value)}`;
   const conditions = conditionsOf(query, bind);
-  if (query.after !== null) {
-    conditions.push(
-      `(created_at, id) < (${bind(query.after.at)}::timestamptz, ${bind(query.after.id)}::uuid)`,
-    );
-  }
+  if (query.after !== null) conditions.push(isAfter(query.after, bind));
   return {
     text: selectConsumers(`
       select * from consumers
@@ -119,11 +114,11 @@ export function countQuery(filter: ConsumerFilter): Statement {
 function conditionsOf(filter: ConsumerFilter, bind: Bind): string[] {
   const conditions = ['deleted_at is null'];
   if (filter.q !== undefined) {
-    const pattern = `%${filter.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
-    const like = `ilike ${bind(pattern)}`;
-    const any = [`name ${like}`, `target_id in (select id from targets where name ${like})`];
-    if (/^[\da-f-]+$/iu.test(filter.q)) any.push(`id::text ${like}`); // other characters occur in no id
-    conditions.push(`(${any.join(' or ')})`);
+    const names = (like: string): string[] => [
+      `name ${like}`,
+      `target_id in (select id from targets where name ${like})`,
+    ];
+    conditions.push(contains(filter.q, bind, names));
   }
   if (filter.status !== undefined) conditions.push(hasStatus(filter.status, bind));
   if (filter.targetId !== undefined) conditions.push(`target_id = ${bind(filter.targetId)}`);

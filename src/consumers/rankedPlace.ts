@@ -1,4 +1,5 @@
 import { isId } from '../db/ids.ts';
+import { isStoredTime } from '../db/keyset.ts';
 
 /** By what consumers are ranked: how many entries wait for them, or how many attempts have failed lately. */
 export type Rank = 'lag' | 'failed';
@@ -17,13 +18,10 @@ export function textOfRankedPlace({ by, asOf, rank, id }: RankedPlace): string {
   return Buffer.from(`${by} ${asOf} ${rank} ${id}`).toString('base64url');
 }
 
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/u;
-
 /** Reads what `textOfRankedPlace` wrote for a list by this rank; null for any other text. */
 export function readRankedPlace(text: string, by: Rank): RankedPlace | null {
   const parts = Buffer.from(text, 'base64url').toString('utf8').split(' ');
   const [of, asOf = '', rank = '', id = ''] = parts;
   if (parts.length !== 4 || of !== by || !isId(id) || !/^\d{1,15}$/u.test(rank)) return null;
-  const isTime = TIME.test(asOf) && !Number.isNaN(Date.parse(asOf));
-  return isTime ? { by, asOf, rank: Number(rank), id } : null;
+  return isStoredTime(asOf) ? { by, asOf, rank: Number(rank), id } : null;
 }

@@ -5,6 +5,7 @@ import { takeForNobody } from '../progress/filterRows.ts';
 import { endLapsedLaneLeases } from '../progress/laneLeases.ts';
 import { MAY_STORE } from '../rules/leaseSql.ts';
 import { Unavailable } from './commands.ts';
+import { HAS_OLDER_TARGET } from './outdatedSenders.ts';
 import { SEND_WITHIN_MS } from './untilInForce.ts';
 
 /** How long senders are waited for, ms: longer than a drain (8 s) or a lane (13 s) may store without renewing its lease. */
@@ -57,8 +58,7 @@ async function sendersOf(sql: Sql, targetId: string): Promise<Senders> {
             join cursors c on c.consumer_id = k.id and c.holder is not null
             join targets t on t.id = k.target_id
            where k.target_id = $1 and k.deleted_at is null and k.status in ('active', 'blocked')
-             and (c.seen_target_id is distinct from t.id
-                  or c.seen_target_version is distinct from t.version)
+             and ${HAS_OLDER_TARGET}
         ) sending`,
     values: [targetId],
   });

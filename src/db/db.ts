@@ -213,8 +213,9 @@ export function openPipe(options: DbOptions): Pipe {
     const { answeredAt } = line;
     line.isAsked = true;
     try {
+      const asked = { ...connection(options), query_timeout: ANSWER_MS };
       const { processID } = (await line.opened) as pg.Client & { processID: number | null };
-      const isServed = processID === null || (await isAtWork(connection(options), processID));
+      const isServed = processID === null || (await isAtWork(asked, processID));
       if (!isServed && line.answeredAt === answeredAt) abandon(line);
     } catch (error) {
       options.onError(error as Error); // Postgres is not available: nothing is known of the connection

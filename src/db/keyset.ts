@@ -22,10 +22,13 @@ export function textOfPlace(key: ListPlace): string {
 /** Reads what `textOfPlace` wrote; null for any other text. */
 export function readPlace(text: string): ListPlace | null {
   const [at = '', id = '', ...rest] = Buffer.from(text, 'base64url').toString('utf8').split(' ');
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/u.test(at);
-  return isTime && !Number.isNaN(Date.parse(at)) && isId(id) && rest.length === 0
-    ? { at, id }
-    : null;
+  return isStoredTime(at) && isId(id) && rest.length === 0 ? { at, id } : null;
+}
+
+/** Whether a text is RFC 3339 in UTC with at most the digits of a stored time. */
+export function isStoredTime(text: string): boolean {
+  const isFormed = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/u.test(text);
+  return isFormed && !Number.isNaN(Date.parse(text));
 }
 
 /** Makes a page from rows of which `limit` + 1 were selected: the additional row shows that more follow. */

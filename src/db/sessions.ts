@@ -1,13 +1,12 @@
 import pg from 'pg';
 
-const ANSWER_MS = 2_000;
-
 /**
  * Whether the server works on a statement of the session with this process id, asked over a connection of its own.
- * False when there is no such session, or when it waits for its client. Rejects when the server can't be asked.
+ * False when there is no such session, or when it waits for its client. Rejects when the server can't be asked, or has
+ * not answered within the `query_timeout` of `config`.
  */
 export async function isAtWork(config: pg.ClientConfig, processId: number): Promise<boolean> {
-  const client = new pg.Client({ ...config, query_timeout: ANSWER_MS });
+  const client = new pg.Client(config);
   client.on('error', () => undefined); // its query fails as well
   await client.connect();
   try {

@@ -1,7 +1,11 @@
+/** Whether a lease of its own for the cursor `c` is in force. */
+const IS_HELD_ALONE = `
+  c.holder is not null and c.lease_until is not null and c.lease_until > clock_timestamp()`;
+
 /** Whether a lease for the cursor `c` is in force: its own, or that of the lane which visits it. */
 export const IS_HELD = `
   case when c.visited then exists (select from visit_lanes v where v.id = c.holder and v.lease_until > clock_timestamp())
-       else c.holder is not null and c.lease_until is not null and c.lease_until > clock_timestamp() end`;
+       else ${IS_HELD_ALONE} end`;
 
 /** When the lease for the cursor `c` is over, unless it is renewed; null: there is none. */
 export const HELD_UNTIL = `
@@ -17,5 +21,4 @@ export const IS_OF_LANE = `
  * the clock and has not been ended. What a change must not overtake goes by this.
  */
 export const MAY_STORE = `
-  case when c.visited then exists (select from visit_lanes v where v.id = c.holder)
-       else c.holder is not null and c.lease_until is not null and c.lease_until > clock_timestamp() end`;
+  case when c.visited then ${IS_OF_LANE} else ${IS_HELD_ALONE} end`;

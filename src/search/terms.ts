@@ -1,3 +1,5 @@
+import { literally } from '../db/listSql.ts';
+
 /** A range of UUIDs, both ends included. */
 export interface IdRange {
   from: string;
@@ -23,7 +25,7 @@ export function idsFrom(text: string): IdRange | null {
 
 /** The LIKE pattern for values that begin with a text. */
 export function beginningWith(text: string): string {
-  return `${text.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
+  return `${literally(text)}%`;
 }
 
 /**

@@ -41,12 +41,13 @@ export function createFollowers(): Followers {
   function add(call: Call, syncs: Keys, collections: Keys = null): () => void {
     const follower: Call = (before) => call(before); // a new one, as the same `call` may be added again before it is removed
     all.add(follower);
-    const keys = few(syncs) ?? few(collections);
+    const named = few(syncs);
+    const keys = named ?? few(collections);
     if (keys === null) {
       ofAny.add(follower);
       return () => remove(follower, bySync, []);
     }
-    const index = few(syncs) === null ? byCollection : bySync;
+    const index = named === null ? byCollection : bySync;
     for (const key of keys) {
       const others = index.get(key) ?? new Set();
       index.set(key, others.add(follower));

@@ -1,4 +1,5 @@
 import type { ListPlace } from '../db/keyset.ts';
+import { contains, isAfter, type Bind } from '../db/listSql.ts';
 
 /** Which targets to list. */
 export interface TargetQuery {
@@ -15,18 +16,10 @@ export interface TargetQuery {
 export function targetRows(query: TargetQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [query.limit + 1];
   const conditions: string[] = [];
-  const bind = (value: unknown): string => `$${values.push(value)}`;
-  if (query.after !== null) {
-    conditions.push(
-      `(created_at, id) < (${bind(query.after.at)}::timestamptz, ${bind(query.after.id)}::uuid)`,
-    );
-  }
+  const bind: Bind = (value) => `$${values.push(value)}`;
+  if (query.after !== null) conditions.push(isAfter(query.after, bind));
   if (query.q !== undefined) {
-    const pattern = `%${query.q.replaceAll(/[\\%_]/gu, String.raw`\$&`)}%`;
-    const like = `ilike ${bind(pattern)}`;
-    const any = [`name ${like}`, `base_url ${like}`];
-    if (/^[\da-f-]+$/iu.test(query.q)) any.push(`id::text ${like}`); // other characters occur in no id
-    conditions.push(`(${any.join(' or ')})`);
+    conditions.push(contains(query.q, bind, (like) => [`name ${like}`, `base_url ${like}`]));
   }
   return {
     text: `

@@ -87,8 +87,12 @@ export function startWake(options: WakeOptions): Wake {
   }
 
   function lookAtAll(): void {
-    for (const stream of StreamName.options) toFollow.add(stream);
+    mayHaveGrown();
     loop.ask();
+  }
+
+  function mayHaveGrown(): void {
+    for (const stream of StreamName.options) toFollow.add(stream);
   }
 
   /** Looks for newly idle consumers as soon as possible. */
@@ -125,7 +129,7 @@ export function startWake(options: WakeOptions): Wake {
   }
 
   async function begin(): Promise<void> {
-    for (const stream of StreamName.options) toFollow.add(stream);
+    mayHaveGrown();
     await followers.records.begin();
     await followers.events.begin();
     await store.unwatchAll();
