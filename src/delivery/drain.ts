@@ -75,7 +75,9 @@ export function startDrain(options: DrainOptions): Drain {
 
   const state = openState(options);
   const { slidingWindow, filters, limit, pace, parked } = state;
-  const senders = createOpenSenders(context.openSender(config, landed, startBy));
+  const opens = (of: SenderConfig) => (until: () => number) =>
+    context.openSender(of, landed, until);
+  const senders = createOpenSenders(opens(config), () => (ending.reason === null ? startBy() : 0));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const send = (slot: Outgoing): void => sendSlot(slot);
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
@@ -100,16 +102,14 @@ export function startDrain(options: DrainOptions): Drain {
     failures,
     outage,
     retries,
-    redirect: (next) => senders.replace(context.openSender(next, landed, startBy), log),
+    redirect: (next) => senders.replace(opens(next), log),
   });
   const liveConfig = createLiveConfig({
     ...common,
     context,
     config,
     apply: reconfigure.apply,
-    stop: () => ending.begin('changed'),
     inForce: fill,
-    over: () => ending.concluding,
   });
   const handOver = createHandOver({
     ...common,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import { LEASE_ENDED } from '../egress/exchange.ts';
 import type { FailureHandler } from '../failure/failureHandler.ts';
 import { addWaits, type Outgoing } from '../failure/outgoing.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
@@ -41,8 +42,6 @@ export interface LandingOptions {
   ownRetriesMs: number;
   /** How long a lasting fault that is not the endpoint's is waited for, ms: a proxy that restarts is soon back. */
   patienceMs: number;
-  /** The time until which a request may start, monotonic ms. */
-  startBy: () => number;
   /** Called when there is something to store. */
   mark: () => void;
   log: Logger;
@@ -105,11 +104,12 @@ export function createLanding(options: LandingOptions): Landing {
    * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending
    * pauses. The drain ends when it is a lasting fault that does not pass.
    */
-  function notTheEndpoints(slot: Outgoing, { detail, lasting }: Ours): void {
+  function notTheEndpoints(slot: Outgoing, outcome: Ours): void {
     failures.tryAgain(slot);
     outage.untried();
+    if (outcome === LEASE_ENDED) return; // no fault: the lease is over, or an edit has come first
+    const { detail, lasting } = outcome;
     const now = performance.now();
-    if (now >= options.startBy()) return; // it was cut because the lease is over
     const fields = { consumer_id: options.consumerId, reason: detail };
     if (now >= restsUntil) options.log.warn(fields, RESTS);
     if (lasting !== undefined) faultySince ??= now;

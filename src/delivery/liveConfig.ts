@@ -1,4 +1,5 @@
 import type { DrainContext } from './drainContext.ts';
+import type { Ending } from './ending.ts';
 import type { FilterStack } from './filterStack.ts';
 import type { SenderConfig } from './senderConfig.ts';
 import { startFaultOf } from './startFault.ts';
@@ -13,12 +14,10 @@ export interface LiveConfigOptions {
   readTo: () => number;
   /** Puts a newer configuration into force, with which sending continues. */
   apply: (next: SenderConfig, before: SenderConfig) => void;
-  /** Ends sending, because the consumer is no longer active, a command waits, or a change can't be put into force. */
-  stop: () => void;
+  /** It begins when the consumer is no longer active, a command waits, or a change can't be put into force. */
+  ending: Pick<Ending, 'begin' | 'concluding'>;
   /** Called when a configuration is in force. */
   inForce: () => void;
-  /** Whether the drain is concluding, so that it accepts no more changes. */
-  over: () => boolean;
 }
 
 /** Puts changes of a consumer's configuration into force while the drain runs, and confirms them. */
@@ -32,7 +31,7 @@ export interface LiveConfig {
 
 /** Creates the configuration of one drain; nothing is confirmed before `begin`. */
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
-  const { context, epoch, filters } = options;
+  const { context, epoch, filters, ending } = options;
   let { config } = options;
   let latest = { version: config.version, targetVersion: config.target.version };
   let taken = config.target; // as `config.target`, but also of a change that ends the drain
@@ -41,12 +40,12 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
 
   /** Loads the newest configuration, and repeats that while a newer one has been seen meanwhile. */
   async function refresh(load: boolean): Promise<void> {
-    if (busy || options.over()) return;
+    if (busy || ending.concluding) return;
     busy = true;
     try {
       if (load) adopt(await context.loadConfig(config.consumerId));
       await confirm();
-      while (isStale() && !options.over()) {
+      while (isStale() && !ending.concluding) {
         adopt(await context.loadConfig(config.consumerId));
         await confirm();
       }
@@ -54,7 +53,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       if (startFaultOf(error) === null) {
         const fields = { err: error, consumer_id: config.consumerId };
         context.log.warn(fields, 'a change of the configuration could not be taken; trying again');
-      } else options.stop(); // a drain that starts with that configuration reports what is wrong
+      } else ending.begin('changed'); // a drain that starts with that configuration reports what is wrong
     } finally {
       busy = false;
     }
@@ -74,7 +73,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       config = { ...config, version: next.version, filterVersion: next.filterVersion };
       taken = next.target; // nothing is sent to it any more
     }
-    options.stop();
+    ending.begin('changed');
   }
 
   function isStale(): boolean {

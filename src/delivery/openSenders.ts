@@ -7,8 +7,11 @@ import type { Outgoing } from '../failure/outgoing.ts';
 export interface OpenSenders {
   /** Sends with the sender in use. */
   send(slot: Outgoing): void;
-  /** Uses `next` from now on; earlier senders are closed once their requests have ended. */
-  replace(next: WebhookSender<Outgoing>, log: Logger): void;
+  /**
+   * Sends with the next sender from now on. What an earlier one has not begun to write ends unsent; it is closed once
+   * its requests have ended.
+   */
+  replace(next: OpenOne, log: Logger): void;
   /** Ends the requests of all senders that have passed their deadlines. */
   sweep(now: number): void;
   /** Cuts every open request, because the lease is over. */
@@ -17,10 +20,21 @@ export interface OpenSenders {
   close(log: Logger): void;
 }
 
-/** Creates the senders, with one in use. */
-export function createOpenSenders(first: WebhookSender<Outgoing>): OpenSenders {
-  let current = first;
-  let all = [first];
+/** Opens a sender; it starts no request after `startBy`, monotonic ms. */
+type OpenOne = (startBy: () => number) => WebhookSender<Outgoing>;
+
+/**
+ * Creates the senders, with one in use. Only that one starts requests, until `startBy` (monotonic ms; 0 once the drain
+ * ends): a request may have waited for a token or a connection while a command came into force.
+ */
+export function createOpenSenders(first: OpenOne, startBy: () => number): OpenSenders {
+  let current = open(first);
+  let all = [current];
+
+  function open(opens: OpenOne): WebhookSender<Outgoing> {
+    const one = opens(() => (one === current ? startBy() : 0));
+    return one;
+  }
 
   /** Closes earlier senders whose requests have ended. */
   function prune(log: Logger): void {
@@ -31,8 +45,8 @@ export function createOpenSenders(first: WebhookSender<Outgoing>): OpenSenders {
   return {
     send: (slot) => current.send(slot, slot.attempt),
     replace: (next, log) => {
-      current = next;
-      all.push(next);
+      current = open(next);
+      all.push(current);
       prune(log);
     },
     sweep: (now) => {

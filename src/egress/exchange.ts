@@ -12,7 +12,7 @@ import type { Moments } from './timings.ts';
 
 const BODY_BYTES = 65_536;
 
-/** The sender's own lease is over, which is not a failure of the endpoint. */
+/** The sender may not send any more, as a rule because its lease is over: that is not a failure of the endpoint. */
 export const LEASE_ENDED: Outcome = { kind: 'ours', detail: 'the lease ended' };
 
 /** Called with the status of an answer that came after the deadline; null: none came. */

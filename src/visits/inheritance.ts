@@ -19,6 +19,7 @@ interface Ended {
  */
 export class Inheritance implements WebhookSender<Outgoing> {
   readonly #sender: WebhookSender<Outgoing>;
+  readonly #leaseStartBy: () => number;
   readonly #over = Promise.withResolvers<void>();
   #begun: Outgoing | null;
   #result: Ended | null = null;
@@ -29,8 +30,10 @@ export class Inheritance implements WebhookSender<Outgoing> {
   /** What the drain wants to send while it does not know of the request yet. */
   #waiting: { slot: Outgoing; attempt: number }[] = [];
 
-  constructor(sender: WebhookSender<Outgoing>, begun: Outgoing | null) {
+  /** `leaseStartBy`: the time until which the lease allows a request to start, monotonic ms. */
+  constructor(sender: WebhookSender<Outgoing>, begun: Outgoing | null, leaseStartBy: () => number) {
     this.#sender = sender;
+    this.#leaseStartBy = leaseStartBy;
     this.#begun = begun;
     if (begun === null) this.#over.resolve();
   }
@@ -42,9 +45,9 @@ export class Inheritance implements WebhookSender<Outgoing> {
     return this;
   }
 
-  /** The time until which a request may start, monotonic ms; null before a drain has taken over. */
-  get startBy(): (() => number) | null {
-    return this.#startBy;
+  /** The time until which a request may start, monotonic ms: once a drain has taken over, that of the drain. */
+  get startBy(): number {
+    return (this.#startBy ?? this.#leaseStartBy)();
   }
 
   /** Whether the request has failed at the endpoint. */
@@ -72,6 +75,7 @@ export class Inheritance implements WebhookSender<Outgoing> {
     this.#result = { outcome, at, ms, mono };
     this.#over.resolve();
     this.#give();
+    if (performance.now() > this.startBy) this.#giveUpWaiting();
     for (const one of this.#waiting.splice(0)) this.#sender.send(one.slot, one.attempt);
   }
 
@@ -98,14 +102,18 @@ export class Inheritance implements WebhookSender<Outgoing> {
 
   sweep(now: number): void {
     this.#sender.sweep(now);
-    if (this.#isUnknown && now > (this.#startBy?.() ?? Infinity)) this.cut();
+    if (this.#isUnknown && now > this.#leaseStartBy()) this.cut();
   }
 
   cut(): void {
+    this.#giveUpWaiting();
+    this.#sender.cut();
+  }
+
+  #giveUpWaiting(): void {
     for (const { slot } of this.#waiting.splice(0)) {
       this.#landed?.(slot, LEASE_ENDED, Date.now(), 0, performance.now());
     }
-    this.#sender.cut();
   }
 
   get inFlight(): number {

@@ -57,6 +57,7 @@ export class QuietSender implements Drain, Committing {
   readonly #unfollow: () => void;
   readonly #end = Promise.withResolvers<DrainEnd>();
   readonly #again = (): void => this.#look(0);
+  readonly #leaseStartBy = (): number => this.#context.laneLease.until - LEASE_MARGIN_MS;
   /** The open request is that of the first entry. */
   readonly #waiting: WaitingEntries;
   #slot: Outgoing | null = null;
@@ -69,7 +70,6 @@ export class QuietSender implements Drain, Committing {
   #isConfirmed: boolean;
   #isConcluding = false;
   #isOver = false;
-  /** Set once a drain is about to take over. */
   #inheritance: Inheritance | null = null;
   #drain: Drain | null = null;
 
@@ -195,7 +195,7 @@ export class QuietSender implements Drain, Committing {
   }
 
   #startBy(): number {
-    return this.#inheritance?.startBy?.() ?? this.#context.laneLease.until - LEASE_MARGIN_MS;
+    return this.#inheritance?.startBy ?? this.#leaseStartBy();
   }
 
   /** Looks for entries in the tail, which had come to `before` when it last called this sender or did not need to. */
@@ -285,7 +285,7 @@ export class QuietSender implements Drain, Committing {
   /** Lets a drain take over, with the open request. The drain begins when settled entries are stored. */
   #becomeDrain(): void {
     if (this.#isOver || this.#isConcluding || this.#inheritance !== null) return;
-    this.#inheritance = new Inheritance(this.#sender, this.#slot);
+    this.#inheritance = new Inheritance(this.#sender, this.#slot, this.#leaseStartBy);
     this.#stirred();
     void this.#passOn(this.#inheritance);
   }

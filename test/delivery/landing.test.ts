@@ -97,7 +97,6 @@ function openStations() {
     reader: { fill: () => undefined },
     ownRetriesMs: 60_000,
     patienceMs: 10_000,
-    startBy: () => Infinity,
   });
   return { parked, dispatcher, sent, room };
 }

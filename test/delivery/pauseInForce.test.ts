@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
+import { aChange } from '../support/streams.ts';
+import { grant, openTokenServer } from '../support/tokenServer.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const LANES = 5;
@@ -87,6 +89,63 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       expect(receiver.received).toHaveLength(2);
     },
   );
+
+  test('what waits for a request of an older version of its record is not sent once `paused` is shown', async () => {
+    await using world = await openWorld(options);
+    let hangs = false;
+    const open: (() => void)[] = [];
+    await using receiver = await openReceiver((one, response) => {
+      if (hangs) open.push(() => accept(one, response));
+      else accept(one, response);
+    });
+    const target = await world.target(receiver.url, { max_in_flight: 1 });
+    await world.consumer(target, { stream: 'records', syncs: ['warm'] });
+    await world.append.records([aChange({ syncId: 'warm' })]);
+    await until(() => receiver.received.length === 1); // from now on, entries are in memory when they are sent
+    hangs = true;
+    const consumer = await world.consumer(target, { stream: 'records', start: 'end' });
+    await world.append.records([aChange({ upstreamId: 'again', data: '{"n":1}' })]);
+    await until(() => receiver.received.length === 2);
+    // A quiet sender does not take so many.
+    await world.append.records([
+      aChange({ upstreamId: 'again', data: '{"n":2}' }),
+      ...Array.from({ length: 20 }, (_, n) => aChange({ upstreamId: `other-${n}` })),
+    ]);
+    const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
+    await untilShown(world, consumer, (status) => status === 'paused');
+    hangs = false;
+    for (const answer of open) answer();
+    await answered;
+    await untilReleased(world, consumer);
+    expect(receiver.received).toHaveLength(2);
+  });
+
+  test('a request that waits for its token when `paused` is shown does not start', async () => {
+    await using world = await openWorld(options);
+    await using tokens = await openTokenServer();
+    const waiting: (() => void)[] = [];
+    tokens.respond = (response) => waiting.push(() => grant(response, 'late', 3_600));
+    await using receiver = await openReceiver();
+    const credentials = {
+      type: 'oauth2' as const,
+      token_url: tokens.url,
+      client_id: 'a',
+      client_secret: 'b',
+    };
+    const consumer = await world.consumer(await world.target(receiver.url, { credentials }));
+    await world.append.events(someEvents(3));
+    await until(() => waiting.length > 0);
+    const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
+    await untilShown(world, consumer, (status) => status === 'paused');
+    tokens.respond = (response) => grant(response, 'new', 3_600);
+    for (const answer of waiting) answer();
+    await answered;
+    await untilReleased(world, consumer);
+    expect(receiver.received).toHaveLength(0);
+    await world.handle(consumer).signal('resume');
+    await until(() => receiver.received.length === 3);
+    expect(receiver.received.map((one) => one.attempt)).toEqual([1, 1, 1]);
+  });
 
   test('a pause of a blocked consumer is shown only once its next attempt cannot start', async () => {
     await using world = await openWorld(options);

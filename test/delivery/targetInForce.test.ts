@@ -7,6 +7,7 @@ import { openConsumersApi } from '../support/consumers.ts';
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
+import { grant, openTokenServer } from '../support/tokenServer.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 const ROUNDS = 60;
@@ -51,6 +52,35 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     }
   }, 120_000);
 });
+
+test.each(HOSTS)(
+  'a request of $by that waits for its token when an edit of the target is answered goes to the new endpoint, once',
+  async ({ options }) => {
+    await using world = await openWorld(options);
+    await using tokens = await openTokenServer();
+    const waiting: (() => void)[] = [];
+    tokens.respond = (response) => waiting.push(() => grant(response, 'late', 3_600));
+    await using before = await openReceiver();
+    await using after = await openReceiver();
+    const credentials = {
+      type: 'oauth2' as const,
+      token_url: tokens.url,
+      client_id: 'a',
+      client_secret: 'b',
+    };
+    const target = await world.target(before.url, { credentials });
+    await world.consumer(target);
+    await world.append.events(someEvents(3));
+    await until(() => waiting.length > 0);
+    const change = { base_url: after.url, credentials: { type: 'none' } };
+    const edited = await world.api.request('PATCH', `/v1/targets/${target}`, change);
+    expect(edited.status).toBe(200);
+    for (const answer of waiting) answer();
+    await until(() => after.received.length === 3);
+    expect(before.received).toHaveLength(0);
+    expect(after.received.map((one) => one.attempt)).toEqual([1, 1, 1]);
+  },
+);
 
 test('once an edit of a target is answered, a sender that was frozen beyond its lease stores and sends nothing more', async () => {
   await using opened = await openConsumersApi();

@@ -54,9 +54,14 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
   ): boolean {
     if (isDead()) return true;
     const request = requestOf(options.headers as string[]);
-    const abort = (): void => end(false);
+    let isAborted = false;
+    const abort = (): void => {
+      isAborted = true;
+      end(false);
+    };
     const controller = { abort } as unknown as Dispatcher.DispatchController;
     handler.onRequestStart?.(controller, {});
+    if (isAborted) return true; // nothing is written
     const reply = wire.arrives(request);
     const answering = reply === null ? null : setTimeout(answer, reply.afterMs);
     requests.add(abort);
