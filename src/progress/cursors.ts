@@ -72,7 +72,8 @@ export const WITH_CONSUMERS = withConsumers('c.consumer_id');
 
 /**
  * The holders of cursors whose lanes no longer have a lease, for a statement `with recursive`. It skips from
- * holder to holder by the index, because there are few holders and many cursors.
+ * holder to holder by the index, because there are few holders and many cursors. A statement that reads the cursors of
+ * lost lanes needs `ANY_LOST`: with statistics from before a storm, Postgres would begin with all visited consumers.
  */
 export const LOST_LANES = `
   holders as (
@@ -80,10 +81,13 @@ export const LOST_LANES = `
     union all
     select (select c.holder from cursors c where c.visited and c.holder > h.holder order by c.holder limit 1)
       from holders h where h.holder is not null
-  ), lost as (
+  ), lost as materialized (
     select holder from holders h
      where holder is not null and not exists (select from visit_lanes v where v.id = h.holder)
   )`;
+
+/** Whether there is a lost lane; it is looked up before the statement reads anything else. */
+export const ANY_LOST = 'exists (select from lost)';
 
 /** The columns of a cursor that the leader does not watch. */
 export const UNWATCHED =

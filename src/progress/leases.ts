@@ -3,6 +3,7 @@ import type { Sql } from '../db/db.ts';
 import { IS_OF_LANE } from '../rules/leaseSql.ts';
 import type { Failure } from '../rules/outcome.ts';
 import {
+  ANY_LOST,
   HEAD_COLUMNS,
   headColumns,
   LOST_LANES,
@@ -147,7 +148,7 @@ const CLAIM = claimText({ withs: '', from: 'cursors c', where: WANTING, order: '
 const CLAIM_LOST = claimText({
   withs: `${LOST_LANES},`,
   from: 'lost join cursors c on c.holder = lost.holder',
-  where: 'c.visited',
+  where: `c.visited and ${ANY_LOST}`,
   order: 'c.consumer_id',
 });
 

@@ -3,6 +3,7 @@ import type { Pipe, Query, Sql } from '../db/db.ts';
 import {
   leaveToDrains,
   LEADING,
+  ANY_LOST,
   LOST_LANES,
   setWanted,
   unwatchAll,
@@ -214,7 +215,7 @@ async function wanting(sql: Sql, limit: number, after: Wanting | null): Promise<
         -- those whose lane has died
         select c.consumer_id, c.position + 1, false, k.region
           from lost join cursors c on c.visited and c.holder = lost.holder ${WITH_CONSUMERS}
-         where ${IS_ACTIVE}
+         where ${ANY_LOST} and ${IS_ACTIVE}
       ) w
        where $2::uuid is null
           or (not needs_drain, wanted, consumer_id) > (not $3::boolean, $4::bigint, $2::uuid)
