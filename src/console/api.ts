@@ -1,5 +1,6 @@
 import { ClientError, createClient } from '../api/client.ts';
 import type { Scope } from '../schema/apiKey.ts';
+import { onceEach } from './once.ts';
 
 export { ClientError };
 export type { Attempt } from '../schema/attempt.ts';
@@ -20,11 +21,17 @@ function isExact(value: number, source: string): boolean {
   return !/^-?\d{16,}$/u.test(source) || String(value) === source;
 }
 
+/** `crypto.randomUUID` exists only where the page has come by HTTPS or from this machine. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** The management API as the page sees it. */
 export const api = createClient({
   url: '',
   apiKey: null,
-  fetch: withCookie,
+  fetch: onceEach(withCookie, randomKey),
   parse: parseKeepingDigits,
 });
 

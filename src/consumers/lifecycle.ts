@@ -3,6 +3,7 @@ import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
 import type { AlertKind } from '../schema/alert.ts';
+import { noteChange } from './changes.ts';
 import { blockConsumer, STOP, UNBLOCK, WARN } from './consumerRows.ts';
 
 /** The changes of status that no command asks for. Each is one transaction, without effect when repeated. */
@@ -16,7 +17,7 @@ export interface Lifecycle {
   unblock(consumerId: string, at: Date, success: boolean): Promise<void>;
   /** Writes a warning that a consumer has been blocked for 1/24 of the window; once for each time it is blocked. */
   warn(consumerId: string, at: Date): Promise<void>;
-  /** Turns a consumer from active or blocked to stopped, with an alert and its mail in the outbox. */
+  /** Turns a consumer from active or blocked to stopped, with a change, an alert and its mail in the outbox. */
   stop(consumerId: string, at: Date, why: StopReason): Promise<void>;
 }
 
@@ -37,6 +38,9 @@ const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKin
   gone: { reason: 'the endpoint answered 410 Gone', from: ['active', 'blocked'], kind: 'gone' },
   parked: { reason: 'entries of 10,000 records are parked', from: ['active'], kind: 'stopped' },
 };
+
+/** The author of changes that nobody asked for, in the log of changes. */
+const AUTHOR = 'millrace';
 
 /** Creates the lifecycle. */
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
@@ -69,6 +73,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     await db.transaction(async (sql) => {
       const troubled = await turn(sql, STOP, [consumerId, at, reason, from]);
       if (troubled === null) return;
+      const { version } = troubled;
+      const editId = `stop:${version}`;
+      const noted = { consumerId, editId, action: 'stopped', actor: AUTHOR, version, at };
+      await noteChange(sql, { ...noted, detail: { reason } });
       await writeAlert(sql, options, { kind, consumerId, reason, at, troubled });
     });
   }
@@ -82,6 +90,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 }
 
 interface Turned extends Troubled {
+  /** Its version after the change. */
+  version: number;
   /** Its values before the change. */
   warned_at: string | null;
   status_reason: string | null;
@@ -94,7 +104,7 @@ async function turn(sql: Sql, ctes: string, values: unknown[]): Promise<Turned |
       with old as (
         select * from consumers where id = $1 and deleted_at is null for update
       ), ${ctes}
-      select ${TROUBLED}, old.failing_since, old.warned_at, old.status_reason
+      select ${TROUBLED}, k.version, old.failing_since, old.warned_at, old.status_reason
         from k
         join old on old.id = k.id
         join c on c.consumer_id = k.id

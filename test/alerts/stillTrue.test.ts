@@ -5,6 +5,7 @@ import { smtpMail, type Send } from '../../src/alerts/mail.ts';
 import type { StopReason } from '../../src/consumers/lifecycle.ts';
 import { createStartFaults } from '../../src/consumers/startFaults.ts';
 import { createAging } from '../../src/retention/aging.ts';
+import type { Change } from '../../src/schema/consumer.ts';
 import { ALERT_OPTIONS, openAlertDesk, type AlertDesk } from '../support/alertDesk.ts';
 import { openMailServer, type ReceivedMail } from '../support/mailServer.ts';
 import { until } from '../support/poll.ts';
@@ -53,6 +54,20 @@ async function stopTwice(desk: AlertDesk, again: StopReason): Promise<[string, s
   await desk.lifecycle.stop(twice, new Date(), again);
   return [twice, once];
 }
+
+test('a stop is among the changes of its consumer, with its reason, once for each time', async () => {
+  await using desk = await openAlertDesk();
+  const [twice] = await stopTwice(desk, 'parked');
+  await desk.lifecycle.stop(twice, new Date(), 'parked'); // without effect: it is stopped
+  const { body } = await desk.opened.api.request('GET', `/v1/changes?consumer_id=${twice}`);
+  const found = (body.data as Change[]).map(({ action, actor, detail }) => [action, actor, detail]);
+  expect(found).toEqual([
+    ['stopped', 'millrace', { reason: 'entries of 10,000 records are parked' }],
+    ['resumed', 'test', {}],
+    ['stopped', 'millrace', { reason: 'the endpoint answered 410 Gone' }],
+    ['created', expect.any(String), expect.any(Object)],
+  ]);
+});
 
 test('a consumer that stopped, was resumed and stopped again is reported once, and counted once', async () => {
   await using smtp = await openMailServer();

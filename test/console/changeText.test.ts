@@ -20,6 +20,11 @@ test.each<[action: string, detail: Record<string, unknown>, words: string]>([
   ],
   ['paused', {}, 'Paused'],
   ['resumed', {}, 'Resumed'],
+  [
+    'stopped',
+    { reason: 'the endpoint answered 410 Gone' },
+    'Stopped: the endpoint answered 410 Gone',
+  ],
   ['retried', {}, 'Retried'],
   ['deleted', {}, 'Deleted'],
   ['seeked', { to: 'beginning', position: 0 }, 'Moved to the beginning'],

@@ -131,3 +131,29 @@ test('several consumers are selected, and each command is for those of them that
   await acts.getByRole('button', { name: 'Select none' }).click();
   await acts.waitFor({ state: 'detached' });
 });
+
+test('all consumers that match are given a command, also those beyond the rows that were read', async () => {
+  const MANY = 130;
+  const target = { name: 'Fleet', base_url: 'https://fleet.example.com/hooks' };
+  const { body } = await opened.api.request('POST', '/v1/targets', target);
+  const fleet = String(body.id);
+  for (let n = 0; n < MANY; n++) await opened.create({ name: `Truck ${n}`, target_id: fleet });
+  const { tab, page } = await openList(`/consumers?target=${fleet}`);
+  await using _ = tab;
+  await page.getByText(`${MANY} consumers match`).waitFor();
+  const acts = page.getByRole('group', { name: 'Selected consumers' });
+  await page.getByRole('checkbox', { name: 'Select Truck 129' }).check();
+  const every = acts.getByRole('button', { name: 'Select all matching consumers' });
+  expect(await every.count()).toBe(0); // not before the rows that are shown
+  await acts.getByRole('button', { name: 'Select the 100 rows shown' }).click();
+  await every.click();
+  await acts.getByText('All matching consumers selected').waitFor();
+  await acts.getByRole('button', { name: 'Pause all' }).click();
+  const dialog = page.getByRole('dialog', { name: `Pause ${MANY} consumers of this list?` });
+  await dialog.getByRole('button', { name: 'Pause all' }).click();
+  await page.getByText(`Paused: ${MANY} consumers.`).waitFor();
+  expect(new Set(given.splice(0).map(({ id }) => id)).size).toBe(MANY);
+
+  await page.getByRole('link', { name: 'Clear the filter: of Fleet' }).click();
+  await acts.getByText('All matching consumers selected').waitFor({ state: 'detached' });
+});

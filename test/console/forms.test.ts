@@ -64,6 +64,68 @@ test('the wizard continues after a reload and after visits to other pages; savin
   expect(await kept(page)).toBe('{}');
 });
 
+test('a consumer that is saved again because the answer was lost is created once', async () => {
+  await using api = await openOwnApp();
+  await using site = await serve(api);
+  const target = await targetNamed(api, 'Endpoint');
+  await using tab = await openTab({ expected: [/ERR_CONNECTION_RESET/u] });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/consumers/new?target=${target}&step=6`);
+  await page.getByLabel('Name', { exact: true }).fill('Only one');
+  let lost = 0;
+  await page.route('**/v1/consumers', async (route) => {
+    if (route.request().method() !== 'POST' || lost > 0) return route.continue();
+    await route.fetch(); // the consumer is created
+    lost += 1;
+    return route.abort('connectionreset');
+  });
+  const save = page.getByRole('button', { name: 'Save', exact: true });
+  await save.click();
+  await page.getByRole('alert').getByText('Try again in a moment').waitFor();
+  await save.click();
+  await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
+  expect(lost).toBe(1);
+  const { body } = await api.request('GET', '/v1/consumers');
+  expect((body.data as { name: string }[]).map(({ name }) => name)).toEqual(['Only one']);
+});
+
+test('a duplicate of a consumer has its settings, and after a reload what was changed in it', async () => {
+  await using api = await openOwnApp();
+  await using site = await serve(api);
+  const target_id = await targetNamed(api, 'Endpoint');
+  const settings = {
+    target_id,
+    stream: 'records',
+    path: '/in',
+    syncs: ['shop'],
+    collections: ['stripe:charge'],
+    ordering: 'none',
+    alert_emails: ['night@example.com'],
+    metadata: { team: 'orders' },
+  };
+  const input = { name: 'Original', start: 'beginning', ...settings };
+  const { body: original } = await api.request('POST', '/v1/consumers', input);
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/consumers/${String(original.id)}?tab=settings`);
+  await page.getByRole('link', { name: 'Duplicate' }).click();
+  await page.getByText('Filled in like “Original”').waitFor();
+  await page.getByRole('button', { name: '6. Save' }).click();
+  const name = page.getByLabel('Name', { exact: true });
+  expect(await name.inputValue()).toBe('Copy of Original');
+  await name.fill('Second');
+  await expect.poll(() => kept(page), PATIENT).toContain('Second');
+  await page.reload();
+  await expect.poll(() => name.inputValue(), PATIENT).toBe('Second');
+  await page.getByRole('definition').getByText('stripe:charge').waitFor();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
+  const { body } = await api.request('GET', page.url().slice(site.url.length).replace('/', '/v1/'));
+  expect(body).toMatchObject({ name: 'Second', ...settings, event_types: ['*'] });
+});
+
 test('the form of a new target is kept without its secrets, and discarded when another person signs in', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);

@@ -22,6 +22,8 @@ export function whatChanged({
       return settingsText(detail);
     case 'replayed':
       return `Replayed ${amount(countOf(detail), 'dead letter')}`;
+    case 'stopped':
+      return typeof detail['reason'] === 'string' ? `Stopped: ${detail['reason']}` : 'Stopped';
     case 'resent':
       return `Resent the entry at position ${positionIn(detail)}`;
     default:
@@ -32,7 +34,7 @@ export function whatChanged({
 /** The same with its author: `Paused by ada`. */
 export function changeSentence(change: Pick<Change, 'action' | 'actor' | 'detail'>): string {
   const what = whatChanged(change);
-  if (change.actor === 'target') return what;
+  if (change.actor === 'target' || change.actor === 'millrace') return what;
   const who = change.actor === 'temporal' ? 'a signal from Temporal' : change.actor;
   return /[:,]/u.test(what) ? `${what} (${who})` : `${what} by ${who}`;
 }

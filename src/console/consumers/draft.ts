@@ -1,4 +1,4 @@
-import type { ConsumerInput, Filter, Ordering } from '../../schema/consumer.ts';
+import type { Consumer, ConsumerInput, Filter, Ordering } from '../../schema/consumer.ts';
 import type { StreamName } from '../../schema/stream.ts';
 import { fieldTime } from '../dateField.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
@@ -55,6 +55,13 @@ export function proposedName({ stream, collections }: Draft, target: string): st
   const isOne = collections.length === 1 && first !== '*';
   const what = isOne ? first : stream === 'events' ? 'Events' : 'Records';
   return `${what} to ${target}`.slice(0, NAME_LENGTH);
+}
+
+/** The fields of a duplicate, which begins at the end of the stream. */
+export function draftLike(consumer: Consumer): Partial<Draft> {
+  const { target_id, stream, path, syncs, collections, event_types, ordering } = consumer;
+  const name = `Copy of ${consumer.name}`.slice(0, NAME_LENGTH);
+  return { name, target_id, stream, path, syncs, collections, event_types, ordering, start: 'end' };
 }
 
 /** The input for the API, which checks it. `zone`: that of the field with the point in time. */

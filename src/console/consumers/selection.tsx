@@ -10,19 +10,32 @@ import { Button } from '../ui/button.tsx';
 import type { Column } from '../ui/dataTable.tsx';
 import { amount, number } from '../words.ts';
 
-/** Which rows of a list of consumers are selected: those of them that are listed now. */
-export function useSelection(rows: readonly Consumer[]) {
+/**
+ * Which consumers of a list are selected: some of the rows that are listed now, or every one that the list has, also
+ * those that have not been read. `asked` says which list it is.
+ */
+export function useSelection(rows: readonly Consumer[], asked: string) {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
-  const toggle = (id: string): void => {
-    const next = new Set(ids);
-    if (!next.delete(id)) next.add(id);
+  const [everyOf, setEveryOf] = useState<string | null>(null);
+  const isEvery = everyOf === asked;
+  const listed = new Set(rows.map(({ id }) => id));
+  const chosen = isEvery ? listed : ids;
+  const choose = (next: ReadonlySet<string>): void => {
     setIds(next);
+    setEveryOf(null);
+  };
+  const toggle = (id: string): void => {
+    const next = new Set(chosen);
+    if (!next.delete(id)) next.add(id);
+    choose(next);
   };
   return {
-    column: selectColumn(ids, toggle),
-    selected: rows.filter(({ id }) => ids.has(id)),
-    selectAll: () => setIds(new Set(rows.map(({ id }) => id))),
-    clear: () => setIds(new Set()),
+    column: selectColumn(chosen, toggle),
+    selected: rows.filter(({ id }) => chosen.has(id)),
+    isEvery,
+    selectAll: () => choose(listed),
+    selectEvery: () => setEveryOf(asked),
+    clear: () => choose(new Set()),
   };
 }
 
@@ -48,20 +61,36 @@ function selectColumn(ids: ReadonlySet<string>, onToggle: (id: string) => void):
   };
 }
 
+/** What is asked for: a command, and whom it concerns, even if they leave the list while it is given. */
+interface Asked {
+  verb: EveryVerb;
+  isSingle: boolean;
+  find: () => Promise<Consumer[]>;
+}
+
 /** What can be done with the consumers that are selected, each command with how many of them it concerns. */
 export function SelectionActs(props: {
-  selected: Consumer[];
+  selection: ReturnType<typeof useSelection>;
   /** How many consumers are listed. */
   listed: number;
-  onSelectAll: () => void;
-  onClear: () => void;
+  /** Whether the list has more of them. */
+  hasMore: boolean;
+  /** Reads every consumer of the list. */
+  every: () => Promise<Consumer[]>;
 }) {
-  const { selected, listed } = props;
-  // Whom the command that is asked for concerns, even if they leave the list while it is given.
-  const [asked, setAsked] = useState<{ verb: EveryVerb; consumers: Consumer[] } | null>(null);
-  const concerned = (one: EveryVerb): Consumer[] =>
-    selected.filter(({ status }) => CONCERNS[one].includes(status));
-  const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) => concerned(one).length > 0);
+  const { listed, hasMore, every } = props;
+  const { selected, isEvery, selectAll, selectEvery, clear } = props.selection;
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const concerned = (verb: EveryVerb, all: Consumer[]): Consumer[] =>
+    all.filter(({ status }) => CONCERNS[verb].includes(status));
+  const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter(
+    (one) => isEvery || concerned(one, selected).length > 0,
+  );
+  function ask(verb: EveryVerb): void {
+    const consumers = concerned(verb, selected);
+    const find = async () => (isEvery ? concerned(verb, await every()) : consumers);
+    setAsked({ verb, isSingle: !isEvery && consumers.length === 1, find });
+  }
   return (
     <>
       {selected.length > 0 && (
@@ -70,22 +99,27 @@ export function SelectionActs(props: {
           aria-label="Selected consumers"
           className="flex flex-wrap items-center gap-2"
         >
-          <span className="font-medium">{amount(selected.length, 'consumer')} selected</span>
+          <span className="font-medium">
+            {isEvery ? 'All matching consumers' : amount(selected.length, 'consumer')} selected
+          </span>
           {verbs.map((verb) => (
-            <ActButton
-              key={verb}
-              needs="manage"
-              onClick={() => setAsked({ verb, consumers: concerned(verb) })}
-            >
-              {WORDS[verb].one} {number(concerned(verb).length)}
+            <ActButton key={verb} needs="manage" onClick={() => ask(verb)}>
+              {isEvery
+                ? WORDS[verb].button
+                : `${WORDS[verb].one} ${number(concerned(verb, selected).length)}`}
             </ActButton>
           ))}
           {selected.length < listed && (
-            <Button kind="quiet" onClick={props.onSelectAll}>
+            <Button kind="quiet" onClick={selectAll}>
               Select the {amount(listed, 'row')} shown
             </Button>
           )}
-          <Button kind="quiet" onClick={props.onClear}>
+          {selected.length === listed && hasMore && !isEvery && (
+            <Button kind="quiet" onClick={selectEvery}>
+              Select all matching consumers
+            </Button>
+          )}
+          <Button kind="quiet" onClick={clear}>
             Select none
           </Button>
         </div>
@@ -94,8 +128,8 @@ export function SelectionActs(props: {
         <AskForAll
           verb={asked.verb}
           target={{ id: 'selected', name: 'this list' }}
-          isSingle={asked.consumers.length === 1}
-          find={() => Promise.resolve(asked.consumers)}
+          isSingle={asked.isSingle}
+          find={asked.find}
           onClose={() => setAsked(null)}
         />
       )}

@@ -1,10 +1,12 @@
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
-import { ActButton } from '../act.tsx';
+import { ActButton, ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { DeleteDialog } from '../deleteDialog.tsx';
 import { EditForm, type EditedFields } from '../editForm.tsx';
+import { buttonLook } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { amount } from '../words.ts';
@@ -37,9 +39,16 @@ export function ConsumerSettings(props: {
         queryKey={['consumer', consumer.id]}
         saved="Saved"
         buttons={() => (
-          <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
-            Delete consumer
-          </ActButton>
+          <>
+            <ActLink needs="manage" title="Duplicate">
+              <Link to="/consumers/new" search={{ like: consumer.id }} className={buttonLook()}>
+                Duplicate
+              </Link>
+            </ActLink>
+            <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
+              Delete consumer
+            </ActButton>
+          </>
         )}
       >
         {(fields) => <Fields {...fields} />}

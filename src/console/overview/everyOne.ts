@@ -1,3 +1,4 @@
+import type { ConsumersQuery } from '../../api/client.ts';
 import type { Consumer, ConsumerStatus } from '../../schema/consumer.ts';
 import { api, messageOf } from '../api.ts';
 import { createTurns } from '../turns.ts';
@@ -21,13 +22,20 @@ export async function consumersOf(
 ): Promise<Consumer[]> {
   const all: Consumer[] = [];
   for (const status of statuses) {
-    let cursor: string | undefined;
-    do {
-      const page = await api.consumers.list({ target_id: targetId, status, limit: 1000, cursor });
-      all.push(...page.data);
-      cursor = page.next_cursor ?? undefined;
-    } while (cursor !== undefined);
+    all.push(...(await everyConsumer({ target_id: targetId, status })));
   }
+  return all;
+}
+
+/** All consumers that match. */
+export async function everyConsumer(query: ConsumersQuery): Promise<Consumer[]> {
+  const all: Consumer[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await api.consumers.list({ ...query, limit: 1000, cursor });
+    all.push(...page.data);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
   return all;
 }
 

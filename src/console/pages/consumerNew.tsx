@@ -2,10 +2,12 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
+import type { Consumer, ConsumerInput } from '../../schema/consumer.ts';
 import { api, ClientError } from '../api.ts';
 import {
   BLANK,
   CONSUMER_FORM,
+  draftLike,
   hasStart,
   inputOf,
   proposedName,
@@ -19,7 +21,7 @@ import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { useZone } from '../settings.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
-import { Hint, Unsaved } from '../ui/notice.tsx';
+import { Failed, Hint, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
 import { useForm } from '../useForm.ts';
 
@@ -33,43 +35,65 @@ const STEPS = [
   'Save',
 ] as const;
 
-export function consumerNewSearch(search: Record<string, unknown>): {
+interface Search {
   target?: string;
   step?: string;
-} {
-  const target = textOf(search, 'target');
-  const step = textOf(search, 'step');
-  return { ...(target !== undefined && { target }), ...(step !== undefined && { step }) };
+  /** The consumer that is duplicated. */
+  like?: string;
+}
+
+export function consumerNewSearch(search: Record<string, unknown>): Search {
+  const found = {
+    target: textOf(search, 'target'),
+    step: textOf(search, 'step'),
+    like: textOf(search, 'like'),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
 /** A new consumer, for a session that may create one. */
 export function ConsumerNewPage() {
+  const { like }: Search = useSearch({ from: '/inside/consumers/new' });
   const refusal = useRefusal('manage');
-  if (refusal === null) return <Wizard />;
+  const { data, error, refetch } = useQuery({
+    queryKey: ['consumer', like],
+    queryFn: () => api.consumers.get(like ?? ''),
+    enabled: refusal === null && like !== undefined,
+  });
+  const back = (
+    <Link to="/consumers" className={buttonLook('main')}>
+      Back to consumers
+    </Link>
+  );
+  if (refusal !== null) {
+    return (
+      <Refused title={TITLE} refusal={refusal}>
+        {back}
+      </Refused>
+    );
+  }
+  const original = like === undefined ? null : data;
+  if (original !== undefined) return <Wizard original={original} />;
+  if (error === null) return <Loading what="the consumer" />;
   return (
-    <Refused title={TITLE} refusal={refusal}>
-      <Link to="/consumers" className={buttonLook('main')}>
-        Back to consumers
-      </Link>
-    </Refused>
+    <Failed error={error} again={() => void refetch()}>
+      {back}
+    </Failed>
   );
 }
 
 /**
  * The form in six steps. You can return to each of them; the back button goes one step back, and a reload loses
- * nothing.
+ * nothing. `original`: the consumer that is duplicated, if any.
  */
-function Wizard() {
-  const search: { target?: string; step?: string } = useSearch({ from: '/inside/consumers/new' });
+function Wizard({ original }: { original: Consumer | null }) {
+  const search: Search = useSearch({ from: '/inside/consumers/new' });
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const form = useForm(CONSUMER_FORM, BLANK, (kept) => {
-    // A link names its target; once a step is in the address, what was chosen since takes precedence.
-    const isMeant = search.step === undefined || !kept.target_id;
-    return search.target !== undefined && isMeant ? { target_id: search.target } : {};
-  });
+  const form = useForm(CONSUMER_FORM, BLANK, (kept) => knownFrom(search, original, kept));
   const lone = useLoneTarget();
   const { set } = form;
+  const like = original === null ? {} : { like: original.id };
   const draft = { ...form.values, target_id: form.values.target_id || lone };
   const [isNameless, setNameless] = useState(false);
   const zone = useZone();
@@ -81,11 +105,14 @@ function Wizard() {
   const named = { ...draft, name: draft.name || proposed };
   const isReady = hasTarget && target !== undefined && hasStart(draft) && named.name !== '';
   const go = (to: number): void =>
-    void navigate({ to: '/consumers/new', search: { target: draft.target_id, step: String(to) } });
+    void navigate({
+      to: '/consumers/new',
+      search: { ...like, target: draft.target_id, step: String(to) },
+    });
   /** Keeps the address in step, so that a reload continues with what was chosen last. */
   const pick = (change: Partial<Draft>): void => {
     set(change);
-    const picked = { target: change.target_id ?? draft.target_id, step: '1' };
+    const picked = { ...like, target: change.target_id ?? draft.target_id, step: '1' };
     void navigate({ to: '/consumers/new', search: picked, replace: true });
   };
   const startOver = (): void => {
@@ -95,7 +122,7 @@ function Wizard() {
     void navigate({ to: '/consumers/new', search: {} });
   };
   const save = useMutation({
-    mutationFn: () => api.consumers.create(inputOf(named, zone)),
+    mutationFn: () => api.consumers.create({ ...alsoOf(original), ...inputOf(named, zone) }),
     onSuccess: async (consumer) => {
       form.drop();
       queries.setQueryData(['consumer', consumer.id], consumer);
@@ -108,7 +135,7 @@ function Wizard() {
   return (
     <>
       <PageHead title={TITLE} />
-      {form.isRestored && <Hint>Your unsaved draft was restored.</Hint>}
+      <Origin original={original} isRestored={form.isRestored} />
       <Progress step={step} onGo={go} isReady={hasTarget} />
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
@@ -179,6 +206,17 @@ function Wizard() {
   );
 }
 
+/** Where the fields come from that a person has not filled in now. */
+function Origin({ original, isRestored }: { original: Consumer | null; isRestored: boolean }) {
+  if (original === null) return isRestored && <Hint>Your unsaved draft was restored.</Hint>;
+  return (
+    <Hint>
+      Filled in like “<bdi className="foreign">{original.name}</bdi>”; its alert addresses and
+      metadata are copied as well.
+    </Hint>
+  );
+}
+
 /** Leaves the steps between as they are. */
 function Skip({ step, onGo, isReady }: StepsProps) {
   if (step >= STEPS.length - 1) return null;
@@ -205,6 +243,32 @@ function useLoneTarget(): string {
     queryFn: () => api.targets.list({ limit: 2 }),
   });
   return page?.data.length === 1 ? (page.data[0]?.id ?? '') : '';
+}
+
+/**
+ * The fields that a link gives, by its target or by the consumer that is duplicated. Once a step is in the address,
+ * what was chosen since takes precedence.
+ */
+function knownFrom(
+  { target, step }: Search,
+  original: Consumer | null,
+  kept: Partial<Draft>,
+): Partial<Draft> {
+  const isNew = step === undefined;
+  if (original !== null) return isNew ? draftLike(original) : without(draftLike(original), kept);
+  return target !== undefined && (isNew || !kept.target_id) ? { target_id: target } : {};
+}
+
+/** What a duplicate takes over beside the fields of the form. */
+function alsoOf(original: Consumer | null): Partial<ConsumerInput> {
+  if (original === null) return {};
+  const { alert_emails, metadata } = original;
+  return { alert_emails, metadata };
+}
+
+/** The fields that `kept` does not have. */
+function without(fields: Partial<Draft>, kept: Partial<Draft>): Partial<Draft> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !(name in kept)));
 }
 
 function filterOf({ syncs, collections, event_types }: Draft) {

@@ -8,6 +8,7 @@ import { api } from '../api.ts';
 import { tabWith } from '../consumers/asideTab.ts';
 import { FAILURE, LAG, nameColumn, RATE, STATUS } from '../consumers/columns.tsx';
 import { SelectionActs, useSelection } from '../consumers/selection.tsx';
+import { everyConsumer } from '../overview/everyOne.ts';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { TargetChoice } from '../targetChoice.tsx';
@@ -103,7 +104,7 @@ export function ConsumersPage() {
     { everyMs: sort === undefined ? EVERY_MS : RANKED_EVERY_MS },
   );
   const list = { ...read, rows: eachOnce(read.rows) };
-  const { column, selected, selectAll, clear } = useSelection(list.rows);
+  const selection = useSelection(list.rows, JSON.stringify(filters));
   const isFiltered = Object.keys(filters).length > 0;
   const tab = tabWith(search.has);
   return (
@@ -129,14 +130,14 @@ export function ConsumersPage() {
         />
       </div>
       <SelectionActs
-        selected={selected}
+        selection={selection}
         listed={list.rows.length}
-        onSelectAll={selectAll}
-        onClear={clear}
+        hasMore={list.hasMore}
+        every={() => everyConsumer(askedOf(filters))}
       />
       <DataTable
         what="consumers"
-        columns={[column, nameColumn(tab), ...FURTHER]}
+        columns={[selection.column, nameColumn(tab), ...FURTHER]}
         list={list}
         rowKey={({ id }) => id}
         rowHref={({ id }) => `/consumers/${id}${tab === undefined ? '' : `?tab=${tab}`}`}
