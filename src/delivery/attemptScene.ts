@@ -1,3 +1,5 @@
+import { LEASE_ENDED } from '../egress/exchange.ts';
+import type { Message } from '../egress/webhookSender.ts';
 import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import {
   longestRetryAfter,
@@ -60,23 +62,56 @@ export interface FailedHead {
 export const LOOKS = 20;
 
 /**
- * Waits until the target's rate limit allows a request, and then looks up whether the consumer is unchanged. So
- * no request starts after a pause has been answered, nor with an older filter or target: a command is answered
- * only `sendWithinMs` after it was stored, and a look-up is valid for as long. Throws when Postgres answers too
- * slowly.
+ * Makes one attempt, once the target's rate limit allows a request, if the consumer is unchanged; null: it has changed,
+ * or the attempt was cancelled. So no request starts after a pause has been answered, nor with an older filter or
+ * target: a command is answered only `sendWithinMs` after it was stored, and a look-up is valid for as long. While the
+ * request waits for a token or a connection, the consumer is looked up again and again. Throws when Postgres answers
+ * too slowly.
  */
-export async function isInForce(scene: AttemptScene): Promise<boolean> {
-  const { context, sender, config, sendWithinMs } = scene;
-  if (!(await sender.mayStart(config))) return false;
+export async function sendInForce(
+  scene: AttemptScene,
+  message: Message,
+  attempt: number,
+): Promise<Tried | null> {
+  const { sender, config, sendWithinMs } = scene;
+  if (!(await sender.mayStart(config))) return null;
+  const valid = { until: await lookUpInTime(scene), isUsed: false };
+  if (valid.until === null) return null;
+
+  async function lookAgain(): Promise<void> {
+    // A request that is answered 401 waits once more, for another token.
+    if (valid.until === null || (valid.isUsed && config.target.oauth === null)) return;
+    const seen = await lookUp(scene).catch(() => valid.until); // it stays valid until its time is over
+    if (valid.until !== null) valid.until = seen;
+  }
+
+  const looks = setInterval(() => void lookAgain(), sendWithinMs / 2);
+  try {
+    const tried = await sender.send(config, message, attempt, () => {
+      valid.isUsed = true;
+      return valid.until ?? 0;
+    });
+    return valid.until === null && tried.outcome === LEASE_ENDED ? null : tried;
+  } finally {
+    clearInterval(looks);
+  }
+}
+
+/** Until when a request may start, monotonic ms; null: the consumer has changed. */
+async function lookUpInTime(scene: AttemptScene): Promise<number | null> {
   for (let looks = 0; looks < LOOKS; looks += 1) {
-    const lookedAt = performance.now();
-    const seen = await context.progress.versions(config.consumerId);
-    if (seen === null || seen.status !== 'blocked') return false;
-    if (seen.version !== config.version) return false;
-    if (seen.targetVersion !== config.target.version) return false;
-    if (performance.now() - lookedAt < sendWithinMs) return true;
+    const until = await lookUp(scene);
+    if (until === null || performance.now() < until) return until;
   }
   throw new WillPass('Postgres answers too slowly to send');
+}
+
+async function lookUp({ context, config, sendWithinMs }: AttemptScene): Promise<number | null> {
+  const lookedAt = performance.now();
+  const seen = await context.progress.versions(config.consumerId);
+  if (seen === null || seen.status !== 'blocked') return null;
+  const isSame = seen.version === config.version && seen.targetVersion === config.target.version;
+  return isSame ? lookedAt + sendWithinMs : null;
 }
 
 /** The number of the next attempt at an entry, which is one more than that of the last one. */

@@ -75,16 +75,17 @@ export function startDrain(options: DrainOptions): Drain {
 
   const state = openState(options);
   const { slidingWindow, filters, limit, pace, parked } = state;
-  const opens = (of: SenderConfig) => (until: () => number) =>
-    context.openSender(of, landed, until);
-  const senders = createOpenSenders(opens(config), () => (ending.reason === null ? startBy() : 0));
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
   const send = (slot: Outgoing): void => sendSlot(slot);
   const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
   const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast: () => failures.inDoubt });
-  const ending = createEnding({ inFlight: () => dispatcher.inFlight, conclude, leave });
+  const begun = (): void => senders.letGo();
+  const ending = createEnding({ inFlight: () => dispatcher.inFlight, begun, conclude, leave });
   const stir = (): void => ticking.stir();
   const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, maySend, log };
+  const opens = (of: SenderConfig) => (until: (slot: Outgoing) => number) =>
+    context.openSender(of, landed, until);
+  const senders = createOpenSenders(opens(config), common);
   const recordParking = createRecordParking(common);
   const isOut = (): boolean => outage.exists;
   const failures = createFailureHandler({ ...common, recordParking, isOut });
@@ -102,7 +103,8 @@ export function startDrain(options: DrainOptions): Drain {
     failures,
     outage,
     retries,
-    redirect: (next) => senders.replace(opens(next), log),
+    letGo: senders.letGo,
+    redirect: (next) => senders.replace(opens(next)),
   });
   const liveConfig = createLiveConfig({
     ...common,
@@ -120,18 +122,8 @@ export function startDrain(options: DrainOptions): Drain {
     pump: dispatcher.pump,
     cut: senders.cut,
   });
-  const ticking = createTicking({
-    ...common,
-    senders,
-    failures,
-    outage,
-    retries,
-    reader,
-    landing,
-    intake,
-    handOver,
-    stirred: options.stirred,
-  });
+  const stations = { senders, failures, outage, retries, reader, landing, intake, handOver };
+  const ticking = createTicking({ ...common, ...stations, stirred: options.stirred });
   guarded(() => {
     committer.join(handOver, { isOfLane: laneLease !== undefined });
     if (options.isFresh !== true) mark(); // renews the lease, part of which was spent waiting
@@ -166,7 +158,7 @@ export function startDrain(options: DrainOptions): Drain {
     reconfigure.leave();
     committer.leave(handOver);
     intake.leave();
-    senders.close(log);
+    senders.close();
   }
 
   return {

@@ -36,7 +36,7 @@ export interface DrainContext {
   openSender: (
     config: SenderConfig,
     ended: AttemptEnded<Outgoing>,
-    startBy: () => number,
+    startBy: (slot: Outgoing) => number,
   ) => WebhookSender<Outgoing>;
   /** Unix ms by the clock of Postgres, to which dates in `Retry-After` are compared. */
   now: () => number;

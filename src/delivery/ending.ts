@@ -32,6 +32,8 @@ export interface DrainEnd {
 export interface EndingOptions {
   /** How many requests are open: a drain concludes once there is none. */
   inFlight: () => number;
+  /** Called when the drain begins to end by `begin`. */
+  begun: () => void;
   /** Stores what is left and releases the lease; runs once. */
   conclude: () => Promise<DrainEnd>;
   /** Gives back what the drain holds of the process's resources. */
@@ -96,7 +98,10 @@ export function createEnding(options: EndingOptions): Ending {
       return concluding;
     },
     begin: (next) => {
-      reason ??= next;
+      if (reason === null) {
+        reason = next;
+        options.begun();
+      }
       concludeWhenQuiet();
     },
     judge: (verdict) => {

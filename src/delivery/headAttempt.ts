@@ -13,8 +13,8 @@ import {
   attemptNumber,
   endFailed,
   failureOf,
-  isInForce,
   LOOKS,
+  sendInForce,
   type AttemptScene,
   type AttemptSchedule,
   type FailedHead,
@@ -193,10 +193,10 @@ async function tryHead(
   request: HeadRequest,
   head: Entry,
 ): Promise<LookResult> {
-  const { config, sender } = scene;
+  const { config } = scene;
   const attempt = await attemptNumber(scene, head);
-  if (!(await isInForce(scene))) return 'again';
-  const tried = await sender.send(config, head, attempt);
+  const tried = await sendInForce(scene, head, attempt);
+  if (tried === null) return 'again';
   const failed = await failureOf(scene, tried);
   if (failed === null) return delivered(scene, tried);
   if (!mayBeMessage(failed) || config.ordering === 'stream') return endFailed(scene, tried, failed);
@@ -211,8 +211,8 @@ async function decide(scene: AttemptScene, head: Entry, attempt: number): Promis
   const { context, sender, config, parkedEntries } = scene;
   // On the records stream a newer version may have been stored meanwhile.
   if ((await context.pages.entryAt(config.stream, head.position)) === null) return 'again';
-  if (!(await isInForce(scene))) return 'again';
-  const tried = await sender.send(config, head, attempt);
+  const tried = await sendInForce(scene, head, attempt);
+  if (tried === null) return 'again';
   const failed = await failureOf(scene, tried);
   if (failed === null) return delivered(scene, tried);
   if (!mayBeMessage(failed)) return endFailed(scene, tried, failed);

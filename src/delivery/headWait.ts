@@ -62,7 +62,8 @@ export function createHeadWait(options: HeadWaitOptions): HeadWait {
     },
     rest: (ms) => {
       waits = true;
-      dueAt = performance.now() + ms;
+      dueAt = hurried ? -Infinity : performance.now() + ms;
+      hurried = false;
     },
     end,
     close: () => {

@@ -77,7 +77,7 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
   }
 
   function isStale(): boolean {
-    return latest.version > confirmedVersion || latest.targetVersion !== config.target.version;
+    return latest.version > confirmedVersion || latest.targetVersion !== taken.version;
   }
 
   async function confirm(): Promise<void> {

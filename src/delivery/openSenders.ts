@@ -2,67 +2,87 @@ import type { Logger } from 'pino';
 
 import type { WebhookSender } from '../egress/webhookSender.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
+import type { Ending } from './ending.ts';
+import type { FilterStack } from './filterStack.ts';
 
 /** The webhook sender in use, and those of earlier targets or paths that still have open requests. */
 export interface OpenSenders {
   /** Sends with the sender in use. */
   send(slot: Outgoing): void;
+  /** Sends with the next sender from now on. Earlier ones are closed once their requests have ended. */
+  replace(next: OpenOne): void;
   /**
-   * Sends with the next sender from now on. What an earlier one has not begun to write ends unsent; it is closed once
-   * its requests have ended.
+   * Ends requests that wait for a token or a connection and may not start any more. Call it when a newer configuration
+   * is in force, or the drain begins to end.
    */
-  replace(next: OpenOne, log: Logger): void;
+  letGo(): void;
   /** Ends the requests of all senders that have passed their deadlines. */
   sweep(now: number): void;
   /** Cuts every open request, because the lease is over. */
   cut(): void;
   /** Closes all senders. */
-  close(log: Logger): void;
+  close(): void;
 }
 
-/** Opens a sender; it starts no request after `startBy`, monotonic ms. */
-type OpenOne = (startBy: () => number) => WebhookSender<Outgoing>;
+/** Opens a sender that does not start a request after `startBy`, monotonic ms. */
+type OpenOne = (startBy: (slot: Outgoing) => number) => WebhookSender<Outgoing>;
 
-/**
- * Creates the senders, with one in use. Only that one starts requests, until `startBy` (monotonic ms; 0 once the drain
- * ends): a request may have waited for a token or a connection while a command came into force.
- */
-export function createOpenSenders(first: OpenOne, startBy: () => number): OpenSenders {
+export interface OpenSendersOptions {
+  /** The time until which requests may start, monotonic ms. */
+  startBy: () => number;
+  /** Once it has begun, no request starts. */
+  ending: Pick<Ending, 'reason'>;
+  filters: Pick<FilterStack, 'matches'>;
+  log: Logger;
+}
+
+/** Creates the senders, with one in use, which alone starts requests. */
+export function createOpenSenders(first: OpenOne, options: OpenSendersOptions): OpenSenders {
+  const { startBy, ending, filters, log } = options;
   let current = open(first);
   let all = [current];
 
   function open(opens: OpenOne): WebhookSender<Outgoing> {
-    const one = opens(() => (one === current ? startBy() : 0));
+    const one = opens((slot) => (one === current && isWanted(slot) ? startBy() : 0));
     return one;
   }
 
+  /** Whether a request may still start that has waited while a command may have come into force. */
+  function isWanted(slot: Outgoing): boolean {
+    if (ending.reason !== null) return false;
+    return slot.parked === null ? !slot.closed : filters.matches(slot.entry);
+  }
+
   /** Closes earlier senders whose requests have ended. */
-  function prune(log: Logger): void {
-    for (const one of all) if (one !== current && one.inFlight === 0) shut(one, log);
+  function prune(): void {
+    for (const one of all) if (one !== current && one.inFlight === 0) shut(one);
     all = all.filter((one) => one === current || one.inFlight > 0);
+  }
+
+  function shut(one: WebhookSender<Outgoing>): void {
+    one.close().catch((error: unknown) => {
+      log.warn({ err: error }, 'connections did not close cleanly');
+    });
   }
 
   return {
     send: (slot) => current.send(slot, slot.attempt),
-    replace: (next, log) => {
+    replace: (next) => {
       current = open(next);
       all.push(current);
-      prune(log);
+    },
+    letGo: () => {
+      for (const one of all) one.letGo();
     },
     sweep: (now) => {
       for (const one of all) one.sweep(now);
+      if (all.length > 1) prune();
     },
     cut: () => {
       for (const one of all) one.cut();
     },
-    close: (log) => {
-      for (const one of all) shut(one, log);
+    close: () => {
+      for (const one of all) shut(one);
     },
   };
-}
-
-function shut(one: WebhookSender<Outgoing>, log: Logger): void {
-  one.close().catch((error: unknown) => {
-    log.warn({ err: error }, 'connections did not close cleanly');
-  });
 }

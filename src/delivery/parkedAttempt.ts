@@ -3,7 +3,7 @@ import type { Failed } from '../rules/outcome.ts';
 import {
   endFailed,
   failureOf,
-  isInForce,
+  sendInForce,
   type AttemptScene,
   type FailedHead,
 } from './attemptScene.ts';
@@ -58,9 +58,10 @@ export async function sendParked(
     await sender.commit(parkedEntries);
     return 'again';
   }
-  if (!(await isInForce(scene))) return 'again';
   const { body } = parked.entry;
-  const tried = await sender.send(config, { position, messageId, body }, parked.attempts + 1);
+  const message = { position, messageId, body };
+  const tried = await sendInForce(scene, message, parked.attempts + 1);
+  if (tried === null) return 'again';
   const failed = await failureOf(scene, tried);
   const own = failed !== null && isItsOwn(parked, failed);
   // No entry becomes a dead letter while the consumer is not active.

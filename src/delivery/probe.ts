@@ -3,7 +3,7 @@ import type { ParkedEntry } from '../failure/parkedEntry.ts';
 import { recordOf } from '../rules/ordering.ts';
 import type { Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
-import { attemptNumber, failureOf, isInForce, type AttemptScene } from './attemptScene.ts';
+import { attemptNumber, failureOf, sendInForce, type AttemptScene } from './attemptScene.ts';
 import { sendParked, storeParked } from './parkedAttempt.ts';
 import type { Tried } from './singleSender.ts';
 
@@ -39,13 +39,13 @@ export async function probeEndpoint(
     return parked === null ? { said: 'nothing' } : probeParked(scene, parked, tried);
   }
   const attempt = await attemptNumber(scene, entry);
-  if (!(await isInForce(scene))) {
+  const probed = await sendInForce(scene, entry, attempt);
+  if (probed === null) {
     if (schedule.cancelled.aborted) return { said: 'nothing' }; // the head has failed all the same
     sender.note(config, tried, null);
     await sender.commit(null);
     return { said: 'again' };
   }
-  const probed = await sender.send(config, entry, attempt);
   const failed = await failureOf(scene, probed);
   sender.note(config, probed, null);
   if (failed !== null) return { said: 'fails', failed };

@@ -28,6 +28,8 @@ export interface ReconfigureOptions {
   readTo: () => number;
   /** Sends to the target of `next` from now on. */
   redirect: (next: SenderConfig) => void;
+  /** Ends requests that wait and may not start any more. */
+  letGo: () => void;
   /** Called when there is something to store. */
   mark: () => void;
   /** Called with each change: the drain no longer rests. */
@@ -52,10 +54,12 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
     options.outage.reconfigured(next, before);
     if (next.filterVersion !== before.filterVersion) refilter(next);
     if (next.parkedVersion !== before.parkedVersion) void options.retries.reload();
-    if (goesTheSameWay(next, before)) return;
-    options.redirect(next);
-    options.limit.setMax(mostInFlight(next));
-    options.pace.change(next.target.rateLimit);
+    if (!goesTheSameWay(next, before)) {
+      options.redirect(next);
+      options.limit.setMax(mostInFlight(next));
+      options.pace.change(next.target.rateLimit);
+    }
+    options.letGo(); // at the end, because the next requests start at once
   }
 
   function refilter(next: SenderConfig): void {
@@ -67,9 +71,9 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
     unfollow = tail.follow(reader.fill, filters.syncs, filters.collections);
     before();
     for (const slot of options.slidingWindow.unsettled() as Iterable<Outgoing>) {
-      if (slot.sent || filters.passes(slot.entry)) continue;
+      if (slot.closed || filters.passes(slot.entry)) continue;
       slot.closed = true;
-      options.failures.closed(slot);
+      if (!slot.sent) options.failures.closed(slot);
     }
     parked.keepOnly((entry) => filters.matches(entry));
     options.mark();

@@ -83,10 +83,16 @@ export interface SingleSender {
   paceMs(): number;
   /**
    * Makes one attempt, right after `mayStart`; a fault of this machine is an outcome as well. No request
-   * starts in the last moments of the lease, and one that is open then is cut. A request that has timed
-   * out stays open, until the next one starts or `cutOverdue`.
+   * starts in the last moments of the lease or after `startBy`, which is called right before it would (monotonic
+   * ms), and one that is open at the end of the lease is cut. A request that has timed out stays open, until the
+   * next one starts or `cutOverdue`.
    */
-  send(config: SenderConfig, message: Message, attempt: number): Promise<Tried>;
+  send(
+    config: SenderConfig,
+    message: Message,
+    attempt: number,
+    startBy: () => number,
+  ): Promise<Tried>;
   /** Ends the request that has timed out, if there is one, unless `takeOverdue` has taken its answer. */
   cutOverdue(): void;
   /** Takes the answer that may still come; this sender then no longer cuts it. */
@@ -136,18 +142,24 @@ export async function openSingleSender(options: SingleSenderOptions): Promise<Si
     return pace?.waitMs(performance.now()) ?? 0;
   }
 
-  async function send(config: SenderConfig, message: Message, attempt: number): Promise<Tried> {
+  async function send(
+    config: SenderConfig,
+    message: Message,
+    attempt: number,
+    startBy: () => number,
+  ): Promise<Tried> {
     cutOverdue();
-    const startBy = (): number => leaseUntil - LEASE_MARGIN_MS;
+    const endsAt = (): number => leaseUntil - LEASE_MARGIN_MS;
     const open: OpenOne = (onEnd, late) => {
-      const sender = options.openSingle(config, onEnd, startBy, late);
+      const earlier = (): number => Math.min(startBy(), endsAt());
+      const sender = options.openSingle(config, onEnd, earlier, late);
       pace?.started(performance.now());
       return sender;
     };
     const bytes = TIMES * Buffer.byteLength(message.body);
     options.memory.take(bytes);
     try {
-      const tried = await sendOne({ open, message, attempt, startBy });
+      const tried = await sendOne({ open, message, attempt, endsAt });
       ({ overdue } = tried);
       return tried;
     } finally {
@@ -255,7 +267,8 @@ async function sendOne(request: {
   open: OpenOne;
   message: Message;
   attempt: number;
-  startBy: () => number;
+  /** When it is cut, monotonic ms. */
+  endsAt: () => number;
 }): Promise<Tried> {
   const { message, attempt } = request;
   const { promise, resolve } = Promise.withResolvers<Omit<Tried, 'overdue'>>();
@@ -267,7 +280,7 @@ async function sendOne(request: {
   const sweep = setInterval(() => {
     const now = performance.now();
     sender.sweep(now);
-    if (now > request.startBy()) sender.cut();
+    if (now > request.endsAt()) sender.cut();
   }, SWEEP_MS);
   let isOverdue = false;
   try {

@@ -22,8 +22,6 @@ export type OnLateAnswer = (status: number | null) => void;
 export interface ExchangeBounds {
   /** How long after its start a status line still counts. */
   timeoutMs: number;
-  /** Monotonic ms after which the request may not start; called right before it is written. */
-  startBy: () => number;
   /** How many bytes of the body are kept. */
   headBytes: number;
 }
@@ -32,6 +30,8 @@ export interface ExchangeBounds {
 export interface ExchangeOwner {
   /** Keeps the headers and the beginning of the answer even if it is a success. */
   readonly isTraced: boolean;
+  /** Monotonic ms after which the request may not start; called right before it is written. */
+  startBy(): number;
   /**
    * Called when no byte came and the connection may have died for another reason; true if the request is sent
    * again.
@@ -104,6 +104,11 @@ export class Exchange implements OutletHandler {
     return this.#received;
   }
 
+  /** Whether it has ended, so that a connection need not take it any more. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   /** The phase is `connect` until the request is about to be written. */
   get phase(): Phase {
     return this.#controller === null ? 'connect' : 'answer';
@@ -135,7 +140,7 @@ export class Exchange implements OutletHandler {
     // The request may have waited for its connection, and the process may have been frozen meanwhile.
     this.#writtenAt = performance.now();
     this.#opening = this.#line?.opening ?? null;
-    if (this.#writtenAt > this.#bounds.startBy()) this.#end(LEASE_ENDED);
+    if (this.#writtenAt > this.#owner.startBy()) this.#end(LEASE_ENDED);
     if (this.#over) started.abort(new Error(CUT_OFF));
   }
 

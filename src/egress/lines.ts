@@ -51,11 +51,17 @@ export function openLines(options: LinesOptions): Outlet {
   }
 
   function free(line: Line): void {
-    if (waiting.length === 0) {
+    if (!doWait()) {
       idle.push(line); // its age is checked when it is picked
     } else if (line.isOld()) lost(line);
     else sendNext(line);
     if (waiting.length === 0) emptied?.();
+  }
+
+  /** Whether requests wait; those that have ended meanwhile are forgotten. */
+  function doWait(): boolean {
+    while (waiting[0]?.handler.isOver === true) waiting.shift();
+    return waiting.length > 0;
   }
 
   /** The line can't be used again, even if no request used it. */
@@ -63,7 +69,7 @@ export function openLines(options: LinesOptions): Outlet {
     const at = idle.indexOf(line);
     if (at !== -1) idle.splice(at, 1);
     drop(line);
-    if (waiting.length > 0 && lines.size < connections) sendNext(openOne());
+    if (doWait() && lines.size < connections) sendNext(openOne());
     if (waiting.length === 0) emptied?.();
   }
 
@@ -71,14 +77,14 @@ export function openLines(options: LinesOptions): Outlet {
   function grow(): void {
     growth = null;
     let more = Math.ceil(lines.size * GROWTH);
-    for (; more > 0 && waiting.length > 0 && lines.size < connections; more -= 1) {
+    for (; more > 0 && doWait() && lines.size < connections; more -= 1) {
       sendNext(openOne());
     }
     growLater();
   }
 
   function growLater(): void {
-    if (growth !== null || waiting.length === 0 || lines.size >= connections) return;
+    if (growth !== null || !doWait() || lines.size >= connections) return;
     growth = setTimeout(grow, GROW_MS);
   }
 
@@ -102,7 +108,7 @@ export function openLines(options: LinesOptions): Outlet {
       return true;
     },
     async close() {
-      if (waiting.length > 0) {
+      if (doWait()) {
         await new Promise<void>((resolve) => {
           emptied = resolve;
         });

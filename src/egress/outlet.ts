@@ -24,6 +24,8 @@ export interface SeenLine {
 export interface OutletHandler extends Dispatcher.DispatchHandler {
   /** Called when a connection takes the request. */
   onConnection?(line: SeenLine): void;
+  /** Whether the request has ended while it waited for a connection. */
+  readonly isOver?: boolean;
 }
 
 /** Connections to one origin. */

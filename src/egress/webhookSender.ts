@@ -36,6 +36,8 @@ export interface WebhookSender<M extends Message> {
   sweep(now: number): void;
   /** Cuts every open request when the lease is over; those without an answer end as `ours`. Late answers are no longer awaited. */
   cut(): void;
+  /** Ends requests that wait for a token or a connection and, by `startBy`, may not start any more: as `ours`. */
+  letGo(): void;
   readonly inFlight: number;
   close(): Promise<void>;
 }
@@ -63,8 +65,11 @@ export interface WebhookSenderOptions<M extends Message> {
    * succeeds, as those of a failure or of a further attempt always are. Never, unless it is given.
    */
   samples?: () => boolean;
-  /** Monotonic ms after which nothing is written, even by a request that waited: it ends as `ours`. */
-  startBy?: () => number;
+  /**
+   * Monotonic ms after which the request of a message is not written, even if it has waited until now: it ends as
+   * `ours`.
+   */
+  startBy?: (message: M) => number;
   /** A counter of open requests that several senders may share. */
   requests?: OpenRequests;
   ended: OnAttemptEnd<M>;
@@ -91,7 +96,7 @@ export function createWebhookSender<M extends Message>(
 ): WebhookSender<M> {
   const { tokens = null, requests = { open: 0 } } = options;
   const { hiding = hide([], tokens !== null) } = options;
-  const bounds: RequestBounds = {
+  const bounds: RequestBounds<M> = {
     outlet: options.outlet,
     timeoutMs: options.timeoutMs,
     startBy: options.startBy ?? never,
@@ -205,6 +210,10 @@ export function createWebhookSender<M extends Message>(
       for (const request of overdue) request.end('cut');
       overdue.clear();
     },
+    letGo: () => {
+      const now = performance.now();
+      for (const request of open) if (request.waits && now > request.startBy()) request.end('cut');
+    },
     get inFlight() {
       return open.size;
     },
@@ -220,8 +229,9 @@ interface Post {
 }
 
 /** The bounds that the open requests of one sender have in common. */
-interface RequestBounds extends ExchangeBounds {
+interface RequestBounds<M extends Message> extends ExchangeBounds {
   outlet: Outlet;
+  startBy: (message: M) => number;
   late: ((late: LateAnswer | null) => void) | undefined;
 }
 
@@ -237,7 +247,7 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   refused: (() => void) | null = null;
   /** The token with which it was last sent. */
   token: string | null = null;
-  readonly #bounds: RequestBounds;
+  readonly #bounds: RequestBounds<M>;
   readonly #finish: (request: OpenRequest<M>, outcome: Outcome) => void;
   #exchange: Exchange | null = null;
   #sent: Post | null = null;
@@ -247,7 +257,7 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
     message: M,
     startedAt: number,
     isTraced: boolean,
-    bounds: RequestBounds,
+    bounds: RequestBounds<M>,
     finish: (request: OpenRequest<M>, outcome: Outcome) => void,
   ) {
     this.message = message;
@@ -255,6 +265,15 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
     this.isTraced = isTraced;
     this.#bounds = bounds;
     this.#finish = finish;
+  }
+
+  /** Whether it waits for a token or a connection. */
+  get waits(): boolean {
+    return this.#exchange === null || this.#exchange.phase === 'connect';
+  }
+
+  startBy(): number {
+    return this.#bounds.startBy(this.message);
   }
 
   /** Begins an exchange at that time (monotonic ms); a repetition with another token begins a second one. */

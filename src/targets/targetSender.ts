@@ -59,7 +59,7 @@ export function openTargetSender<M extends Message>(
     samples?: () => boolean;
     requests?: OpenRequests;
     /** As in `WebhookSenderOptions`. */
-    startBy?: () => number;
+    startBy?: (message: M) => number;
     ended: OnAttemptEnd<M>;
     /** As in `WebhookSenderOptions`. */
     late?: (late: LateAnswer | null) => void;

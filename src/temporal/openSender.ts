@@ -17,7 +17,7 @@ export type OpenSender = <M extends Message>(
   config: SenderConfig,
   connections: number,
   ended: OnAttemptEnd<M>,
-  startBy: () => number,
+  startBy: (message: M) => number,
   late?: (late: LateAnswer | null) => void,
 ) => WebhookSender<M>;
 

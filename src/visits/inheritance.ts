@@ -11,6 +11,14 @@ interface Ended {
   mono: number;
 }
 
+/** What is to be sent once the request has ended, and by which sender. */
+interface Waiting {
+  slot: Outgoing;
+  attempt: number;
+  sender: WebhookSender<Outgoing>;
+  startBy: (slot: Outgoing) => number;
+}
+
 /**
  * Everything that a drain takes over from a quiet sender: its connections to the endpoint, and the request that
  * it has begun, which may have ended meanwhile. When the drain sends that entry, it gets the outcome of this
@@ -26,9 +34,9 @@ export class Inheritance implements WebhookSender<Outgoing> {
   /** The slot of the drain for which the request counts. */
   #slot: Outgoing | null = null;
   #landed: OnAttemptEnd<Outgoing> | null = null;
-  #startBy: (() => number) | null = null;
+  #startBy: ((slot: Outgoing) => number) | null = null;
   /** What the drain wants to send while it does not know of the request yet. */
-  #waiting: { slot: Outgoing; attempt: number }[] = [];
+  #waiting: Waiting[] = [];
 
   /** `leaseStartBy`: the time until which the lease allows a request to start, monotonic ms. */
   constructor(sender: WebhookSender<Outgoing>, begun: Outgoing | null, leaseStartBy: () => number) {
@@ -39,15 +47,40 @@ export class Inheritance implements WebhookSender<Outgoing> {
   }
 
   /** Hands everything over to a drain, whose callbacks these are. */
-  takenBy(landed: OnAttemptEnd<Outgoing>, startBy: () => number): WebhookSender<Outgoing> {
+  takenBy(
+    landed: OnAttemptEnd<Outgoing>,
+    startBy: (slot: Outgoing) => number,
+  ): WebhookSender<Outgoing> {
     this.#landed = landed;
     this.#startBy = startBy;
     return this;
   }
 
-  /** The time until which a request may start, monotonic ms: once a drain has taken over, that of the drain. */
-  get startBy(): number {
-    return (this.#startBy ?? this.#leaseStartBy)();
+  /**
+   * The time until which a request may start, monotonic ms: once a drain has taken over, that of the drain. A request
+   * that waits and of which the drain does not know yet does not start: the drain sends its entry itself.
+   */
+  startBy(slot: Outgoing): number {
+    if (this.#startBy === null) return this.#leaseStartBy();
+    if (slot !== this.#begun) return this.#startBy(slot);
+    return this.#slot === null ? 0 : this.#startBy(this.#slot);
+  }
+
+  /** A later sender of the drain, for a newer configuration: what it is to send waits for the request as well. */
+  ahead(
+    sender: WebhookSender<Outgoing>,
+    startBy: (slot: Outgoing) => number,
+  ): WebhookSender<Outgoing> {
+    return {
+      send: (slot, attempt) => this.#send({ slot, attempt, sender, startBy }),
+      sweep: (now) => sender.sweep(now),
+      cut: () => sender.cut(),
+      letGo: () => sender.letGo(),
+      close: () => sender.close(),
+      get inFlight() {
+        return sender.inFlight;
+      },
+    };
   }
 
   /** Whether the request has failed at the endpoint. */
@@ -75,17 +108,34 @@ export class Inheritance implements WebhookSender<Outgoing> {
     this.#result = { outcome, at, ms, mono };
     this.#over.resolve();
     this.#give();
-    if (performance.now() > this.startBy) this.#giveUpWaiting();
-    for (const one of this.#waiting.splice(0)) this.#sender.send(one.slot, one.attempt);
+    this.letGo();
+    for (const { slot: next, attempt, sender } of this.#waiting.splice(0)) {
+      sender.send(next, attempt);
+    }
+  }
+
+  letGo(): void {
+    const now = performance.now();
+    const isOver = ({ slot, startBy }: Waiting): boolean => now > startBy(slot);
+    const over = this.#waiting.filter(isOver);
+    this.#waiting = this.#waiting.filter((one) => !isOver(one));
+    giveUp(over, this.#landed);
+    this.#sender.letGo();
   }
 
   send(slot: Outgoing, attempt: number): void {
+    const startBy = (one: Outgoing): number => this.startBy(one);
+    this.#send({ slot, attempt, sender: this.#sender, startBy });
+  }
+
+  #send(one: Waiting): void {
+    const { slot, attempt, sender } = one;
     if (this.#slot === null && slot.position === this.#begun?.position) {
       this.#slot = slot;
       this.#over.resolve();
       if (this.#result !== null) queueMicrotask(() => this.#give());
-    } else if (this.#isUnknown) this.#waiting.push({ slot, attempt });
-    else this.#sender.send(slot, attempt);
+    } else if (this.#isUnknown) this.#waiting.push(one);
+    else sender.send(slot, attempt);
   }
 
   /** Whether the request is still open and the drain does not know of it. */
@@ -106,14 +156,8 @@ export class Inheritance implements WebhookSender<Outgoing> {
   }
 
   cut(): void {
-    this.#giveUpWaiting();
+    giveUp(this.#waiting.splice(0), this.#landed);
     this.#sender.cut();
-  }
-
-  #giveUpWaiting(): void {
-    for (const { slot } of this.#waiting.splice(0)) {
-      this.#landed?.(slot, LEASE_ENDED, Date.now(), 0, performance.now());
-    }
   }
 
   get inFlight(): number {
@@ -124,5 +168,12 @@ export class Inheritance implements WebhookSender<Outgoing> {
   close(): Promise<void> {
     if (this.#isUnknown) this.#sender.cut();
     return this.#sender.close();
+  }
+}
+
+/** Ends requests that have not begun. */
+function giveUp(waiting: Waiting[], landed: OnAttemptEnd<Outgoing> | null): void {
+  for (const { slot } of waiting) {
+    landed?.(slot, LEASE_ENDED, Date.now(), 0, performance.now());
   }
 }

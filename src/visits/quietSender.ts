@@ -89,7 +89,7 @@ export class QuietSender implements Drain, Committing {
     this.#sender = context.openSender(
       config,
       (...ended) => this.#ended(...ended),
-      () => this.#startBy(),
+      (slot) => this.#inheritance?.startBy(slot) ?? this.#leaseStartBy(),
     );
     const tail = context.tails[config.stream];
     this.#waiting = new WaitingEntries({
@@ -139,7 +139,7 @@ export class QuietSender implements Drain, Committing {
     }
     if (this.#slot !== null) {
       this.#sender.sweep(now);
-      if (now > this.#startBy()) this.#sender.cut();
+      if (now > this.#leaseStartBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
     else if (this.#isBusy()) this.#look(0); // another sender may have been notified of the free memory
     else if (now - this.#waiting.lastMatchAt >= this.#lingerMs) {
@@ -194,10 +194,6 @@ export class QuietSender implements Drain, Committing {
     return !this.#waiting.isDone;
   }
 
-  #startBy(): number {
-    return this.#inheritance?.startBy ?? this.#leaseStartBy();
-  }
-
   /** Looks for entries in the tail, which had come to `before` when it last called this sender or did not need to. */
   #look(before: number): void {
     if (this.#reason !== null || this.#inheritance !== null) {
@@ -222,7 +218,7 @@ export class QuietSender implements Drain, Committing {
       const entry = this.#waiting.first;
       if (entry === undefined) return;
       if (entry.superseded) this.#waiting.settle();
-      else if (!committer.healthy || performance.now() >= this.#startBy()) return;
+      else if (!committer.healthy || performance.now() >= this.#leaseStartBy()) return;
       else if (budget.requests.room(0) < 1) {
         budget.requests.wait(this.#again);
         return;
@@ -298,7 +294,7 @@ export class QuietSender implements Drain, Committing {
       } while (!this.#isOver && !this.#successes.isEmpty);
       if (this.#isOver) return;
       const { openSender } = this.#context;
-      let first: Inheritance | null = inheritance;
+      let isFirst = true;
       const lease = {
         ...this.#lease,
         position: this.#waiting.position,
@@ -310,9 +306,9 @@ export class QuietSender implements Drain, Committing {
           ...this.#context,
           progress: this.#releasingAfter(inheritance),
           openSender: (config, landed, startBy) => {
-            const taken = first?.takenBy(landed, startBy) ?? openSender(config, landed, startBy);
-            first = null;
-            return taken;
+            if (!isFirst) return inheritance.ahead(openSender(config, landed, startBy), startBy);
+            isFirst = false;
+            return inheritance.takenBy(landed, startBy);
           },
         },
         config: this.#config,

@@ -25,6 +25,7 @@ function openConclusion(flush: (parts: { stored: () => void; fail: () => void })
   parked.delivered(due!);
   const ending = createEnding({
     inFlight: () => 0,
+    begun: () => undefined,
     leave: () => undefined,
     conclude: () =>
       concludeDrain({

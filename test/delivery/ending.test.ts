@@ -14,6 +14,7 @@ function openEnding(conclude?: (ending: Ending) => Promise<DrainEnd>) {
   const counts = { concluded: 0, left: 0, inFlight: 0 };
   const ending = createEnding({
     inFlight: () => counts.inFlight,
+    begun: () => undefined,
     conclude: () => {
       counts.concluded += 1;
       if (conclude !== undefined) return conclude(ending);

@@ -61,6 +61,7 @@ function openStations() {
   });
   const ending = createEnding({
     inFlight: () => dispatcher.inFlight,
+    begun: () => undefined,
     conclude: () => Promise.reject(new Error('it does not end here')),
     leave: () => undefined,
   });

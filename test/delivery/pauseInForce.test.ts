@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
-import { accept, openReceiver } from '../support/receiver.ts';
+import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { aChange } from '../support/streams.ts';
 import { grant, openTokenServer } from '../support/tokenServer.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
@@ -82,7 +82,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       const answered = world.api.request(method, `/v1/consumers/${consumer}${path}`);
       await untilShown(world, consumer, (status) => status === shown);
       hangs = false;
-      for (const answer of open) answer(); // there is room for two more, which may not be used
+      for (const one of open) one(); // there is room for two more, which may not be used
       await answered;
       expect(performance.now() - at).toBeLessThan(10_000); // a request may hang for 15 s
       await untilReleased(world, consumer);
@@ -114,7 +114,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
     await untilShown(world, consumer, (status) => status === 'paused');
     hangs = false;
-    for (const answer of open) answer();
+    for (const one of open) one();
     await answered;
     await untilReleased(world, consumer);
     expect(receiver.received).toHaveLength(2);
@@ -138,13 +138,36 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
     await untilShown(world, consumer, (status) => status === 'paused');
     tokens.respond = (response) => grant(response, 'new', 3_600);
-    for (const answer of waiting) answer();
+    for (const one of waiting) one();
     await answered;
     await untilReleased(world, consumer);
     expect(receiver.received).toHaveLength(0);
     await world.handle(consumer).signal('resume');
     await until(() => receiver.received.length === 3);
     expect(receiver.received.map((one) => one.attempt)).toEqual([1, 1, 1]);
+  });
+
+  test('a retry of a blocked consumer that waits for its token when `paused` is shown does not start', async () => {
+    await using world = await openWorld(options);
+    await using tokens = await openTokenServer();
+    await using receiver = await openReceiver(answer(503));
+    const auth = { token_url: tokens.url, client_id: 'a', client_secret: 'b' };
+    const credentials = { type: 'oauth2' as const, ...auth };
+    const consumer = await world.consumer(await world.target(receiver.url, { credentials }));
+    await world.append.events(someEvents(1));
+    await world.becomes(consumer, 'blocked');
+    const waiting: (() => void)[] = [];
+    tokens.respond = (response) => waiting.push(() => grant(response, 'late', 3_600));
+    receiver.respond = answer(401); // so that another token is fetched for the same attempt
+    await world.handle(consumer).signal('retryNow');
+    await until(() => waiting.length > 0);
+    const { length } = receiver.received;
+    const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
+    await untilShown(world, consumer, (status) => status === 'paused');
+    for (const one of waiting) one();
+    await answered;
+    await untilReleased(world, consumer);
+    expect(receiver.received).toHaveLength(length);
   });
 
   test('a pause of a blocked consumer is shown only once its next attempt cannot start', async () => {

@@ -11,6 +11,7 @@ import { HOLDER, openBlockedConsumer, type BlockedConsumer } from '../support/bl
 import { until } from '../support/poll.ts';
 import { accept } from '../support/receiver.ts';
 
+const always = (): number => Infinity;
 const AWAY = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
 async function open(
@@ -99,7 +100,7 @@ test('the outcome of a request is stored once Postgres is back, even if the send
   const controller = new AbortController();
   const { progress, tries } = awayFor(blocked.context, 3);
   const { sender, config } = await open(blocked, { progress, cancelled: controller.signal });
-  const tried = await sender.send(config, { position: 1, messageId: 'm', body: '{}' }, 1);
+  const tried = await sender.send(config, { position: 1, messageId: 'm', body: '{}' }, 1, always);
   expect(tried.outcome).toMatchObject({ kind: 'delivered', status: 204 });
   sender.note(config, tried, null);
   sender.settle(1);
@@ -141,7 +142,7 @@ test('a release stores which target was tried, and when its rate limit allows th
   const { sender, config } = await open(blocked);
   expect(await sender.mayStart(config)).toBe(true);
   expect(sender.paceMs()).toBe(0);
-  await sender.send(config, { position: 1, messageId: 'm', body: '{}' }, 1);
+  await sender.send(config, { position: 1, messageId: 'm', body: '{}' }, 1, always);
   await sender.release('keep', config);
   const { rows } = await api.api.db.query(
     'select holder, tried_target, tried_target_id, paced_until is not null as paced from cursors',

@@ -53,34 +53,72 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
   }, 120_000);
 });
 
-test.each(HOSTS)(
-  'a request of $by that waits for its token when an edit of the target is answered goes to the new endpoint, once',
-  async ({ options }) => {
+/** A token server that keeps all who ask waiting, and the credentials of its client. */
+async function openHoldingTokens() {
+  const tokens = await openTokenServer();
+  const waiting: ((isGranted: boolean) => void)[] = [];
+  tokens.respond = (response) =>
+    waiting.push((isGranted) => {
+      if (isGranted) grant(response, 'late', 3_600);
+      else response.writeHead(500).end();
+    });
+  const client = { token_url: tokens.url, client_id: 'a', client_secret: 'b' };
+  return {
+    tokens,
+    waiting,
+    credentials: { type: 'oauth2' as const, ...client },
+    [Symbol.asyncDispose]: () => tokens[Symbol.asyncDispose](),
+  };
+}
+
+describe.each(HOSTS)('a request of $by that waits for its token', ({ options }) => {
+  test.each([
+    ['comes', [true]],
+    ['never comes', []],
+    ['is refused', [false]],
+  ])(
+    'when an edit of the target is answered goes to the new endpoint, once, if the token %s',
+    async (_how, answers) => {
+      await using world = await openWorld(options);
+      await using held = await openHoldingTokens();
+      const { waiting, credentials } = held;
+      await using before = await openReceiver();
+      await using after = await openReceiver();
+      const target = await world.target(before.url, { credentials });
+      const consumer = await world.consumer(target);
+      await world.append.events(someEvents(3));
+      await until(() => waiting.length > 0);
+      const change = { base_url: after.url, credentials: { type: 'none' } };
+      const edited = await world.api.request('PATCH', `/v1/targets/${target}`, change);
+      expect(edited.status).toBe(200);
+      for (const isGranted of answers) waiting.forEach((answer) => answer(isGranted));
+      await until(() => after.received.length === 3);
+      expect(before.received).toHaveLength(0);
+      expect(after.received.map((one) => one.attempt)).toEqual([1, 1, 1]);
+      expect((await world.get(consumer)).status).toBe('active');
+    },
+  );
+
+  test.each([
+    ['filter', { syncs: ['other'] }],
+    ['filter and path', { syncs: ['other'], path: '/elsewhere' }],
+  ])('does not start once an edit of the %s that removes it is answered', async (_what, change) => {
     await using world = await openWorld(options);
-    await using tokens = await openTokenServer();
-    const waiting: (() => void)[] = [];
-    tokens.respond = (response) => waiting.push(() => grant(response, 'late', 3_600));
-    await using before = await openReceiver();
-    await using after = await openReceiver();
-    const credentials = {
-      type: 'oauth2' as const,
-      token_url: tokens.url,
-      client_id: 'a',
-      client_secret: 'b',
-    };
-    const target = await world.target(before.url, { credentials });
-    await world.consumer(target);
-    await world.append.events(someEvents(3));
+    await using held = await openHoldingTokens();
+    const { waiting, credentials } = held;
+    await using receiver = await openReceiver();
+    const target = await world.target(receiver.url, { credentials });
+    const consumer = await world.consumer(target, { syncs: ['shop', 'other'] });
+    await world.append.events(someEvents(3, { syncId: 'shop' }));
     await until(() => waiting.length > 0);
-    const change = { base_url: after.url, credentials: { type: 'none' } };
-    const edited = await world.api.request('PATCH', `/v1/targets/${target}`, change);
+    const edited = await world.api.request('PATCH', `/v1/consumers/${consumer}`, change);
     expect(edited.status).toBe(200);
-    for (const answer of waiting) answer();
-    await until(() => after.received.length === 3);
-    expect(before.received).toHaveLength(0);
-    expect(after.received.map((one) => one.attempt)).toEqual([1, 1, 1]);
-  },
-);
+    for (const answer of waiting) answer(true);
+    const { position } = await world.append.events(someEvents(1, { syncId: 'other' }));
+    await until(() => receiver.received.length > 0);
+    expect(receiver.received.map((one) => one.position)).toEqual([position]);
+  });
+});
 
 test('once an edit of a target is answered, a sender that was frozen beyond its lease stores and sends nothing more', async () => {
   await using opened = await openConsumersApi();

@@ -95,6 +95,39 @@ test('a lost request is not repeated once its sender may no longer start request
   expect(server.requests.length).toBe(2);
 });
 
+test('requests that wait for a connection when their sender may no longer start them end at once, and cost no connection', async () => {
+  let startBy = Infinity;
+  let answer = (): unknown => undefined;
+  await using server = await openRaw({
+    answer: (socket) => {
+      answer = () => socket.write(OK);
+    },
+  });
+  const egress = createEgress({ allowCidrs: LOOPBACK });
+  const origin = `http://127.0.0.1:${server.port}`;
+  await using poster = openPoster({
+    egress,
+    origin,
+    timeoutMs: TIMEOUT_MS,
+    startBy: () => startBy,
+  });
+  const open = poster.post();
+  const waiting = Array.from({ length: 20 }, () => poster.post());
+  await until(() => server.requests.length === 1);
+  startBy = 0;
+  poster.letGo();
+  const ended = await Promise.all(waiting);
+  expect(ended.every(({ kind }) => kind === 'ours')).toBe(true);
+  answer();
+  expect(await open).toMatchObject({ kind: 'delivered' });
+  startBy = Infinity;
+  const next = poster.post();
+  await until(() => server.requests.length === 2);
+  answer();
+  expect(await next).toMatchObject({ kind: 'delivered' });
+  expect(server.connections).toBe(1);
+});
+
 test('an idle connection that the server closes does not cost an attempt', async () => {
   let end = (): unknown => undefined;
   await using server = await openRaw({

@@ -1,3 +1,4 @@
+import { LEASE_ENDED } from '../../src/egress/exchange.ts';
 import type { OnAttemptEnd, WebhookSender } from '../../src/egress/webhookSender.ts';
 import type { Outgoing } from '../../src/failure/outgoing.ts';
 import { failed, type Outcome } from '../../src/rules/outcome.ts';
@@ -31,8 +32,8 @@ export const GONE: Outcome = {
   responseHead: null,
   retryAfter: undefined,
 };
-/** A fault of this machine, or a request that was cut. */
-export const CUT: Outcome = { kind: 'ours', detail: 'the lease is over' };
+/** A fault of this machine. */
+export const CUT: Outcome = { kind: 'ours', detail: 'a fault of this machine' };
 
 /** A request that the endpoint has not answered. */
 export interface HeldRequest {
@@ -50,7 +51,12 @@ export interface HeldSender extends WebhookSender<Outgoing> {
 
 /** An endpoint that answers when the test says so. */
 export interface HeldEndpoint {
-  open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): HeldSender;
+  /** `startBy` is asked of each request; `leaseEndsAt` (monotonic ms) when requests may be cut. */
+  open(
+    ended: OnAttemptEnd<Outgoing>,
+    startBy: (slot: Outgoing) => number,
+    leaseEndsAt: () => number,
+  ): HeldSender;
   /** Those that are open, in the order in which they came. */
   readonly requests: readonly HeldRequest[];
 }
@@ -70,7 +76,11 @@ export interface HeldEndpointOptions {
 export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
   const all: HeldRequest[] = [];
 
-  function open(ended: OnAttemptEnd<Outgoing>, startBy: () => number): HeldSender {
+  function open(
+    ended: OnAttemptEnd<Outgoing>,
+    startBy: (slot: Outgoing) => number,
+    leaseEndsAt: () => number,
+  ): HeldSender {
     const own = new Map<HeldRequest, number>(); // with the time when it started
     let dropped = false;
 
@@ -88,7 +98,7 @@ export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
           ended(slot, outcome, at, Math.round(performance.now() - mono), mono);
         },
       };
-      if (mono > startBy()) options.late(request);
+      if (mono > startBy(slot)) options.late(request);
       options.came(request, slot);
       own.set(request, mono);
       all.push(request);
@@ -102,12 +112,13 @@ export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
         }
       },
       cut: () => {
-        const isEarly = performance.now() <= startBy();
+        const isEarly = performance.now() <= leaseEndsAt();
         for (const request of own.keys()) {
           if (isEarly) options.early(request);
-          request.answer(CUT);
+          request.answer(LEASE_ENDED);
         }
       },
+      letGo: () => undefined, // none of its requests waits
       get inFlight() {
         return own.size;
       },

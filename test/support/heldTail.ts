@@ -81,3 +81,23 @@ export function pagesOf(model: VisitedModel): Pages {
   };
   return { read, entryAt } as Pages;
 }
+
+/** The same pages, of which those that are read between `holdPages` and the call of what it returns come only then. */
+export function heldPages(all: Pages): { pages: Pages; holdPages: () => () => void } {
+  let gate: Promise<void> | null = null;
+  const read: Pages['read'] = async (page) => {
+    if (gate !== null) await gate;
+    return all.read(page);
+  };
+  return {
+    pages: { ...all, read },
+    holdPages: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return () => {
+        gate = null;
+        resolve();
+      };
+    },
+  };
+}

@@ -16,6 +16,7 @@ export interface PosterOptions {
 /** Sends webhooks, of which each one is waited for. */
 export interface Poster extends AsyncDisposable {
   post(body?: string): Promise<Outcome>;
+  letGo(): void;
 }
 
 const SWEEP_MS = 10;
@@ -47,6 +48,7 @@ export function openPoster(options: PosterOptions): Poster {
         ends.set(messageId, resolve);
         sender.send({ position: 1, messageId, body }, 1);
       }),
+    letGo: sender.letGo,
     [Symbol.asyncDispose]: async () => {
       clearInterval(sweep);
       await outlet.destroy();

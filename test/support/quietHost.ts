@@ -5,6 +5,7 @@ import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { createBudget, type Budget } from '../../src/flow/budget.ts';
 import { createCommitter, type Committing } from '../../src/progress/committer.ts';
+import { LEASE_MARGIN_MS } from '../../src/progress/lease.ts';
 import type { ParkedStore } from '../../src/progress/parkedRows.ts';
 import type { Progress } from '../../src/progress/progress.ts';
 import type { Filter, Ordering } from '../../src/schema/consumer.ts';
@@ -20,7 +21,7 @@ import {
   type HeldRequest,
   type HeldSender,
 } from './heldEndpoint.ts';
-import { createHeldTail, pagesOf, type HeldTail } from './heldTail.ts';
+import { createHeldTail, heldPages, pagesOf, type HeldTail } from './heldTail.ts';
 import { createVisitedModel, type Arriving, type VisitedModel } from './visitedModel.ts';
 import { createVisitedStore, type VisitedStore } from './visitedStore.ts';
 
@@ -46,6 +47,8 @@ export interface QuietHost extends Disposable {
   append(...some: Arriving[]): number[];
   /** The tail forgets what it has, and begins at the end of the stream. */
   forget(): void;
+  /** Pages that are read from now on come when the function that is returned is called. */
+  holdPages(): () => void;
   /** Claims the consumer for the newest lane. */
   begin(): Promise<void>;
   /** The newest lane. */
@@ -119,7 +122,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
   const size = { requests: options.requests ?? 100, bytes: options.bytes ?? 64 * 1024 * 1024 };
   let budget = createBudget(size);
   const tail = createHeldTail(stream, options.tailEntries ?? 20_000);
-  const pages = pagesOf(model);
+  const { pages, holdPages } = heldPages(pagesOf(model));
   const handedOver: number[] = [];
   const reasons: HandOverReason[] = [];
   let unsure = 0;
@@ -171,6 +174,7 @@ export function openQuietHost(options: QuietHostOptions = {}): QuietHost {
       return positions;
     },
     forget: () => tail.start(model.end),
+    holdPages,
     begin: async () => {
       model.claimed(store.row);
       isReplaced = false;
@@ -250,7 +254,8 @@ function openLaneOf(parts: {
     tails: { records: tail, events: tail },
     budget,
     loadConfig: () => Promise.resolve(parts.store.row.config),
-    openSender: (_config, ended, startBy) => life.senderOf(endpoint.open(ended, startBy)),
+    openSender: (_config, ended, startBy) =>
+      life.senderOf(endpoint.open(ended, startBy, () => lease.until - LEASE_MARGIN_MS)),
     now: Date.now,
     idleAfterMs: LINGER_MS,
     recoveries: createRecoveries(),

@@ -208,6 +208,22 @@ test('a drain that takes over sends no newer version of a record during a reques
   expect(model.sent.filter((position) => position <= 2)).toEqual([1, 2]);
 });
 
+test('an entry whose request is open is not sent again when an edit is in force before a drain has read the entry', async () => {
+  const { store, model } = await open();
+  visit.host.arrive({});
+  expect(positions()).toEqual([1]);
+  visit.host.forget();
+  const release = visit.host.holdPages();
+  store.retarget();
+  visit.host.notify();
+  await visit.host.pass(2 * COMMITTED_MS);
+  release();
+  await visit.host.pass(2 * COMMITTED_MS);
+  expect(positions()).toEqual([1]);
+  await answerAll();
+  expect(model.sent).toEqual([1]);
+});
+
 test('during a request with a superseded version the lease is kept', async () => {
   const { store } = await open({ stream: 'records' });
   visit.host.arrive({ record: 'x' });
