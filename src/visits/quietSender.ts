@@ -10,6 +10,7 @@ import { LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { Progress } from '../progress/progress.ts';
 import type { Committed, SenderOutcomes } from '../progress/senderOutcomes.ts';
 import type { Outcome } from '../rules/outcome.ts';
+import { withBegun } from './begunEntry.ts';
 import { Inheritance } from './inheritance.ts';
 import { SuccessLog } from './successLog.ts';
 import { WaitingEntries } from './waitingEntries.ts';
@@ -305,6 +306,7 @@ export class QuietSender implements Drain, Committing {
         context: {
           ...this.#context,
           progress: this.#releasingAfter(inheritance),
+          tails: withBegun(this.#context.tails, this.#config.stream, this.#slot),
           openSender: (config, landed, startBy) => {
             if (!isFirst) return inheritance.ahead(openSender(config, landed, startBy), startBy);
             isFirst = false;
