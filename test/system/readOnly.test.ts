@@ -68,15 +68,16 @@ test('while Postgres is read-only appends answer 503, no process is ready, no co
   await using postgres = await openPostgres();
   await using cluster = await openCluster(postgres.url);
   await using receiver = await openReceiver();
-  const [worker] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
+  // A lane whose lease ends meanwhile may send again what it could not store any more; a drain keeps that.
+  const drains = { MILLRACE_VISIT_LANES: '0' };
+  const [worker] = await Promise.all([cluster.startWorker(drains), cluster.startServer()]);
   const { id } = await cluster.consumer(receiver.url);
   const feed = createFeed(cluster, 'a');
   const appending = feed.append(0, 5_000);
   await until(() => receiver.received.length > 500);
 
   await postgres.setReadOnly(true);
-  // A drain says that sending stops, a lane that its visits were interrupted.
-  await until(() => /sending stops|visits were interrupted/u.test(worker.stderr()));
+  await until(() => /sending stops/u.test(worker.stderr()));
   const answer = (method: string, path: string, body?: unknown) =>
     cluster.request(method, path, body).then(
       () => 'done',
