@@ -244,7 +244,7 @@ async function watchSenders(
     for (const { consumer } of subjects) {
       seen.add((await cluster.get(consumer.id)).sender?.activity);
     }
-    await wait(1_000); // now and then
+    await wait(100); // a drain may be brief
   }
 }
 
