@@ -28,3 +28,11 @@ export function wordOf<W extends string>(
 ): W | undefined {
   return words.find((word) => word === search[name]);
 }
+
+/** The parameters that have a value. */
+export function onlyGiven<T extends object>(search: T): Given<T> {
+  const given = Object.entries(search).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Given<T>;
+}
+
+type Given<T> = { [name in keyof T]?: Exclude<T[name], undefined> };

@@ -22,8 +22,8 @@ interface Waiting {
 /**
  * Everything that a drain takes over from a quiet sender: its connections to the endpoint, and the request that
  * it has begun, which may have ended meanwhile. When the drain sends that entry, it gets the outcome of this
- * request. If the drain does not send the entry, because a newer version of its record has come, it sends
- * nothing else before the request has ended.
+ * request. As long as the drain has not read the entry, because the tail has forgotten it, it sends nothing else
+ * before the request has ended.
  */
 export class Inheritance implements WebhookSender<Outgoing> {
   readonly #sender: WebhookSender<Outgoing>;

@@ -71,6 +71,7 @@ export class QuietSender implements Drain, Committing {
   #isConfirmed: boolean;
   #isConcluding = false;
   #isOver = false;
+  /** Set once a drain is about to take over. */
   #inheritance: Inheritance | null = null;
   #drain: Drain | null = null;
 

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
-import { accept, answer, openReceiver } from '../support/receiver.ts';
+import { accept, answer, openReceiver, type TestReceiver } from '../support/receiver.ts';
 import { aChange } from '../support/streams.ts';
-import { grant, openTokenServer } from '../support/tokenServer.ts';
+import { grant, holdTokens, openTokenServer } from '../support/tokenServer.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const LANES = 5;
@@ -20,6 +20,16 @@ function untilReleased(world: World, consumer: string): Promise<unknown> {
     });
     return rows.length === 1;
   });
+}
+
+/** Has requests wait from now on; what is returned answers them and all later ones. */
+function hang(receiver: TestReceiver): () => void {
+  const open: (() => void)[] = [];
+  receiver.respond = (one, response) => void open.push(() => accept(one, response));
+  return () => {
+    receiver.respond = accept;
+    for (const answerOne of open) answerOne();
+  };
 }
 
 /** The status that the API shows; asked for without a pause, to see a change as early as anyone can. */
@@ -68,12 +78,8 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     'while a request hangs %s %s is shown and answered at once, and after that no request starts',
     async (method, path, shown) => {
       await using world = await openWorld(options);
-      let hangs = true;
-      const open: (() => void)[] = [];
-      await using receiver = await openReceiver((one, response) => {
-        if (hangs) open.push(() => accept(one, response));
-        else accept(one, response);
-      });
+      await using receiver = await openReceiver();
+      const release = hang(receiver);
       const target = await world.target(receiver.url, { max_in_flight: 2 });
       const consumer = await world.consumer(target);
       await world.append.events(someEvents(20)); // more than a quiet sender takes
@@ -81,8 +87,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       const at = performance.now();
       const answered = world.api.request(method, `/v1/consumers/${consumer}${path}`);
       await untilShown(world, consumer, (status) => status === shown);
-      hangs = false;
-      for (const one of open) one(); // there is room for two more, which may not be used
+      release(); // there is room for two more, which may not be used
       await answered;
       expect(performance.now() - at).toBeLessThan(10_000); // a request may hang for 15 s
       await untilReleased(world, consumer);
@@ -92,17 +97,12 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
 
   test('what waits for a request of an older version of its record is not sent once `paused` is shown', async () => {
     await using world = await openWorld(options);
-    let hangs = false;
-    const open: (() => void)[] = [];
-    await using receiver = await openReceiver((one, response) => {
-      if (hangs) open.push(() => accept(one, response));
-      else accept(one, response);
-    });
+    await using receiver = await openReceiver();
     const target = await world.target(receiver.url, { max_in_flight: 1 });
     await world.consumer(target, { stream: 'records', syncs: ['warm'] });
     await world.append.records([aChange({ syncId: 'warm' })]);
     await until(() => receiver.received.length === 1); // from now on, entries are in memory when they are sent
-    hangs = true;
+    const release = hang(receiver);
     const consumer = await world.consumer(target, { stream: 'records', start: 'end' });
     await world.append.records([aChange({ upstreamId: 'again', data: '{"n":1}' })]);
     await until(() => receiver.received.length === 2);
@@ -113,8 +113,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     ]);
     const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
     await untilShown(world, consumer, (status) => status === 'paused');
-    hangs = false;
-    for (const one of open) one();
+    release();
     await answered;
     await untilReleased(world, consumer);
     expect(receiver.received).toHaveLength(2);
@@ -123,22 +122,16 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
   test('a request that waits for its token when `paused` is shown does not start', async () => {
     await using world = await openWorld(options);
     await using tokens = await openTokenServer();
-    const waiting: (() => void)[] = [];
-    tokens.respond = (response) => waiting.push(() => grant(response, 'late', 3_600));
+    const waiting = holdTokens(tokens);
     await using receiver = await openReceiver();
-    const credentials = {
-      type: 'oauth2' as const,
-      token_url: tokens.url,
-      client_id: 'a',
-      client_secret: 'b',
-    };
+    const { credentials } = tokens;
     const consumer = await world.consumer(await world.target(receiver.url, { credentials }));
     await world.append.events(someEvents(3));
     await until(() => waiting.length > 0);
     const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
     await untilShown(world, consumer, (status) => status === 'paused');
     tokens.respond = (response) => grant(response, 'new', 3_600);
-    for (const one of waiting) one();
+    for (const one of waiting) one(true);
     await answered;
     await untilReleased(world, consumer);
     expect(receiver.received).toHaveLength(0);
@@ -151,20 +144,18 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     await using world = await openWorld(options);
     await using tokens = await openTokenServer();
     await using receiver = await openReceiver(answer(503));
-    const auth = { token_url: tokens.url, client_id: 'a', client_secret: 'b' };
-    const credentials = { type: 'oauth2' as const, ...auth };
+    const { credentials } = tokens;
     const consumer = await world.consumer(await world.target(receiver.url, { credentials }));
     await world.append.events(someEvents(1));
     await world.becomes(consumer, 'blocked');
-    const waiting: (() => void)[] = [];
-    tokens.respond = (response) => waiting.push(() => grant(response, 'late', 3_600));
+    const waiting = holdTokens(tokens);
     receiver.respond = answer(401); // so that another token is fetched for the same attempt
     await world.handle(consumer).signal('retryNow');
     await until(() => waiting.length > 0);
     const { length } = receiver.received;
     const answered = world.api.request('POST', `/v1/consumers/${consumer}/pause`);
     await untilShown(world, consumer, (status) => status === 'paused');
-    for (const one of waiting) one();
+    for (const one of waiting) one(true);
     await answered;
     await untilReleased(world, consumer);
     expect(receiver.received).toHaveLength(length);

@@ -7,7 +7,7 @@ import { openConsumersApi } from '../support/consumers.ts';
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
-import { grant, openTokenServer } from '../support/tokenServer.ts';
+import { holdTokens, openTokenServer } from '../support/tokenServer.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 const ROUNDS = 60;
@@ -53,24 +53,6 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
   }, 120_000);
 });
 
-/** A token server that keeps all who ask waiting, and the credentials of its client. */
-async function openHoldingTokens() {
-  const tokens = await openTokenServer();
-  const waiting: ((isGranted: boolean) => void)[] = [];
-  tokens.respond = (response) =>
-    waiting.push((isGranted) => {
-      if (isGranted) grant(response, 'late', 3_600);
-      else response.writeHead(500).end();
-    });
-  const client = { token_url: tokens.url, client_id: 'a', client_secret: 'b' };
-  return {
-    tokens,
-    waiting,
-    credentials: { type: 'oauth2' as const, ...client },
-    [Symbol.asyncDispose]: () => tokens[Symbol.asyncDispose](),
-  };
-}
-
 describe.each(HOSTS)('a request of $by that waits for its token', ({ options }) => {
   test.each([
     ['comes', [true]],
@@ -80,11 +62,11 @@ describe.each(HOSTS)('a request of $by that waits for its token', ({ options }) 
     'when an edit of the target is answered goes to the new endpoint, once, if the token %s',
     async (_how, answers) => {
       await using world = await openWorld(options);
-      await using held = await openHoldingTokens();
-      const { waiting, credentials } = held;
+      await using tokens = await openTokenServer();
+      const waiting = holdTokens(tokens);
       await using before = await openReceiver();
       await using after = await openReceiver();
-      const target = await world.target(before.url, { credentials });
+      const target = await world.target(before.url, { credentials: tokens.credentials });
       const consumer = await world.consumer(target);
       await world.append.events(someEvents(3));
       await until(() => waiting.length > 0);
@@ -104,10 +86,10 @@ describe.each(HOSTS)('a request of $by that waits for its token', ({ options }) 
     ['filter and path', { syncs: ['other'], path: '/elsewhere' }],
   ])('does not start once an edit of the %s that removes it is answered', async (_what, change) => {
     await using world = await openWorld(options);
-    await using held = await openHoldingTokens();
-    const { waiting, credentials } = held;
+    await using tokens = await openTokenServer();
+    const waiting = holdTokens(tokens);
     await using receiver = await openReceiver();
-    const target = await world.target(receiver.url, { credentials });
+    const target = await world.target(receiver.url, { credentials: tokens.credentials });
     const consumer = await world.consumer(target, { syncs: ['shop', 'other'] });
     await world.append.events(someEvents(3, { syncId: 'shop' }));
     await until(() => waiting.length > 0);

@@ -27,7 +27,7 @@ import { useInfo } from '../info.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
 import { RANGE_NAMES, type Range } from '../ranges.ts';
-import { textOf, wordOf } from '../search.ts';
+import { onlyGiven, textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
@@ -70,7 +70,7 @@ export function consumerSearch(search: Record<string, unknown>): ConsumerSearch 
     answer: textOf(search, 'answer'),
     letter: textOf(search, 'letter'),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+  return onlyGiven(found);
 }
 
 /** One consumer: its state, its deliveries and its commands. */

@@ -17,7 +17,7 @@ import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filt
 import { FilterPreview } from '../consumers/preview.tsx';
 import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
 import { Refused } from '../refused.tsx';
-import { textOf } from '../search.ts';
+import { onlyGiven, textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { useZone } from '../settings.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
@@ -48,7 +48,7 @@ export function consumerNewSearch(search: Record<string, unknown>): Search {
     step: textOf(search, 'step'),
     like: textOf(search, 'like'),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+  return onlyGiven(found);
 }
 
 /** A new consumer, for a session that may create one. */

@@ -9,7 +9,7 @@ import { filterIn, filterSearch, type AttemptFilter } from '../consumers/attempt
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
 import { RANGE_NAMES, type Range } from '../ranges.ts';
-import { textOf, wordOf } from '../search.ts';
+import { onlyGiven, textOf, wordOf } from '../search.ts';
 import { TargetActs } from '../targets/acts.tsx';
 import { TargetCharts } from '../targets/charts.tsx';
 import { TargetConsumers } from '../targets/consumers.tsx';
@@ -43,7 +43,7 @@ export function targetSearch(search: Record<string, unknown>): TargetSearch {
     ...filterSearch(search),
     delivery: textOf(search, 'delivery'),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+  return onlyGiven(found);
 }
 
 /** One target: its health and the reasons, its deliveries, its consumers, its secret and its settings. */
