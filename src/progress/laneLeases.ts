@@ -77,19 +77,25 @@ export async function endLaneLease(sql: Sql, id: string): Promise<void> {
 }
 
 /**
- * How long after the end of its lease a living lane may still store its outcomes; then others claim its
- * consumers.
+ * How long a lane whose lease is over may still store its outcomes, from when that was noted; then others claim
+ * its consumers.
  */
 const STORING = `interval '3 seconds'`;
 
 /**
- * Ends the leases of lanes that have not renewed them in time. A lease that is over by the clock can't be
- * renewed any more, and its lane sends nothing; it stays in force until this call, so that the lane can still
- * store the outcomes of what it has sent.
+ * Notes the leases of lanes that have not renewed them in time, and ends those that were noted three seconds
+ * ago. A lease that is over by the clock can't be renewed any more, and its lane sends nothing; it stays in force
+ * until then, so that the lane can still store the outcomes of what it has sent. Because the note is a write, the
+ * three seconds begin only when Postgres takes writes, however long it took none.
  */
 export async function endLapsedLaneLeases(sql: Sql): Promise<void> {
   await sql.query({
     name: 'end lapsed lanes',
-    text: `delete from visit_lanes where lease_until < clock_timestamp() - ${STORING}`,
+    text: `
+      with noted as (
+        update visit_lanes set lapsed_at = clock_timestamp()
+         where lease_until < clock_timestamp() and lapsed_at is null
+      )
+      delete from visit_lanes where lapsed_at < clock_timestamp() - ${STORING}`,
   });
 }

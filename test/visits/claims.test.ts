@@ -18,7 +18,10 @@ const LEASE = { holder: 'lane', region: 'us-west-2', limit: 10 };
 
 /** The lane is over, and another one has a lease. */
 async function loseLane(db: Sql): Promise<void> {
-  await db.query(`update visit_lanes set lease_until = clock_timestamp() - interval '4 seconds'`);
+  await db.query(
+    `update visit_lanes set lease_until = clock_timestamp() - interval '5 seconds',
+                            lapsed_at = clock_timestamp() - interval '4 seconds'`,
+  );
   await endLapsedLaneLeases(db);
   await beginLaneLease(db, { id: 'next', region: 'us-west-2' }, 8_000);
 }
