@@ -3,6 +3,12 @@ export function amount(count: number, one: string, more = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : more}`;
 }
 
+/** `1 delivery`, `30 deliveries`: the amount of what has a regular plural, which is given. */
+export function amountOf(count: number, plural: string): string {
+  const one = plural.endsWith('ies') ? `${plural.slice(0, -3)}y` : plural.slice(0, -1);
+  return amount(count, one, plural);
+}
+
 /** `1,204`. */
 export function number(value: number): string {
   return value.toLocaleString('en-US');

@@ -68,10 +68,22 @@ async function faultsOf(page: Page, width: number): Promise<string[]> {
   return [
     ...(wide > width ? [`is ${wide} pixels wide`] : []),
     ...(await cutTexts(page)),
+    ...(await tabsOutside(page, width)),
     ...drawn
       .filter(({ left, right, width: canvas }) => left < -1 || right > canvas + 1)
       .map(({ text }) => `"${text}" on a chart`),
   ];
+}
+
+/** The tabs that are not wholly within the window: people would not know that there are more. */
+async function tabsOutside(page: Page, width: number): Promise<string[]> {
+  const outside: string[] = [];
+  for (const tab of await page.getByRole('tab').all()) {
+    const box = await tab.boundingBox();
+    if (box !== null && (box.x < 0 || box.x + box.width > width))
+      outside.push(`the tab "${await tab.innerText()}" is out of sight`);
+  }
+  return outside;
 }
 
 test('a text that is cut off would be noticed, and one with an ellipsis, or that can be scrolled to, is not', async () => {

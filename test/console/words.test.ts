@@ -8,7 +8,9 @@ import { expect, test } from 'vitest';
 import { curlOf } from '../../src/console/consumers/curl.ts';
 import { deltaOf, isSameFilter } from '../../src/console/consumers/filterDelta.ts';
 import { fieldText, fieldTime } from '../../src/console/dateField.ts';
-import { duration, relative } from '../../src/console/words.ts';
+import { appendedText, sumText } from '../../src/console/overview/sumText.ts';
+import { causeOf } from '../../src/console/overview/trouble.ts';
+import { amountOf, duration, relative } from '../../src/console/words.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
@@ -78,6 +80,53 @@ test('durations and times are shown as people say them', () => {
   expect(relative(5_000, 0)).toBe('in 5 s');
   expect(relative(0, 7_200_000)).toBe('2 h ago');
   expect(relative(100, 0)).toBe('now');
+});
+
+test('a list says how many of what it has, with the plural of each', () => {
+  const lists = [
+    'deliveries',
+    'consumers',
+    'parked entries',
+    'API keys',
+    'changes',
+    'dead letters',
+  ];
+  expect(lists.map((what) => amountOf(1, what))).toEqual([
+    '1 delivery',
+    '1 consumer',
+    '1 parked entry',
+    '1 API key',
+    '1 change',
+    '1 dead letter',
+  ]);
+  expect(amountOf(1_200, 'deliveries')).toBe('1,200 deliveries');
+});
+
+test('the sum of a range leaves out how many events were appended where nothing knows it', () => {
+  const point = { delivered: 30, failed: 0 };
+  const said = (appended: (number | null)[]): string => {
+    const points = appended.map((one) => ({ ...point, appended: one }));
+    return sumText(points.slice(0, 1), '7d', appendedText(points));
+  };
+  expect(said([null, null])).toBe('In the last 7 days: 30 delivered, 0 failed (0 %).');
+  expect(said([null, 0])).toContain(', 0 events appended.');
+  expect(said([null, 1])).toContain(', 1 event appended.');
+});
+
+test('the cause of a stop names the failure that led to it, once', () => {
+  const stopped = { status: 'stopped', code: 'HTTP_5XX', http_status: 503 } as const;
+  const reason = 'the endpoint failed for the whole retry window';
+  expect(causeOf({ ...stopped, reason })).toBe(`${reason} (HTTP 503)`);
+  expect(causeOf({ ...stopped, reason, code: null, http_status: null })).toBe(reason);
+  expect(
+    causeOf({
+      ...stopped,
+      reason: 'the endpoint answered 410 Gone',
+      code: 'GONE',
+      http_status: 410,
+    }),
+  ).toBe('the endpoint answered 410 Gone');
+  expect(causeOf({ ...stopped, status: 'blocked', reason: null })).toBe('HTTP 503');
 });
 
 test('a field for a date and a time is in UTC or in the zone of the browser, and gives back what it was given', () => {

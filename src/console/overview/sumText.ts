@@ -1,11 +1,11 @@
 import type { OverviewPoint } from '../../schema/overview.ts';
 import { RANGE_WORDS, type Range } from '../ranges.ts';
-import { number } from '../words.ts';
+import { amount, number } from '../words.ts';
 import { failureRate } from './failureRate.ts';
 
 /**
  * The sum of a series of attempts, in a sentence: `In the last hour: 90 delivered, 1 failed (1.1 %).` `further`
- * is added if any attempt was made.
+ * is added if it is known and any attempt was made.
  */
 export function sumText(
   points: readonly Pick<OverviewPoint, 'delivered' | 'failed'>[],
@@ -19,4 +19,13 @@ export function sumText(
   if (rate === null) return `No attempts in the last ${span}.`;
   const said = `In the last ${span}: ${number(delivered)} delivered, ${number(failed)} failed (${rate} %)`;
   return further === undefined ? `${said}.` : `${said}, ${further}.`;
+}
+
+/** The number of events that were appended, or undefined where no step of the series knows it. */
+export function appendedText(
+  points: readonly Pick<OverviewPoint, 'appended'>[],
+): string | undefined {
+  if (points.every(({ appended }) => appended === null)) return undefined;
+  const appended = points.reduce((sum, point) => sum + (point.appended ?? 0), 0);
+  return `${amount(appended, 'event')} appended`;
 }

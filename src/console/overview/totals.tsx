@@ -8,9 +8,8 @@ import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RangeChoice } from '../ui/rangeChoice.tsx';
-import { amount } from '../words.ts';
 import { failureRate } from './failureRate.ts';
-import { sumText } from './sumText.ts';
+import { appendedText, sumText } from './sumText.ts';
 import { TopConsumers } from './top.tsx';
 
 /** The attempts of all consumers together over time, and the consumers with the most of them. */
@@ -31,7 +30,9 @@ export function Totals(props: { range: Range; onRange: (range: Range) => void })
         )}
         {data !== undefined && (
           <>
-            <p className="text-soft">{sumText(data.series, data.range, appendedText(data))}</p>
+            <p className="text-soft">
+              {sumText(data.series, data.range, appendedText(data.series))}
+            </p>
             <Charts overview={data} />
           </>
         )}
@@ -74,9 +75,4 @@ function Charts({ overview }: { overview: Overview }) {
       <Chart title="Total lag" kind="lines" times={times} series={shown.lag} />
     </div>
   );
-}
-
-function appendedText({ series }: Overview): string {
-  const appended = series.reduce((sum, point) => sum + (point.appended ?? 0), 0);
-  return `${amount(appended, 'event')} appended`;
 }

@@ -4,11 +4,22 @@ import type { Trouble } from '../../schema/overview.ts';
 import { amount, number } from '../words.ts';
 import type { EveryVerb } from './everyOne.ts';
 
-/** What is wrong, in a few words: `HTTP 503`, `No answer in time`, or the reason of the stop. */
-export function causeOf({ http_status, code, reason }: Trouble): string {
-  if (reason !== null) return reason;
+type Cause = Pick<Trouble, 'status' | 'http_status' | 'code' | 'reason'>;
+
+/**
+ * What is wrong, in a few words: `HTTP 503`, `No answer in time`, or the reason of a stop with the last failure,
+ * `the endpoint failed for the whole retry window (HTTP 503)`.
+ */
+export function causeOf({ status, http_status, code, reason }: Cause): string {
+  const failure = failureOf({ http_status, code });
+  if (reason === null) return failure ?? 'Its endpoint fails';
+  const isSaid = status !== 'stopped' || failure === null || code === 'GONE';
+  return isSaid ? reason : `${reason} (${failure})`;
+}
+
+function failureOf({ http_status, code }: Pick<Trouble, 'http_status' | 'code'>): string | null {
   if (http_status !== null) return `HTTP ${http_status}`;
-  return code === null ? 'Its endpoint fails' : (failurePhrase(code) ?? code);
+  return code === null ? null : (failurePhrase(code) ?? code);
 }
 
 /** `4 of 6 consumers`, `its only consumer`, `all 6 consumers`. */

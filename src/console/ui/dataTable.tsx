@@ -12,7 +12,7 @@ import {
 import { useKeys } from '../keys.ts';
 import { useNarrow } from '../narrow.ts';
 import type { List } from '../queries.ts';
-import { amount } from '../words.ts';
+import { amountOf } from '../words.ts';
 import { Button } from './button.tsx';
 import { Failed, Loading, Notice } from './notice.tsx';
 
@@ -28,7 +28,7 @@ export interface Column<T> {
 }
 
 export interface DataTableProps<T> {
-  /** What the rows are: `consumers`. */
+  /** What the rows are, a regular plural: `consumers`. */
   what: string;
   columns: Column<T>[];
   list: List<T>;
@@ -150,7 +150,7 @@ function Rows<T>({ what, columns, list, rowKey, rowHref, onOpen }: DataTableProp
           ))}
         </div>
       </div>
-      <Foot list={list} />
+      <Foot what={what} list={list} />
     </div>
   );
 }
@@ -247,12 +247,12 @@ function Row<T>({ row, index, columns, style, isActive, measure, onOpen }: RowPr
   );
 }
 
-function Foot<T>({ list }: { list: List<T> }) {
+function Foot<T>({ what, list }: { what: string; list: List<T> }) {
   const { rows, hasMore } = list;
   return (
     <footer className="flex min-h-9 items-center gap-3 px-1 pt-2 text-soft">
       <span>
-        {amount(rows.length, 'row')}
+        {amountOf(rows.length, what)} shown
         {hasMore ? ', more below' : ''}
       </span>
       {hasMore && (
