@@ -140,6 +140,14 @@ test('a line that can not be used ends it with its number, after everything befo
   expect(disk).toEqual(['r1', 's2', 'r3'].toSorted(byKind));
 });
 
+test('a last line that is cut off is said to be', async () => {
+  async function* cut(): AsyncGenerator<Line[]> {
+    yield [{ number: 1, isWhole: false, text: '!{"a":' }];
+  }
+  const { ended } = open(inChunks([], []), { lines: cut() });
+  await expect(ended).rejects.toThrow('is bad, and the input ended within it');
+});
+
 test('input that breaks off ends it with its error, after everything before it is stored', async () => {
   async function* broken(): AsyncGenerator<string[]> {
     yield ['r1', 's2'];

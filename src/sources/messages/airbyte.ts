@@ -36,8 +36,7 @@ export function createAirbyteReader({ keys }: { keys: GivenKeys }): Reader {
       const data = state.get('data') ?? 'null';
       return { kind: 'state', text: line, value: data, subject: null, isListed: false };
     }
-    const descriptor = partOf(partOf(state, 'stream'), 'stream_descriptor');
-    const subject = type === 'STREAM' ? streamOf(descriptor, 'name') : null;
+    const subject = subjectOf(state);
     const came = takeCount(subject);
     const announced = Number(partOf(state, 'sourceStats').get('recordCount') ?? came);
     if (announced > came) {
@@ -89,6 +88,12 @@ export function createAirbyteReader({ keys }: { keys: GivenKeys }): Reader {
         return { kind: 'ignored', type, why: null };
     }
   };
+}
+
+/** The stream that a state speaks of; null when it speaks of all. */
+export function subjectOf(state: Members): string | null {
+  if (textOf(state.get('type')) !== 'STREAM') return null;
+  return streamOf(partOf(partOf(state, 'stream'), 'stream_descriptor'), 'name');
 }
 
 function readTrace(trace: Members): Message {

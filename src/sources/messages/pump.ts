@@ -169,10 +169,11 @@ async function storeBatch(batch: Batch, { store, emit }: PumpOptions): Promise<v
 
 /** Throws a `LineError` for a line that can't be used. */
 function messageOf(line: Line, read: Reader): Message {
-  if ('fault' in line) throw new LineError(line.number, line.fault, null);
+  if ('fault' in line) throw new LineError(line.number, `it ${line.fault}`, null);
   const message = read(line.text);
   if (message.kind !== 'problem') return message;
-  const cut = line.isWhole ? '' : ', and the input ended within it';
+  const isCut = !line.isWhole && !line.text.trimEnd().endsWith('}');
+  const cut = isCut ? ', and the input ended within it' : '';
   throw new LineError(line.number, `${message.detail}${cut}`, message.hint);
 }
 
