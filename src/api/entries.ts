@@ -64,6 +64,7 @@ export const toRecordChange: ToRow<RecordChange> = (entry, base) => {
       upstreamId: value.upstream_id,
       data,
       merge,
+      passId: value.pass_id?.toLowerCase(),
       deleted: value.deleted ?? false,
       upstreamCreatedAt: value.upstream_created_at,
       upstreamUpdatedAt: value.upstream_updated_at,

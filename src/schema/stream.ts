@@ -1,6 +1,15 @@
 import { z } from 'zod';
 
-import { SyncId, CollectionId, UpstreamId, Data, Timestamp, Position, Metadata } from './fields.ts';
+import {
+  SyncId,
+  CollectionId,
+  UpstreamId,
+  Data,
+  Timestamp,
+  Position,
+  Metadata,
+  Uuid,
+} from './fields.ts';
 
 /** `records` holds the latest version of each record, `events` every change. */
 export const StreamName = z
@@ -23,6 +32,9 @@ export const RecordInput = z
     merge: z.boolean().optional().meta({
       description:
         'Whether `data`, which is an object then, is put over the stored data: top-level fields that are not given keep their stored value, also if the record is deleted and comes back by this. A record that is not known is created with what is given',
+    }),
+    pass_id: Uuid.optional().meta({
+      description: 'The full pass in which the record comes, one of its sync and collection',
     }),
     deleted: z.boolean().optional(),
     upstream_created_at: Timestamp.nullish(),

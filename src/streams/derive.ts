@@ -16,6 +16,8 @@ export interface RecordChange extends RecordKey {
   data: string | null;
   /** Whether `data` holds only some of the fields, which are put over the stored ones; not with `deleted`. */
   merge?: boolean;
+  /** The pass in which it comes, which has to be one of its sync and collection. */
+  passId?: string | undefined;
   deleted: boolean;
   upstreamCreatedAt: string | null | undefined;
   upstreamUpdatedAt: string | null | undefined;
