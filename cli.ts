@@ -21,6 +21,7 @@ import { addFind } from './src/cli/findCommand.ts';
 import type { Flags } from './src/cli/flagNames.ts';
 import { addHistoryCommands } from './src/cli/history.ts';
 import { addImport } from './src/cli/importCommand.ts';
+import { addIngest } from './src/cli/ingestCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { reasonOf } from './src/cli/otherApi.ts';
 import { addSeenCommands } from './src/cli/seen.ts';
@@ -131,6 +132,7 @@ async function main(argv: string[]): Promise<number> {
 
   addStreamCommands(program, run, version);
   addImport(program, run);
+  addIngest(program, run);
   addSeenCommands(program, run);
   addTargetCommands(program, run);
   addConsumerCommands(program, run);

@@ -92,13 +92,15 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const vault = createVault(config.encryptionKeys);
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
 
-  const appender = countAppends(metrics, createAppender({ db, url, log }));
+  const counted = countAppends(metrics, createAppender({ db, url, log }));
+  const { appender } = counted;
   const stores = createStores({
     db,
     listener,
     region: config.region,
     alertsByDefault: config.alertEmails.length > 0,
     eventRetentionMs: config.eventRetentionMs,
+    onDeleted: counted.countDeleted,
     log,
   });
   await using access = createAccess({

@@ -35,6 +35,7 @@ import { createMetricsRoutes } from './metrics.ts';
 import { serveDocument } from './openapi.ts';
 import { createOverviewRoutes } from './overview.ts';
 import { createParkedRoutes } from './parked.ts';
+import { createPassRoutes } from './passes.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes, type Check } from './probes.ts';
 import { createReference } from './reference.ts';
@@ -107,6 +108,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createStreamRoutes(stores));
   app.route('/', createListenRoutes(stores));
   app.route('/', createSyncRoutes(stores));
+  app.route('/', createPassRoutes(stores));
   const untilInForce = (targetId: string): Promise<void> => untilTargetInForce(deps.db, targetId);
   app.route('/', createTargetRoutes({ ...deps, untilInForce }));
   app.route('/', createTargetReportRoutes({ ...deps, ...stores }));

@@ -1,14 +1,12 @@
 import type { z } from 'zod';
 
 import { newId } from '../db/ids.ts';
-import { EventInput, RecordInput } from '../schema/stream.ts';
+import { DATA_BYTES, EventInput, RecordInput } from '../schema/stream.ts';
 import type { NewEvent, RecordChange } from '../streams/derive.ts';
 import { isDeeperThan, jsonObject } from '../streams/exactJson.ts';
 import type { FieldError } from './errors.ts';
 import { fieldErrors, invalid } from './validation.ts';
 
-/** The most bytes that `data` and `changes` of an entry may have, each. */
-export const DATA_BYTES = 1024 * 1024;
 /** Values are compared and printed by recursion, so their depth is bounded. */
 const DEPTH = 500;
 /** The search for faults in a request stops after this many. */
@@ -54,12 +52,19 @@ export const toRecordChange: ToRow<RecordChange> = (entry, base) => {
   const { value, source } = checked;
   const data = textOf(source, 'data', base);
   if (data !== null && typeof data !== 'string') return data;
+  const merge = value.merge ?? false;
+  if (merge && data?.startsWith('{') !== true) {
+    const detail = 'must be a JSON object when merge is true';
+    return { faults: [{ pointer: `${base}/data`, detail }] };
+  }
   return {
     row: {
       syncId: value.sync_id,
       collectionId: value.collection_id,
       upstreamId: value.upstream_id,
       data,
+      merge,
+      passId: value.pass_id?.toLowerCase(),
       deleted: value.deleted ?? false,
       upstreamCreatedAt: value.upstream_created_at,
       upstreamUpdatedAt: value.upstream_updated_at,

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 
 import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema/stream.ts';
 import type { Appender } from '../streams/append.ts';
+import { RefusedEntry } from '../streams/refusedEntry.ts';
 import { chunksOf, mediaOf, readJson } from './body.ts';
 import { readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';
@@ -10,6 +11,7 @@ import { ingestLines } from './ndjson.ts';
 import { whilePermitted } from './permit.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
+import { invalid } from './validation.ts';
 
 interface Ingest<Row, Answer> {
   list: string;
@@ -48,11 +50,19 @@ async function ingest<Row, Answer extends object>(
   { list, toRow, append, add }: Ingest<Row, Answer>,
 ): Promise<Response> {
   if (mediaOf(c) === 'json') {
-    return c.json(await append(readList(await readJson(c), list, toRow)));
+    const rows = readList(await readJson(c), list, toRow);
+    return c.json(await append(rows).catch((error: unknown) => throwRefused(error, list)));
   }
   using permit = c.var.permit();
   const body = whilePermitted(chunksOf(c), permit);
   return c.json(await ingestLines({ body, toRow, append, add }));
+}
+
+/** Throws the 422 for an entry that was refused, or else the error itself. */
+function throwRefused(error: unknown, list: string): never {
+  if (!(error instanceof RefusedEntry)) throw error;
+  const { index, field, detail } = error;
+  throw invalid('json', [{ pointer: `/${list}/${index}/${field}`, detail }]);
 }
 
 function addRecords(sum: RecordsAppended, next: RecordsAppended): RecordsAppended {
@@ -95,7 +105,7 @@ const RECORDS = {
   ...about,
   path: '/v1/records',
   summary: 'Append record changes',
-  description: `The later change of a record wins, an unchanged record is not stored again, and events are derived from the changes. ${ABOUT}`,
+  description: `The later change of a record wins, an unchanged record is not stored again, and events are derived from the changes. With \`merge\`, fields that are not given keep their stored value. ${ABOUT}`,
   request: { body: bodyOf('records', RecordInput) },
   responses: {
     200: json(RecordsAppended, 'The number of changes by outcome; all of them are on disk'),

@@ -1,7 +1,9 @@
 import { mayBeRepeated } from '../db/errors.ts';
+import { DATA_BYTES } from '../schema/stream.ts';
 import { parseJson } from '../streams/exactJson.ts';
+import { RefusedEntry } from '../streams/refusedEntry.ts';
 import { decodeUtf8, whyMalformed } from './body.ts';
-import { DATA_BYTES, type ToRow } from './entries.ts';
+import type { ToRow } from './entries.ts';
 import { ApiError, toApiError, type FieldError } from './errors.ts';
 
 /** A body to append, and how to append a part of it. */
@@ -30,7 +32,7 @@ export async function ingestLines<Row, Answer>(
   const { toRow, append, add } = options;
   let sum: Answer | null = null;
   let committed = 0;
-  let part: Row[] = [];
+  let part: ReadLine<Row>[] = [];
   let partBytes = 0;
   let parts = 0;
   let committing: Promise<void> = Promise.resolve();
@@ -38,15 +40,26 @@ export async function ingestLines<Row, Answer>(
   async function commit(): Promise<void> {
     if (part.length === 0 && parts > 0) return;
     parts++;
-    const rows = part;
+    const lines = part;
     part = [];
     partBytes = 0;
     await committing;
-    committing = append(rows).then((answer) => {
-      sum = sum === null ? answer : add(sum, answer);
-      committed += rows.length;
-    });
+    committing = store(lines);
     committing.catch(() => undefined); // it is thrown where it is awaited
+  }
+
+  /** Stores a part or, if one of its lines is refused, what comes before that line. */
+  async function store(lines: ReadLine<Row>[]): Promise<void> {
+    try {
+      const answer = await append(lines.map(({ row }) => row));
+      sum = sum === null ? answer : add(sum, answer);
+      committed += lines.length;
+    } catch (error) {
+      if (!(error instanceof RefusedEntry)) throw error;
+      const { index, field, detail } = error;
+      if (index > 0) await store(lines.slice(0, index));
+      throw invalidLine(lines[index]!.number, committed, [{ pointer: `/${field}`, detail }]);
+    }
   }
 
   try {
@@ -57,7 +70,7 @@ export async function ingestLines<Row, Answer>(
         await committing;
         throw invalidLine(number, committed, read.faults);
       }
-      part.push(read.row);
+      part.push({ number, row: read.row });
       partBytes += bytes.byteLength;
       if (part.length >= PART.lines || partBytes >= PART.bytes) await commit();
     }
@@ -68,6 +81,11 @@ export async function ingestLines<Row, Answer>(
     throw withCommitted(error, committed);
   }
   return sum as Answer;
+}
+
+interface ReadLine<Row> {
+  number: number;
+  row: Row;
 }
 
 interface Line {

@@ -12,6 +12,7 @@ import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import { createSearch, type Search } from '../search/search.ts';
 import { createPages, type Pages } from '../streams/pages.ts';
+import { createPasses, type Passes } from '../streams/passes.ts';
 import { createStreamEnds, type StreamEnds } from '../streams/streamEnds.ts';
 import { createSyncs, type Syncs } from '../streams/syncs.ts';
 
@@ -20,6 +21,7 @@ export interface Stores {
   pages: Pages;
   ends: StreamEnds;
   syncs: Syncs;
+  passes: Passes;
   consumers: Consumers;
   changes: Changes;
   deadLetters: DeadLetters;
@@ -40,18 +42,21 @@ export interface StoresOptions {
   /** Whether somebody gets the alerts of a consumer without `alert_emails`. */
   alertsByDefault: boolean;
   eventRetentionMs: number;
+  /** Called with the number of records that a full pass has just deleted. */
+  onDeleted?: (count: number) => void;
   log: Logger;
 }
 
 /** Opens the stores on one database; nothing is read until it is requested. */
 export function createStores(options: StoresOptions): Stores {
-  const { db, listener, log } = options;
+  const { db, listener, log, onDeleted } = options;
   const ends = createStreamEnds({ sql: db, listener, log });
   const attemptWaits = createAttemptWaits({ sql: db, log });
   return {
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
+    passes: createPasses({ db, ...(onDeleted === undefined ? {} : { onDeleted }) }),
     consumers: createConsumers({
       db,
       region: options.region,

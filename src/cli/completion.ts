@@ -100,7 +100,7 @@ function __millrace_complete
   millrace complete -- $before[2..-1] "$last" 2>/dev/null
 end
 complete -c millrace -f -a '(__millrace_complete)'
-complete -c millrace -n '__fish_seen_subcommand_from import' -F
+complete -c millrace -n '__fish_seen_subcommand_from import ingest' -F
 `;
 
 const SCRIPTS: Record<string, string> = { bash: BASH, zsh: ZSH, fish: FISH };

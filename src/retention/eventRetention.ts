@@ -31,6 +31,8 @@ export interface Retention {
 /** Statements that delete the traces of what was over $1 ms ago. */
 const LEFTOVERS = [
   `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
+  `delete from passes where ended_at < now() - $1 * interval '1 ms'`,
+  `delete from passes where created_at < now() - greatest($1 * interval '1 ms', interval '30 days')`,
   `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
   `delete from lag_samples where at < now() - $1 * interval '1 ms'`,
   `delete from attempt_minutes where at < now() - $1 * interval '1 ms' - interval '1 hour'`,

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 
-import { SyncId, CollectionId, UpstreamId, Data, Timestamp, Position, Metadata } from './fields.ts';
+import {
+  SyncId,
+  CollectionId,
+  UpstreamId,
+  Data,
+  Timestamp,
+  Position,
+  Metadata,
+  Uuid,
+} from './fields.ts';
 
 /** `records` holds the latest version of each record, `events` every change. */
 export const StreamName = z
@@ -11,12 +20,22 @@ export type StreamName = z.infer<typeof StreamName>;
 export const EventType = z.enum(['created', 'updated', 'deleted']).meta({ id: 'EventType' });
 export type EventType = z.infer<typeof EventType>;
 
+/** The most bytes that `data` and `changes` of an entry may have, each. */
+export const DATA_BYTES = 1024 * 1024;
+
 export const RecordInput = z
   .strictObject({
     sync_id: SyncId,
     collection_id: CollectionId,
     upstream_id: UpstreamId,
     data: Data.optional(),
+    merge: z.boolean().optional().meta({
+      description:
+        'Whether `data`, which is an object then, is put over the stored data: top-level fields that are not given keep their stored value, also if the record is deleted and comes back by this. A record that is not known is created with what is given',
+    }),
+    pass_id: Uuid.optional().meta({
+      description: 'The full pass in which the record comes, one of its sync and collection',
+    }),
     deleted: z.boolean().optional(),
     upstream_created_at: Timestamp.nullish(),
     upstream_updated_at: Timestamp.nullish(),
@@ -24,6 +43,10 @@ export const RecordInput = z
   .refine((record) => record.deleted === true || record.data !== undefined, {
     path: ['data'],
     message: 'is required unless deleted is true',
+  })
+  .refine((record) => !(record.merge === true && record.deleted === true), {
+    path: ['merge'],
+    message: 'must not be true when deleted is true',
   })
   .refine(fitsIndex, 'sync_id, collection_id and upstream_id hold more than 2,500 bytes together')
   .meta({ id: 'RecordInput' });

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 
 import { openPipe, type Db, type Pipe } from '../db/db.ts';
-import { isDatabaseAway, isTimeout, isPartitionMissing } from '../db/errors.ts';
-import { ensurePartitions } from '../db/partitions.ts';
+import { isDatabaseAway, isTimeout } from '../db/errors.ts';
 import type { EventsAppended, RecordsAppended } from '../schema/stream.ts';
 import type { NewEvent, RecordChange } from './derive.ts';
 import { createEventAppend } from './eventAppend.ts';
 import { createGroupCommit, type GroupCommit } from './groupCommit.ts';
 import { createRecordAppend } from './recordAppend.ts';
+import { withPartitions } from './withPartitions.ts';
 
 /** Writes to the two streams, durably and in groups. */
 export interface Appender {
@@ -103,16 +103,6 @@ async function settle<Request, Answer>(
     const results: PromiseSettledResult<Answer>[] = [];
     for (const request of requests) results.push(...(await settle([request], commit, log)));
     return results;
-  }
-}
-
-async function withPartitions<T>(db: Db, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isPartitionMissing(error)) throw error;
-    await ensurePartitions(db);
-    return work();
   }
 }
 

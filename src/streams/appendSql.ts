@@ -1,7 +1,7 @@
 import { plainArray, textArray } from '../db/arrayLiteral.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Query } from '../db/db.ts';
-import type { NewEvent, RecordKey, RecordVersion } from './derive.ts';
+import type { NewEvent, RecordKey, RecordState, RecordVersion } from './derive.ts';
 
 /** The answer to `insertEvents`. */
 export interface EventsInserted {
@@ -135,6 +135,29 @@ export function selectRecords(keys: readonly RecordKey[]): Query {
       textArray(keys.map((key) => key.collectionId)),
       textArray(keys.map((key) => key.upstreamId)),
     ],
+  };
+}
+
+/** The same with the position of each record. */
+export function selectRecordsWithPositions(keys: readonly RecordKey[]): Query {
+  const { text, values } = selectRecords(keys);
+  return {
+    name: 'select-records-with-positions',
+    text: text.replace('r.sync_id,', 'r.position, r.sync_id,'),
+    ...(values === undefined ? {} : { values }),
+  };
+}
+
+/** Reads a row of a stored record. */
+export function toRecordState(row: Record<string, unknown>): RecordState {
+  return {
+    syncId: row['sync_id'] as string,
+    collectionId: row['collection_id'] as string,
+    upstreamId: row['upstream_id'] as string,
+    data: row['data'] as string,
+    deleted: row['deleted'] as boolean,
+    upstreamCreatedAt: row['upstream_created_at'] as string | null,
+    upstreamUpdatedAt: row['upstream_updated_at'] as string | null,
   };
 }
 

@@ -1,6 +1,8 @@
 import { recordOf } from '../rules/ordering.ts';
-import type { EventType } from '../schema/stream.ts';
+import { DATA_BYTES, type EventType } from '../schema/stream.ts';
 import { equalJson, jsonObject, parseJson } from './exactJson.ts';
+import { mergeJson } from './mergeJson.ts';
+import { RefusedEntry } from './refusedEntry.ts';
 
 /** What identifies a record. */
 export interface RecordKey {
@@ -12,6 +14,10 @@ export interface RecordKey {
 /** A change as it arrives: a time not given is undefined; `data` (JSON text) is null for a deletion without data. */
 export interface RecordChange extends RecordKey {
   data: string | null;
+  /** Whether `data` holds only some of the fields, which are put over the stored ones; not with `deleted`. */
+  merge?: boolean;
+  /** The pass in which it comes, which has to be one of its sync and collection. */
+  passId?: string | undefined;
   deleted: boolean;
   upstreamCreatedAt: string | null | undefined;
   upstreamUpdatedAt: string | null | undefined;
@@ -63,7 +69,8 @@ export interface Derived {
  * Derives record versions and events from a group of requests, in the order of arrival. A later
  * change wins; an equal JSON value with an equal `deleted` is no change; a deleted record that comes
  * back is `created`; deleting an unknown record stores a tombstone; a deletion without data keeps the
- * record's data.
+ * record's data; a merge keeps the stored fields that it does not give, also those of a deleted record.
+ * Throws `RefusedEntry` for a merge whose result is too large.
  */
 export function derive(
   stored: RecordState[],
@@ -77,10 +84,10 @@ export function derive(
   const counts = requests.map((changes): RecordCounts => {
     const count = { created: 0, updated: 0, deleted: 0, unchanged: 0, last: -1 };
     const keys: string[] = [];
-    for (const change of changes) {
+    for (const [index, change] of changes.entries()) {
       const key = recordOf(change);
       const before = current.get(key);
-      const next = apply(before, change);
+      const next = apply(before, change, dataOf(before, change, index));
       if (next === null) {
         count.unchanged++;
         continue;
@@ -112,8 +119,27 @@ interface Applied {
   changes: string | null;
 }
 
-function apply(before: RecordState | undefined, change: RecordChange): Applied | null {
-  const data = change.data ?? before?.data ?? 'null';
+/** The data of a record after its change at `index` of a request. */
+function dataOf(
+  before: RecordState | undefined,
+  { data, merge }: RecordChange,
+  index: number,
+): string {
+  if (data === null) return before?.data ?? 'null';
+  if (merge !== true || before === undefined) return data;
+  const merged = mergeJson(before.data, data);
+  if (Buffer.byteLength(merged) > DATA_BYTES) {
+    const detail = `would be larger than ${DATA_BYTES} bytes together with the stored fields`;
+    throw new RefusedEntry(index, 'data', detail);
+  }
+  return merged;
+}
+
+function apply(
+  before: RecordState | undefined,
+  change: RecordChange,
+  data: string,
+): Applied | null {
   const state: RecordState = {
     syncId: change.syncId,
     collectionId: change.collectionId,

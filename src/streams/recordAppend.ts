@@ -1,10 +1,25 @@
 import type { Pipe, Query } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import type { RecordsAppended } from '../schema/stream.ts';
-import { insertEvents, lockLine, selectRecords, upsertRecords } from './appendSql.ts';
+import {
+  insertEvents,
+  lockLine,
+  selectRecords,
+  selectRecordsWithPositions,
+  toRecordState,
+  upsertRecords,
+} from './appendSql.ts';
 import { surely, type Doubt } from './certainty.ts';
-import { derive, type Derived, type RecordChange, type RecordState } from './derive.ts';
+import { derive, type Derived, type RecordChange } from './derive.ts';
 import { findEvents } from './eventAppend.ts';
+import {
+  notesOfSeen,
+  passIdsOf,
+  refuseStrays,
+  type PassOfAppend,
+  type StoredRecord,
+} from './passMarks.ts';
+import { selectPassesOf } from './passSql.ts';
 
 /**
  * Commits the changes of all requests together, with the events derived from them, and answers each
@@ -24,13 +39,24 @@ export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }
   return async (requests) => {
     let committing: Committing | null = null; // looked up if the connection breaks
 
+    const passIds = passIdsOf(requests);
+
     async function write(): Promise<RecordsAppended[]> {
       committing = null;
-      const first = [lockLine('records'), selectRecords(requests.flat())];
-      await pipe.exchange(first, ([line, stored]) => {
-        const derived = derive(stored!.rows.map(toState), requests, newId);
+      const first =
+        passIds.length === 0
+          ? [lockLine('records'), selectRecords(requests.flat())]
+          : [
+              lockLine('records'),
+              selectRecordsWithPositions(requests.flat()),
+              selectPassesOf(passIds),
+            ];
+      await pipe.exchange(first, ([line, stored, passes]) => {
+        const derived = derive(stored!.rows.map(toRecordState), requests, newId);
         committing = { base: line!.rows[0].last_position, derived };
-        return writesOf(derived);
+        const notes =
+          passes === undefined ? [] : seenOf(requests, stored!.rows, derived, passes.rows);
+        return [...writesOf(derived), ...notes];
       });
       return toAnswers(committing!);
     }
@@ -49,6 +75,21 @@ function writesOf({ records, events }: Derived): Query[] {
   return records.length === 0 ? [] : [upsertRecords(records), insertEvents(events)];
 }
 
+/** The notes of what the requests' passes have seen. Throws `RefusedEntry` for a change that belongs to no such pass. */
+function seenOf(
+  requests: RecordChange[][],
+  stored: Record<string, unknown>[],
+  derived: Derived,
+  found: PassOfAppend[],
+): Query[] {
+  const passes = new Map(found.map((pass) => [pass.id, pass]));
+  refuseStrays(requests, passes);
+  const records = stored.map((row): StoredRecord => {
+    return { ...toRecordState(row), position: row['position'] as number };
+  });
+  return notesOfSeen(requests, records, derived, passes);
+}
+
 /** A commit stores the ids of the derived events, which are new with each try. */
 async function isCommitted(pipe: Pipe, { derived }: Committing): Promise<boolean> {
   const first = derived.events[0];
@@ -64,16 +105,4 @@ function toAnswers({ base, derived: { records, counts } }: Committing): RecordsA
     unchanged,
     position: base + (last < 0 ? records.length : last + 1),
   }));
-}
-
-function toState(row: Record<string, unknown>): RecordState {
-  return {
-    syncId: row['sync_id'] as string,
-    collectionId: row['collection_id'] as string,
-    upstreamId: row['upstream_id'] as string,
-    data: row['data'] as string,
-    deleted: row['deleted'] as boolean,
-    upstreamCreatedAt: row['upstream_created_at'] as string | null,
-    upstreamUpdatedAt: row['upstream_updated_at'] as string | null,
-  };
 }

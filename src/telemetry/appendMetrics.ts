@@ -2,8 +2,14 @@ import type { Appender } from '../streams/append.ts';
 import { createCounts, createDurations } from './counters.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Wraps an appender so that entries, failures, and the time until they are on disk are counted. */
-export function countAppends(metrics: Metrics, appender: Appender): Appender {
+/**
+ * Wraps an appender so that entries, failures, and the time until they are on disk are counted; `countDeleted`
+ * counts records that were deleted without it.
+ */
+export function countAppends(
+  metrics: Metrics,
+  appender: Appender,
+): { appender: Appender; countDeleted: (count: number) => void } {
   const appended = createCounts<'stream'>(
     'millrace_appended_total',
     'Entries appended to a stream; a changed record counts once in each',
@@ -30,12 +36,15 @@ export function countAppends(metrics: Metrics, appender: Appender): Appender {
     }
   }
 
-  return {
+  function countMoved(count: number): void {
+    toRecords.count += count;
+    toEvents.count += count;
+  }
+
+  const counted: Appender = {
     records: async (changes) => {
       const answer = await timed(() => appender.records(changes));
-      const moved = answer.created + answer.updated + answer.deleted;
-      toRecords.count += moved;
-      toEvents.count += moved;
+      countMoved(answer.created + answer.updated + answer.deleted);
       return answer;
     },
     events: async (events) => {
@@ -45,4 +54,5 @@ export function countAppends(metrics: Metrics, appender: Appender): Appender {
     },
     close: () => appender.close(),
   };
+  return { appender: counted, countDeleted: countMoved };
 }

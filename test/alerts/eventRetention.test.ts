@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import type { Db } from '../../src/db/db.ts';
 import { ensurePartitions, EVENTS_A_PARTITION } from '../../src/db/partitions.ts';
 import { createRetention } from '../../src/retention/eventRetention.ts';
-import { anEvent, EVERYTHING, openStreams, silent } from '../support/streams.ts';
+import { createPasses } from '../../src/streams/passes.ts';
+import { aChange, anEvent, EVERYTHING, openStreams, silent } from '../support/streams.ts';
 
 const DAY = 86_400_000;
 const alerts = {
@@ -174,4 +175,36 @@ test('a partition whose newest event is young stays', async () => {
   await db.query(`update streams set last_position = ${EVENTS_A_PARTITION} where name = 'events'`);
   await createRetention({ db, eventMs: 30 * DAY, attemptMs: DAY, alerts, log: silent }).run();
   expect(await partitions(db, 'events')).toContain('events_0');
+});
+
+test('passes that have ended go with other traces of the past, and those that nobody completes after 30 days', async () => {
+  await using streams = await openStreams();
+  const { db } = streams;
+  const passes = createPasses({ db });
+  const begin = (syncId: string) => passes.begin({ id: randomUUID(), syncId, collectionId: 'a:b' });
+  const superseded = await begin('one');
+  const completed = await begin('one');
+  await passes.complete(completed.id, false);
+  const forgotten = await begin('one');
+  const running = await begin('two');
+  const noting = aChange({ syncId: 'one', collectionId: 'a:b', passId: forgotten.id });
+  await streams.appender.records([noting]);
+  await streams.appender.records([noting]);
+  const retention = createRetention({ db, eventMs: 30 * DAY, attemptMs: DAY, alerts, log: silent });
+  const left = async () => {
+    await retention.run();
+    const { rows } = await db.query<{ id: string }>('select id from passes');
+    return rows.map(({ id }) => id).sort();
+  };
+  const all = [superseded, completed, forgotten, running].map(({ id }) => id).sort();
+  expect(await left()).toEqual(all);
+  await db.query(`update passes set ended_at = ended_at - interval '25 hours',
+                                    created_at = created_at - interval '29 days'`);
+  expect(await left()).toEqual([forgotten.id, running.id].sort());
+  await db.query({
+    text: `update passes set created_at = created_at - interval '2 days' where id = $1`,
+    values: [forgotten.id],
+  });
+  expect(await left()).toEqual([running.id]);
+  expect((await db.query('select from pass_seen')).rows).toEqual([]);
 });

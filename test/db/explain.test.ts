@@ -5,6 +5,7 @@ import type { Db } from '../../src/db/db.ts';
 import { createVault } from '../../src/db/vault.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { createPages } from '../../src/streams/pages.ts';
+import { selectUnseen, surveyPass, type PassRow } from '../../src/streams/passSql.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { createLeaderStore } from '../../src/wake/leaderStore.ts';
 import { manyConsumers, manyRowsOfFile, manyTargets, numberedId } from '../support/plans.ts';
@@ -29,10 +30,25 @@ const rows = manyRowsOfFile({
     select gen_random_uuid(), id, n, 'm', 1, now(), 1, 'failed' from (select id from consumers limit 2000) k, generate_series(1, 10) n;
     insert into records (sync_id, collection_id, upstream_id, position, version_id, data, size, deleted, created_at, updated_at)
     select 's' || n % 50, 'a:b', n::text, n, n::text, '{}', 2, false, now(), now() from generate_series(1, ${MANY}) n;
-    update streams set last_position = ${MANY} where name = 'records';`,
+    update streams set last_position = ${MANY} where name = 'records';
+    insert into passes (id, sync_id, collection_id, after_position, status, created_at)
+    values ('${CONSUMER}', 's7', 'a:b', ${MANY}, 'running', now());
+    insert into pass_seen (pass_id, positions)
+    select '${CONSUMER}', array[n, n + 1, n + 2] from generate_series(1, ${MANY}) n;`,
 });
 
 const vault = createVault([{ id: 'test', key: Buffer.alloc(32, 1) }]);
+const PASS: PassRow = {
+  id: CONSUMER,
+  sync_id: 's7',
+  collection_id: 'a:b',
+  status: 'running',
+  deleted: 0,
+  seen: null,
+  created_at: '',
+  ended_at: null,
+  after_position: MANY,
+};
 const page = { after: 10_000, limit: 100, maxBytes: 1_000_000, scanRows: 10_000 };
 const newest = { before: Number.MAX_SAFE_INTEGER, limit: 100, maxBytes: 1e6, scanRows: 1_000 };
 const CASES: {
@@ -107,6 +123,16 @@ const CASES: {
     what: 'the entries that the leader matches',
     work: (sql) => createPages(sql).keys('records', 10_000, 100),
     by: /Index Scan using records_position_key/u,
+  },
+  {
+    what: 'the records of a collection that a pass has not seen',
+    work: (sql) => sql.query(surveyPass(PASS, 100)),
+    by: /Scan (?:using|on) records_(?:pkey|by_sync)/u,
+  },
+  {
+    what: 'the unseen records at some positions',
+    work: (sql) => sql.query(selectUnseen(PASS.id, [1, 2, 3], 0, 1_000)),
+    by: /Scan (?:using|on) records_position_key/u,
   },
   {
     what: 'newly idle consumers among many that are watched',

@@ -13,6 +13,7 @@ const MAY: Record<string, string> = {
   db: 'schema',
   process: 'schema db',
   streams: 'schema rules db process',
+  sources: 'schema rules',
   progress: 'schema rules db',
   egress: 'schema rules',
   targets: 'schema rules db egress',
@@ -35,7 +36,7 @@ const MAY: Record<string, string> = {
   docs: '',
   api: 'schema rules db streams targets access alerts attempts search consumers telemetry docs',
   embedded: 'schema db process',
-  cli: 'schema db process streams egress api embedded',
+  cli: 'schema db process streams sources egress api embedded',
   console: 'schema rules alerts api',
 };
 

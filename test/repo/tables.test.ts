@@ -13,6 +13,8 @@ const OWNERS: Record<string, string> = {
   records: 'streams/appendSql.ts',
   events: 'streams/appendSql.ts',
   event_ids: 'streams/appendSql.ts',
+  passes: 'streams/passSql.ts',
+  pass_seen: 'streams/passSql.ts',
   syncs: 'streams/syncs.ts',
   collections: 'streams/rollUp.ts',
   targets: 'targets/targets.ts',
@@ -65,7 +67,7 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
   {
     file: 'retention/eventRetention.ts',
     tables:
-      'streams event_ids outbox stored_edits lag_samples attempt_minutes attempt_hours attempt_points attempt_ranges target_minutes parked dead_letters',
+      'streams event_ids outbox passes stored_edits lag_samples attempt_minutes attempt_hours attempt_points attempt_ranges target_minutes parked dead_letters',
     why: 'what is past its age goes by one rule, whatever table it is in',
   },
   {

@@ -83,14 +83,65 @@ describe('the event that is derived from a change of a record', () => {
     });
   });
 
+  test('a merge keeps the fields that it does not give, with their exact text', () => {
+    const { record, event } = one(
+      { data: '{"price":1.10,"n":9007199254740993,"was":1}' },
+      { data: '{"was":2,"new":[]}', merge: true },
+    );
+    expect(record?.data).toBe('{"price":1.10,"n":9007199254740993,"was":2,"new":[]}');
+    expect(event).toMatchObject({ event: 'updated', changes: '{"was":1,"new":null}' });
+  });
+
+  test('a merge whose result is equal is no change', () => {
+    const { record, event, counts } = one(
+      { data: '{"a":1,"b":2}' },
+      { data: '{"b":2.0}', merge: true },
+    );
+    expect({ record, event }).toEqual({ record: undefined, event: undefined });
+    expect(counts.unchanged).toBe(1);
+  });
+
+  test('a merge on an unknown record creates it with what is given', () => {
+    const { record, event } = one(null, { data: '{"a":1}', merge: true });
+    expect(record).toMatchObject({ data: '{"a":1}', deleted: false });
+    expect(event).toMatchObject({ event: 'created', changes: null });
+  });
+
+  test('a merge on a deleted record brings it back, with the fields that were kept', () => {
+    const stored = { data: '{"a":1,"b":2}', deleted: true };
+    const { record, event } = one(stored, { data: '{"b":2}', merge: true });
+    expect(record).toMatchObject({ data: '{"a":1,"b":2}', deleted: false });
+    expect(event).toMatchObject({ event: 'created', data: '{"a":1,"b":2}' });
+  });
+
+  test('a merge whose result is too large is refused, with the place of its change', () => {
+    const half = `"${'x'.repeat(600_000)}"`;
+    const refused = () =>
+      derive(
+        [],
+        [
+          [
+            aChange({ data: `{"a":${half}}` }),
+            aChange({ data: `{"a":${half}}`, merge: true }),
+            aChange({ data: `{"b":${half}}`, merge: true }),
+          ],
+        ],
+        ids(),
+      );
+    expect(refused).toThrow(
+      expect.objectContaining({ name: 'RefusedEntry', index: 2, field: 'data' }),
+    );
+  });
+
   test('a group of changes has the same result as its changes applied one by one', () => {
     const change = fc
       .record({
         upstreamId: fc.constantFrom('a', 'b', 'c'),
-        data: fc.constantFrom('1', '2', '{"x":1}', '{"x":2}'),
+        data: fc.constantFrom('1', '2', '{"x":1}', '{"x":2}', '{"y":1}'),
+        merge: fc.boolean(),
         deleted: fc.boolean(),
       })
-      .map(aChange);
+      .map((fields) => aChange({ ...fields, merge: fields.merge && !fields.deleted }));
     const requests = fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 6 });
     fc.assert(
       fc.property(requests, (list) => {

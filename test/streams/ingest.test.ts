@@ -86,6 +86,59 @@ describe('JSON', () => {
     expect(text).toContain(`"data":${data},"changes":${data},`);
   });
 
+  test('a merge keeps stored fields exactly, and several of one record apply in order', async () => {
+    const entry = (data: string, more: object = {}): string =>
+      JSON.stringify(record({ sync_id: 'merged', data: 0, ...more })).replace(
+        '"data":0',
+        `"data":${data}`,
+      );
+    const merge = { merge: true };
+    await post(streams.app, '/v1/records', `{"records":[${entry('{"n":9007199254740993}')}]}`);
+    const parts = [entry('{"a":1e400}', merge), entry('{"b":1}', merge), entry('{"b":2}', merge)];
+    const response = await post(streams.app, '/v1/records', `{"records":[${parts.join(',')}]}`);
+    expect(await response.json()).toMatchObject({ accepted: 3, updated: 3 });
+    const again = await post(streams.app, '/v1/records', `{"records":[${parts[2]}]}`);
+    expect(await again.json()).toMatchObject({ updated: 0, unchanged: 1 });
+    const page = await (await streams.app.request('/v1/records?sync_id=merged')).text();
+    expect(page).toContain('"data":{"n":9007199254740993,"a":1e400,"b":2}');
+    const events = await (await streams.app.request('/v1/events?sync_id=merged')).text();
+    expect([...events.matchAll(/"changes":(null|\{[^}]*\})/gu)].map(([, one]) => one)).toEqual([
+      'null',
+      '{"a":null}',
+      '{"b":null}',
+      '{"b":1}',
+    ]);
+  });
+
+  test.each([
+    ['merge', { merge: true, deleted: true }, 'must not be true when deleted is true'],
+    ['data', { merge: true, data: [1] }, 'must be a JSON object when merge is true'],
+    ['data', { merge: true, data: null }, 'must be a JSON object when merge is true'],
+    ['data', { merge: true, data: undefined }, 'is required unless deleted is true'],
+    ['merge', { merge: 1 }, 'must be true or false'],
+  ])('a merge that can not be is refused at its field %s: %j', async (field, fields, detail) => {
+    const records = [record(), record(fields)];
+    const response = await post(streams.app, '/v1/records', { records });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({
+      code: 'invalid_request',
+      errors: [{ pointer: `/records/1/${field}`, detail }],
+    });
+  });
+
+  test('a merge that makes a record too large is refused at its entry, and nothing is kept', async () => {
+    const half = 'x'.repeat(600_000);
+    const records = [
+      record({ sync_id: 'large' }),
+      record({ sync_id: 'large', data: { a: half } }),
+      record({ sync_id: 'large', data: { b: half }, merge: true }),
+    ];
+    const response = await post(streams.app, '/v1/records', { records });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ errors: [{ pointer: '/records/2/data' }] });
+    expect(await count('large')).toBe(0);
+  });
+
   test.each([
     ['{"events":[', 400, 'malformed_json'],
     ['\u0000', 400, 'malformed_json'],
@@ -250,6 +303,22 @@ describe('NDJSON', () => {
       { line: 3, committed: 1, errors: [{ pointer: '/collection_id' }] },
     ]);
     expect(await count('schema')).toBe(1);
+  });
+
+  test('a merge that makes a record too large ends the lines there, and those before it are kept', async () => {
+    const half = 'x'.repeat(400_000);
+    const entries = [
+      record({ sync_id: 'grown', data: { a: half } }),
+      record({ sync_id: 'grown', data: { b: half }, merge: true }),
+      record({ sync_id: 'grown', data: { c: half }, merge: true }),
+      record({ sync_id: 'grown', upstream_id: 'after' }),
+    ];
+    const body = entries.map((entry) => JSON.stringify(entry)).join('\n\n');
+    expect(await ndjson('/v1/records', body)).toMatchObject([
+      422,
+      { code: 'invalid_line', line: 5, committed: 2, errors: [{ pointer: '/data' }] },
+    ]);
+    expect(await count('grown')).toBe(2);
   });
 
   test('a line without an end is refused before it fills the memory', async () => {

@@ -19,11 +19,11 @@ export interface RunningCli {
   ended: Promise<CliResult>;
 }
 
-/** The real CLI as a process, with this environment and no other. */
+/** The real CLI as a process, with this environment and no other; with null as `input` its stdin stays open. */
 export function startCli(
   args: readonly string[],
   env: Record<string, string> = {},
-  options: { input?: string; cwd?: string } = {},
+  options: { input?: string | null; cwd?: string } = {},
 ): RunningCli {
   const child = spawn(process.execPath, [CLI, ...args], {
     env: { ...COMPILE_CACHE, PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
@@ -35,7 +35,7 @@ export function startCli(
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   child.stdin.on('error', () => undefined); // it ended before it read all
-  child.stdin.end(options.input ?? '');
+  if (options.input !== null) child.stdin.end(options.input ?? '');
   const ended = once(child, 'close').then(([code]) => ({
     code: code as number | null,
     stdout,

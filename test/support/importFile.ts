@@ -69,8 +69,8 @@ export async function runImport(options: {
   return { code, killed, seconds, cliMb, apiMb: await peakMb(apiPid), stdout, stderr };
 }
 
-/** 0 where a process is gone or the system tells it otherwise. */
-async function peakMb(pid: number | undefined): Promise<number> {
+/** The peak resident memory of a process, MB; 0 where it is gone or the system tells it otherwise. */
+export async function peakMb(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/VmHWM:\s+(\d+) kB/u.exec(status)?.[1] ?? 0) / 1024;
 }
