@@ -18,6 +18,7 @@ import { createApiKeyRoutes } from './apiKeys.ts';
 import { createAttemptRoutes } from './attempts.ts';
 import { createGate } from './auth.ts';
 import { JSON_BYTES } from './body.ts';
+import { createCheckpointRoutes } from './checkpoints.ts';
 import { createCommandRoutes } from './commands.ts';
 import { createConsole } from './console.ts';
 import { createConsumerMetricsRoutes } from './consumerMetrics.ts';
@@ -109,6 +110,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.route('/', createListenRoutes(stores));
   app.route('/', createSyncRoutes(stores));
   app.route('/', createPassRoutes(stores));
+  app.route('/', createCheckpointRoutes(stores));
   const untilInForce = (targetId: string): Promise<void> => untilTargetInForce(deps.db, targetId);
   app.route('/', createTargetRoutes({ ...deps, untilInForce }));
   app.route('/', createTargetReportRoutes({ ...deps, ...stores }));

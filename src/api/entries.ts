@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 
 import { newId } from '../db/ids.ts';
+import { CheckpointInput } from '../schema/checkpoint.ts';
 import { DATA_BYTES, EventInput, RecordInput } from '../schema/stream.ts';
 import type { NewEvent, RecordChange } from '../streams/derive.ts';
 import { isDeeperThan, jsonObject } from '../streams/exactJson.ts';
@@ -17,12 +18,20 @@ export type ReadEntry<Row> = { row: Row } | { faults: FieldError[] };
 /** Turns a parsed entry into a row; pointers in its faults begin with `base`. */
 export type ToRow<Row> = (entry: unknown, base: string) => ReadEntry<Row>;
 
-/** Reads the rows of `{ [list]: […] }`. Throws a 422 `ApiError` that points at up to 20 faults. */
-export function readList<Row>(body: unknown, list: string, toRow: ToRow<Row>): Row[] {
+/**
+ * Reads the rows of `{ [list]: […] }`, which may have a field `beside` as well. Throws a 422 `ApiError` that points
+ * at up to 20 faults.
+ */
+export function readList<Row>(
+  body: unknown,
+  list: string,
+  toRow: ToRow<Row>,
+  beside: string | null = null,
+): Row[] {
   const fields = jsonObject(body);
   if (fields === null) throw invalid('json', [{ pointer: '', detail: 'must be an object' }]);
   const faults: FieldError[] = Object.keys(fields)
-    .filter((key) => key !== list)
+    .filter((key) => key !== list && key !== beside)
     .flatMap((key) =>
       fieldErrors([{ code: 'unrecognized_keys', keys: [key], path: [], message: '' }]),
     );
@@ -43,6 +52,15 @@ export function readList<Row>(body: unknown, list: string, toRow: ToRow<Row>): R
   }
   if (faults.length > 0) throw invalid('json', faults.slice(0, FAULTS));
   return rows;
+}
+
+/** Reads the checkpoint of a request that `readList` has read; undefined when it has none. Throws a 422 likewise. */
+export function readCheckpoint(body: unknown): CheckpointInput | undefined {
+  const fields = jsonObject(body) ?? {};
+  if (!Object.hasOwn(fields, 'checkpoint')) return undefined;
+  const checked = check(CheckpointInput, fields['checkpoint'], '/checkpoint');
+  if ('faults' in checked) throw invalid('json', checked.faults);
+  return checked.value;
 }
 
 /** Reads a record change. `data` is printed from the parsed value, not from the output of the schema. */

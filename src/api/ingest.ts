@@ -1,11 +1,12 @@
 import { z, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 
+import { CheckpointInput } from '../schema/checkpoint.ts';
 import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema/stream.ts';
 import type { Appender } from '../streams/append.ts';
 import { RefusedEntry } from '../streams/refusedEntry.ts';
 import { chunksOf, mediaOf, readJson } from './body.ts';
-import { readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
+import { readCheckpoint, readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
 import type { AppEnv } from './env.ts';
 import { ingestLines } from './ndjson.ts';
 import { whilePermitted } from './permit.ts';
@@ -16,7 +17,9 @@ import { invalid } from './validation.ts';
 interface Ingest<Row, Answer> {
   list: string;
   toRow: ToRow<Row>;
-  append: (rows: Row[]) => Promise<Answer>;
+  append: (rows: Row[], checkpoint?: CheckpointInput) => Promise<Answer>;
+  /** Whether a JSON request may have a checkpoint. */
+  hasCheckpoint: boolean;
   add: (sum: Answer, next: Answer) => Answer;
 }
 
@@ -32,13 +35,20 @@ export function createIngestRoutes({ appender }: { appender: Appender }): OpenAP
       list: 'records',
       toRow: toRecordChange,
       append: appender.records,
+      hasCheckpoint: true,
       add: addRecords,
     }),
   );
   app.openAPIRegistry.registerPath(RECORDS);
 
   app.post(EVENTS.path, (c) =>
-    ingest(c, { list: 'events', toRow: toNewEvent, append: appender.events, add: addEvents }),
+    ingest(c, {
+      list: 'events',
+      toRow: toNewEvent,
+      append: appender.events,
+      hasCheckpoint: false,
+      add: addEvents,
+    }),
   );
   app.openAPIRegistry.registerPath(EVENTS);
 
@@ -47,15 +57,17 @@ export function createIngestRoutes({ appender }: { appender: Appender }): OpenAP
 
 async function ingest<Row, Answer extends object>(
   c: Context<AppEnv>,
-  { list, toRow, append, add }: Ingest<Row, Answer>,
+  { list, toRow, append, hasCheckpoint, add }: Ingest<Row, Answer>,
 ): Promise<Response> {
   if (mediaOf(c) === 'json') {
-    const rows = readList(await readJson(c), list, toRow);
-    return c.json(await append(rows).catch((error: unknown) => throwRefused(error, list)));
+    const sent = await readJson(c);
+    const rows = readList(sent, list, toRow, hasCheckpoint ? 'checkpoint' : null);
+    const appended = append(rows, hasCheckpoint ? readCheckpoint(sent) : undefined);
+    return c.json(await appended.catch((error: unknown) => throwRefused(error, list)));
   }
   using permit = c.var.permit();
   const body = whilePermitted(chunksOf(c), permit);
-  return c.json(await ingestLines({ body, toRow, append, add }));
+  return c.json(await ingestLines({ body, toRow, append: (rows) => append(rows), add }));
 }
 
 /** Throws the 422 for an entry that was refused, or else the error itself. */
@@ -87,11 +99,15 @@ function addEvents(sum: EventsAppended, next: EventsAppended): EventsAppended {
 type RequestBody = NonNullable<NonNullable<RouteConfig['request']>['body']>;
 
 /** The body of a request: a list as JSON, or one entry per line. */
-function bodyOf(list: string, entry: z.ZodType): RequestBody {
+function bodyOf(
+  list: string,
+  entry: z.ZodType,
+  beside: Record<string, z.ZodType> = {},
+): RequestBody {
   return {
     required: true,
     content: {
-      'application/json': { schema: z.strictObject({ [list]: z.array(entry) }) },
+      'application/json': { schema: z.strictObject({ [list]: z.array(entry), ...beside }) },
       'application/x-ndjson': { schema: entry },
     },
   };
@@ -105,8 +121,8 @@ const RECORDS = {
   ...about,
   path: '/v1/records',
   summary: 'Append record changes',
-  description: `The later change of a record wins, an unchanged record is not stored again, and events are derived from the changes. With \`merge\`, fields that are not given keep their stored value. ${ABOUT}`,
-  request: { body: bodyOf('records', RecordInput) },
+  description: `The later change of a record wins, an unchanged record is not stored again, and events are derived from the changes. With \`merge\`, fields that are not given keep their stored value. A JSON request may have a \`checkpoint\`, which is stored in the same transaction as its records. ${ABOUT}`,
+  request: { body: bodyOf('records', RecordInput, { checkpoint: CheckpointInput.optional() }) },
   responses: {
     200: json(RecordsAppended, 'The number of changes by outcome; all of them are on disk'),
     ...problems(400, 413, 415, 422),

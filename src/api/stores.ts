@@ -11,6 +11,7 @@ import { createConsumers, type Consumers } from '../consumers/consumers.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import { createSearch, type Search } from '../search/search.ts';
+import { createCheckpoints, type Checkpoints } from '../streams/checkpoints.ts';
 import { createPages, type Pages } from '../streams/pages.ts';
 import { createPasses, type Passes } from '../streams/passes.ts';
 import { createStreamEnds, type StreamEnds } from '../streams/streamEnds.ts';
@@ -22,6 +23,7 @@ export interface Stores {
   ends: StreamEnds;
   syncs: Syncs;
   passes: Passes;
+  checkpoints: Checkpoints;
   consumers: Consumers;
   changes: Changes;
   deadLetters: DeadLetters;
@@ -56,6 +58,7 @@ export function createStores(options: StoresOptions): Stores {
     pages: createPages(db),
     ends,
     syncs: createSyncs(db),
+    checkpoints: createCheckpoints(db),
     passes: createPasses({ db, ...(onDeleted === undefined ? {} : { onDeleted }) }),
     consumers: createConsumers({
       db,

@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 
 import { openPipe, type Db, type Pipe } from '../db/db.ts';
 import { isDatabaseAway, isTimeout } from '../db/errors.ts';
+import type { CheckpointInput } from '../schema/checkpoint.ts';
 import type { EventsAppended, RecordsAppended } from '../schema/stream.ts';
 import type { NewEvent, RecordChange } from './derive.ts';
 import { createEventAppend } from './eventAppend.ts';
 import { createGroupCommit, type GroupCommit } from './groupCommit.ts';
-import { createRecordAppend } from './recordAppend.ts';
+import { createRecordAppend, type RecordRequest } from './recordAppend.ts';
 import { withPartitions } from './withPartitions.ts';
 
 /** Writes to the two streams, durably and in groups. */
@@ -14,9 +15,9 @@ export interface Appender {
   /**
    * Appends record changes and the events derived from them, all or none; resolves once they are on
    * disk. Rejects with `Overloaded` or a database error when they are not, or when Postgres stays away
-   * and it cannot be known whether they are.
+   * and it cannot be known whether they are. A checkpoint is stored in the same transaction.
    */
-  records: (changes: RecordChange[]) => Promise<RecordsAppended>;
+  records: (changes: RecordChange[], checkpoint?: CheckpointInput) => Promise<RecordsAppended>;
   /** Appends events as they come, likewise all or none; an event whose `eventId` is stored is a duplicate. */
   events: (events: NewEvent[]) => Promise<EventsAppended>;
   /** Refuses further appends, and waits for those that have been accepted. */
@@ -46,20 +47,21 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   const closing = new AbortController();
   const doubt = { ...DOUBT, signal: closing.signal };
   const pipes = { records: open(url, log), events: open(url, log) };
-  const records = group(createRecordAppend({ pipe: pipes.records, doubt }));
-  const events = group(createEventAppend({ pipe: pipes.events, doubt }));
+  const records = group(createRecordAppend({ pipe: pipes.records, doubt }), weighRecords);
+  const events = group(createEventAppend({ pipe: pipes.events, doubt }), weigh);
 
-  function group<Row extends { data: string | null; changes?: string | null }, Answer>(
-    append: (requests: Row[][]) => Promise<Answer[]>,
-  ): GroupCommit<Row[], Answer> {
-    const commit = (requests: Row[][]): Promise<Answer[]> =>
+  function group<Request, Answer>(
+    append: (requests: Request[]) => Promise<Answer[]>,
+    weighed: (request: Request) => { rows: number; bytes: number },
+  ): GroupCommit<Request, Answer> {
+    const commit = (requests: Request[]): Promise<Answer[]> =>
       withPartitions(db, () => append(requests));
     return createGroupCommit({
       ...GROUP,
       ...QUEUE,
       refusal,
-      weigh,
-      commit: (requests: Row[][]) => settle(requests, commit, log),
+      weigh: weighed,
+      commit: (requests: Request[]) => settle(requests, commit, log),
     });
   }
 
@@ -70,7 +72,11 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
     await Promise.all([pipes.records.close(), pipes.events.close()]);
   }
 
-  return { records: records.add, events: events.add, close };
+  return {
+    records: (changes, checkpoint) => records.add({ changes, checkpoint }),
+    events: events.add,
+    close,
+  };
 }
 
 function open(url: string, log: AppenderOptions['log']): Pipe {
@@ -115,6 +121,11 @@ function weigh(rows: { data: string | null; changes?: string | null }[]): {
     0,
   );
   return { rows: rows.length, bytes };
+}
+
+function weighRecords({ changes, checkpoint }: RecordRequest): { rows: number; bytes: number } {
+  const { rows, bytes } = weigh(changes);
+  return { rows, bytes: bytes + (checkpoint?.value.length ?? 0) };
 }
 
 function refusal(cause?: unknown): Overloaded {

@@ -1,5 +1,6 @@
 import type { Pipe, Query } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
+import type { CheckpointInput } from '../schema/checkpoint.ts';
 import type { RecordsAppended } from '../schema/stream.ts';
 import {
   insertEvents,
@@ -10,6 +11,7 @@ import {
   upsertRecords,
 } from './appendSql.ts';
 import { surely, type Doubt } from './certainty.ts';
+import { upsertCheckpoints } from './checkpoints.ts';
 import { derive, type Derived, type RecordChange } from './derive.ts';
 import { findEvents } from './eventAppend.ts';
 import {
@@ -21,11 +23,17 @@ import {
 } from './passMarks.ts';
 import { selectPassesOf } from './passSql.ts';
 
+/** Changes that are appended together, with the checkpoint that holds once they are. */
+export interface RecordRequest {
+  changes: RecordChange[];
+  checkpoint?: CheckpointInput | undefined;
+}
+
 /**
  * Commits the changes of all requests together, with the events derived from them, and answers each
  * request; one call at a time.
  */
-export type RecordAppend = (requests: RecordChange[][]) => Promise<RecordsAppended[]>;
+export type RecordAppend = (requests: RecordRequest[]) => Promise<RecordsAppended[]>;
 
 /** What a commit writes that is in progress, or was when the connection broke. */
 interface Committing {
@@ -36,7 +44,9 @@ interface Committing {
 
 /** Creates the append of records: reads stored ones under the stream's lock, derives events, and writes both. */
 export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }): RecordAppend {
-  return async (requests) => {
+  return async (all) => {
+    const requests = all.map(({ changes }) => changes);
+    const checkpoints = all.flatMap(({ checkpoint }) => checkpoint ?? []);
     let committing: Committing | null = null; // looked up if the connection breaks
 
     const passIds = passIdsOf(requests);
@@ -56,7 +66,8 @@ export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }
         committing = { base: line!.rows[0].last_position, derived };
         const notes =
           passes === undefined ? [] : seenOf(requests, stored!.rows, derived, passes.rows);
-        return [...writesOf(derived), ...notes];
+        const places = checkpoints.length === 0 ? [] : [upsertCheckpoints(checkpoints)];
+        return [...writesOf(derived), ...notes, ...places];
       });
       return toAnswers(committing!);
     }

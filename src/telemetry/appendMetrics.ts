@@ -42,8 +42,8 @@ export function countAppends(
   }
 
   const counted: Appender = {
-    records: async (changes) => {
-      const answer = await timed(() => appender.records(changes));
+    records: async (changes, checkpoint) => {
+      const answer = await timed(() => appender.records(changes, checkpoint));
       countMoved(answer.created + answer.updated + answer.deleted);
       return answer;
     },

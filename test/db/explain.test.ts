@@ -4,6 +4,7 @@ import { createChanges } from '../../src/consumers/changes.ts';
 import type { Db } from '../../src/db/db.ts';
 import { createVault } from '../../src/db/vault.ts';
 import { createProgress } from '../../src/progress/progress.ts';
+import { createCheckpoints } from '../../src/streams/checkpoints.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { selectUnseen, surveyPass, type PassRow } from '../../src/streams/passSql.ts';
 import { createTargets } from '../../src/targets/targets.ts';
@@ -19,7 +20,7 @@ const WATCHED =
   'insert into cursors (consumer_id, position, idle, indexed_epoch) select id, 0, true, 1 from consumers';
 
 const rows = manyRowsOfFile({
-  large: ['targets', 'consumers', 'cursors', 'changes', 'records'],
+  large: ['targets', 'consumers', 'cursors', 'changes', 'records', 'checkpoints'],
   fill: `
     ${manyTargets(MANY, { createdAt: EACH_HOUR })}
     ${manyConsumers(MANY, { target: 'n', cursors: WATCHED })}
@@ -33,6 +34,7 @@ const rows = manyRowsOfFile({
     update streams set last_position = ${MANY} where name = 'records';
     insert into passes (id, sync_id, collection_id, after_position, status, created_at)
     values ('${CONSUMER}', 's7', 'a:b', ${MANY}, 'running', now());
+    insert into checkpoints select 's' || n % 500, n::text, '{}', now() from generate_series(1, ${MANY}) n;
     insert into pass_seen (pass_id, positions)
     select '${CONSUMER}', array[n, n + 1, n + 2] from generate_series(1, ${MANY}) n;`,
 });
@@ -133,6 +135,11 @@ const CASES: {
     what: 'the unseen records at some positions',
     work: (sql) => sql.query(selectUnseen(PASS.id, [1, 2, 3], 0, 1_000)),
     by: /Scan (?:using|on) records_position_key/u,
+  },
+  {
+    what: 'the checkpoints of a source',
+    work: (sql) => createCheckpoints(sql).list('s7', { limit: 10, after: '3' }),
+    by: /Index Scan using checkpoints_pkey/u,
   },
   {
     what: 'newly idle consumers among many that are watched',

@@ -15,6 +15,7 @@ const OWNERS: Record<string, string> = {
   event_ids: 'streams/appendSql.ts',
   passes: 'streams/passSql.ts',
   pass_seen: 'streams/passSql.ts',
+  checkpoints: 'streams/checkpoints.ts',
   syncs: 'streams/syncs.ts',
   collections: 'streams/rollUp.ts',
   targets: 'targets/targets.ts',

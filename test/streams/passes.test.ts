@@ -288,7 +288,7 @@ test('a partition that is missing is created when a pass deletes', async () => {
   expect(await passes.complete(passId, true)).toEqual({ deleted: 2, seen: 0 });
 });
 
-test('an append that names no pass runs the same statements as if there were none', async () => {
+test('an append without a pass and a checkpoint runs the same statements as if there were none', async () => {
   await using streams = await openStreams();
   const { pipe } = streams.db;
   const names: (string | undefined)[][] = [];
@@ -304,14 +304,18 @@ test('an append that names no pass runs the same statements as if there were non
     doubt: { doubtMs: 1_000, retryMs: 10, signal: new AbortController().signal },
   });
   const passId = await begin(createPasses({ db: streams.db }));
-  await append([[aChange()]]);
-  await append([[aChange()]]);
-  await append([[aChange({ data: '{"m":1}', merge: true })]]);
+  await append([{ changes: [aChange()] }]);
+  await append([{ changes: [aChange()] }]);
+  await append([{ changes: [aChange({ data: '{"m":1}', merge: true })] }]);
   const plain = ['lock-records', 'select-records'];
   const writes = ['upsert-records', 'insert-events'];
   expect(names).toEqual([plain, writes, plain, [], plain, writes]);
   names.length = 0;
-  await append([[aChange({ data: '{"n":1,"m":1}', passId }), aChange({ upstreamId: 'b' })]]);
+  const changes = [aChange({ data: '{"n":1,"m":1}', passId }), aChange({ upstreamId: 'b' })];
+  await append([{ changes }]);
   const withPass = ['lock-records', 'select-records-with-positions', 'select-passes-of'];
   expect(names).toEqual([withPass, [...writes, 'insert-pass-seen']]);
+  names.length = 0;
+  await append([{ changes: [], checkpoint: { source: 's', key: 'k', value: '1' } }]);
+  expect(names).toEqual([plain, ['upsert-checkpoints']]);
 });
