@@ -1,10 +1,12 @@
 import { keepHeapSmall } from '../process/heap.ts';
+import { followFullPasses } from '../sources/messages/fullPass.ts';
 import { readLines } from '../sources/messages/lines.ts';
 import type { Message, StateMessage } from '../sources/messages/message.ts';
 import { LineError, pump, type Change } from '../sources/messages/pump.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT, usage } from './exit.ts';
 import { beginIngest, type IngestFlags } from './ingestBegin.ts';
+import { createIngestPasses } from './ingestPasses.ts';
 import { createIngestStore } from './ingestStore.ts';
 import { verbatim, type Output } from './output.ts';
 
@@ -18,9 +20,10 @@ const LIMITS = {
 
 /**
  * `millrace ingest`: appends what a connector prints on stdin, in bounded memory, and prints each STATE on stdout
- * only after everything before it is on the server's disk. Returns exit code 0 when everything is, and 1 when the
- * connector itself said that it failed. Rejects for a line that can't be used, an API that stays away, and an
- * interruption, after what is known to be on disk is told.
+ * only after everything before it is on the server's disk. Streams that came whole have what did not come deleted in
+ * the end, and only if nothing failed. Returns exit code 0 when everything is done, and 1 when the connector itself
+ * said that it failed. Rejects for a line that can't be used, an API that stays away, and an interruption, after what
+ * is known to be on disk is told.
  */
 export async function runIngest(context: Context, flags: IngestFlags): Promise<number> {
   keepHeapSmall();
@@ -31,7 +34,20 @@ export async function runIngest(context: Context, flags: IngestFlags): Promise<n
     );
   }
   const { read, collectionOf, stateFile } = await beginIngest(flags);
-  const { store, counts } = createIngestStore({ context, sync: flags.sync, collectionOf });
+  const followed = followFullPasses({ isAll: flags.fullPass === true, startedAt: Date.now() });
+  const passes = createIngestPasses({
+    context,
+    sync: flags.sync,
+    collectionOf,
+    followed,
+    isConfirmed: flags.confirmDeletes === true,
+  });
+  const { store, counts } = createIngestStore({
+    context,
+    sync: flags.sync,
+    collectionOf,
+    passes,
+  });
   const told = createTeller(out);
 
   async function emit(states: readonly StateMessage[]): Promise<void> {
@@ -43,7 +59,11 @@ export async function runIngest(context: Context, flags: IngestFlags): Promise<n
   try {
     await pump({
       lines: readLines(process.stdin),
-      read,
+      read: (line) => {
+        const message = read(line);
+        followed.follow(message);
+        return message;
+      },
       store: async (changes) => {
         await store(changes);
         told.stored(changes);
@@ -53,6 +73,8 @@ export async function runIngest(context: Context, flags: IngestFlags): Promise<n
       limits: LIMITS,
       signal,
     });
+    signal.throwIfAborted(); // the connector may have got the same Ctrl-C, which ended it
+    if (!told.hasFailed()) await passes.complete();
   } catch (error) {
     told.end(counts());
     if (!(error instanceof LineError)) throw error;
@@ -99,16 +121,17 @@ function createTeller(out: Output): {
       }
     },
     stored: (changes) => {
-      for (const { line, record } of changes) {
-        streams.add(record.stream);
-        if (record.nulled > 0 && nulled === 0) {
+      for (const { line, message } of changes) {
+        streams.add(message.stream);
+        if (message.kind !== 'record') continue;
+        records++;
+        if (message.nulled > 0 && nulled === 0) {
           out.note(
-            `Line ${line}, stream ${verbatim(record.stream)}: NaN or Infinity became null, as JSON has no such number`,
+            `Line ${line}, stream ${verbatim(message.stream)}: NaN or Infinity became null, as JSON has no such number`,
           );
         }
-        nulled += record.nulled;
+        nulled += message.nulled;
       }
-      records += changes.length;
       out.progress(`${records.toLocaleString('en')} records`);
     },
     states: (count) => {

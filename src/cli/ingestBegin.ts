@@ -25,6 +25,8 @@ export interface IngestFlags {
   key?: string[];
   state?: string;
   stateValues?: boolean;
+  fullPass?: boolean;
+  confirmDeletes?: boolean;
 }
 
 /** An ingest that is ready to read. */
@@ -53,6 +55,9 @@ export async function beginIngest(flags: IngestFlags): Promise<IngestBegun> {
   if (flags.stateValues === true && format !== 'singer') {
     throw usage('--state-values is only for --format singer');
   }
+  if (flags.fullPass === true && format === 'debezium') {
+    throw usage('--full-pass has no use here: Debezium says itself what is deleted');
+  }
   if (flags.state !== undefined && format === 'debezium') {
     throw usage('--state has no use here: Debezium keeps its offsets itself, and sends no STATE');
   }
@@ -74,7 +79,7 @@ function withCollections(read: Reader, collectionOf: (stream: string) => string)
   const known = new Set<string>();
   return (line) => {
     const message = read(line);
-    if (message.kind !== 'record' || known.has(message.stream)) return message;
+    if (!('stream' in message) || known.has(message.stream)) return message;
     if (!CollectionId.safeParse(collectionOf(message.stream)).success) {
       return problem('the name of its stream must have 1 to 255 characters that Postgres stores');
     }

@@ -9,8 +9,11 @@ A record goes to the collection PROVIDER:STREAM under its key; its numbers are n
 STATE lines of the connector, each once everything before it is stored; all else goes to stderr. A line that
 can't be used ends it after everything before is stored, so that no STATE skips a record.
 
-Exit codes: 0 everything is stored; 1 a line can't be used, or the source itself said that it failed. When a
-connector dies, its pipe just ends: set -o pipefail makes the shell tell you.`;
+When a connector dies, its pipe just ends: set -o pipefail makes the shell tell you. With --full-pass, have it
+write a file first, and give that to stdin only if it ended well.
+
+Exit codes: 0 everything is stored; 1 a line can't be used, or the source itself said that it failed; 5 a full
+pass would delete more than a fifth of a collection.`;
 
 /** Adds `millrace ingest`. */
 export function addIngest(program: Command, run: RunCommand): void {
@@ -27,6 +30,7 @@ export function addIngest(program: Command, run: RunCommand): void {
         ],
         ['kcat -C -J … | millrace ingest --format debezium --sync s1 --provider shop', ''],
         ['tap-github … | millrace ingest … --state state.json', 'for the next run of the tap'],
+        ['millrace ingest … --full-pass < everything.jsonl', 'delete what did not come'],
       ),
     )
     .addOption(
@@ -40,6 +44,8 @@ export function addIngest(program: Command, run: RunCommand): void {
       'key of a stream that brings none: users=id, orders=shop,number; repeatable',
       collect,
     )
+    .option('--full-pass', 'stdin has all records of its streams: delete those that do not come')
+    .option('--confirm-deletes', 'delete them even if they are more than a fifth of a collection')
     .option('--state <file>', "keep the state there, as the connector's own --state takes it")
     .option('--state-values', 'print only the value of each STATE, as Meltano expects it')
     .addHelpText('after', AFTER)

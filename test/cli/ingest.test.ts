@@ -268,6 +268,7 @@ test.each<[string, string[], RegExp]>([
   ],
   ['a state file that is none', ['--state', 'some.txt'], /some\.txt is not JSON/u],
   ['a state file in no folder', ['--state', 'no/state.json'], /can't be written \(ENOENT\)/u],
+  ['a full pass of Debezium', ['--format', 'debezium', '--full-pass'], /--full-pass has no use/u],
   ['a state of Debezium', ['--format', 'debezium', '--state', 's.json'], /--state has no use/u],
 ])('%s is refused before anything is read', async (_what, more, words) => {
   await site.file('some.json', '{"streams":[{}]}');

@@ -47,6 +47,8 @@ test('a RECORD has the exact text of its data; a namespace is a part of its stre
     upstreamId: '[9007199254740993,"x"]',
     data,
     deleted: false,
+    merge: false,
+    version: null,
     nulled: 0,
   });
 });
@@ -117,7 +119,13 @@ test('an error, and a stream that ended INCOMPLETE, are failures of the source',
     kind: 'failure',
     text: 'stream users ended before it was complete',
   });
-  expect(last([trace(status('COMPLETE'))])).toEqual({ kind: 'nothing' });
+  expect(last([trace(status('COMPLETE'))])).toEqual({
+    kind: 'complete',
+    stream: 'users',
+    version: null,
+  });
+  expect(last([trace(status('STARTED'))])).toMatchObject({ kind: 'stream', hasStatus: true });
+  expect(last([trace(status('RUNNING'))])).toEqual({ kind: 'nothing' });
 });
 
 test('what is no JSON is a log line of the source, unless it begins like a message', () => {

@@ -9,8 +9,18 @@ import {
   LineError,
   PartlyStored,
   pump,
+  type Change,
   type PumpOptions,
 } from '../../src/sources/messages/pump.ts';
+
+const RECORD = {
+  kind: 'record' as const,
+  stream: 'a',
+  deleted: false,
+  merge: false,
+  version: null,
+  nulled: 0,
+};
 
 /** A line `r…` is a record, `s…` a STATE, `!…` a problem, and any other says nothing. */
 function read(text: string): Message {
@@ -19,7 +29,7 @@ function read(text: string): Message {
     return { kind: 'state', text, value: text, subject: null, isListed: false };
   }
   if (!text.startsWith('r')) return { kind: 'nothing' };
-  return { kind: 'record', stream: 'a', upstreamId: text, data: text, deleted: false, nulled: 0 };
+  return { ...RECORD, upstreamId: text, data: text };
 }
 
 const LIMITS = { records: 3, size: 1_000, stateSize: 1_000, lingerMs: 60_000 };
@@ -38,7 +48,7 @@ function open(texts: AsyncIterable<readonly string[]>, more: Partial<PumpOptions
     read,
     store: async (changes) => {
       await turn();
-      disk.push(...changes.map(({ record }) => record.upstreamId));
+      disk.push(...changes.map(idOf));
     },
     emit: async (states) => void disk.push(...states.map(({ text }) => text)),
     hear: () => undefined,
@@ -48,6 +58,10 @@ function open(texts: AsyncIterable<readonly string[]>, more: Partial<PumpOptions
   });
   ended.catch(() => undefined); // it is awaited later
   return { disk, ended };
+}
+
+function idOf({ message }: Change): string {
+  return message.kind === 'record' ? message.upstreamId : message.stream;
 }
 
 async function* inChunks(texts: readonly string[], sizes: readonly number[]) {
@@ -102,7 +116,7 @@ test('wherever storing fails, no STATE comes before what it speaks of, and what 
           limits: limit,
           store: async (changes) => {
             await turn();
-            const ids = changes.map(({ record }) => record.upstreamId);
+            const ids = changes.map(idOf);
             const isFailing = only('r', disk).length + ids.length > failAt;
             const stored = !isFailing ? ids : how === 'nothing' ? [] : ids.slice(0, part);
             disk.push(...stored);
@@ -205,7 +219,7 @@ test('an interruption awaits what is being stored, tells its STATEs, and sends n
     store: async (changes) => {
       storing.resolve();
       await release.promise;
-      disk.push(...changes.map(({ record }) => record.upstreamId));
+      disk.push(...changes.map(idOf));
     },
     signal: interrupt.signal,
   });

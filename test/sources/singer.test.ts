@@ -24,6 +24,8 @@ test('a RECORD has the exact text of its data, and the key of its SCHEMA', () =>
     upstreamId: '9007199254740993',
     data,
     deleted: false,
+    merge: false,
+    version: null,
     nulled: 0,
   });
 });
@@ -78,7 +80,7 @@ test.each(['"key_properties": []', '"key_properties": null', '"bookmark_properti
   'a stream with %s is refused at its first RECORD, in words that say what to do, unless a key is given',
   (properties) => {
     const lines = [SCHEMA.replace('"key_properties": ["id"]', properties), record('{"id": 7}')];
-    expect(last(lines.slice(0, 1))).toEqual({ kind: 'nothing' });
+    expect(last(lines.slice(0, 1))).toMatchObject({ kind: 'stream', stream: 'users' });
     expect(last(lines)).toMatchObject({
       kind: 'problem',
       detail: expect.stringContaining('stream users has no key_properties'),
@@ -121,6 +123,21 @@ test('BATCH is refused in words', () => {
     kind: 'problem',
     detail: expect.stringContaining('BATCH of stream users names files'),
     hint: expect.stringContaining('batch_config'),
+  });
+});
+
+test('ACTIVATE_VERSION says of which version the records before it are all', () => {
+  expect(last([SCHEMA, record('{"id": 1}', ', "version": 1700000000000')])).toMatchObject({
+    version: '1700000000000',
+  });
+  const activation = '{"type": "ACTIVATE_VERSION", "stream": "users", "version": 1700000000000}';
+  expect(last([activation])).toEqual({
+    kind: 'complete',
+    stream: 'users',
+    version: '1700000000000',
+  });
+  expect(last(['{"type": "ACTIVATE_VERSION", "stream": "users"}'])).toMatchObject({
+    kind: 'problem',
   });
 });
 

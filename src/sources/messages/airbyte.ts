@@ -27,7 +27,16 @@ export function createAirbyteReader({ keys }: { keys: GivenKeys }): Reader {
     }
     counts.set(stream, (counts.get(stream) ?? 0) + 1);
     const deleted = isGiven(fields.get('_ab_cdc_deleted_at'));
-    return { kind: 'record', stream, ...id, data: deleted ? null : data, deleted, nulled };
+    return {
+      kind: 'record',
+      stream,
+      ...id,
+      data: deleted ? null : data,
+      deleted,
+      merge: false,
+      version: null,
+      nulled,
+    };
   }
 
   function readState(line: string, value: string, state: Members): Message {
@@ -106,12 +115,17 @@ function readTrace(trace: Members): Message {
     const where = stream === null ? '' : ` in stream ${stream}`;
     return { kind: 'failure', text: `${kind ?? 'error'}${where}: ${message}` };
   }
-  const status = partOf(trace, 'stream_status');
-  if (type === 'STREAM_STATUS' && textOf(status.get('status')) === 'INCOMPLETE') {
-    const stream = streamOf(partOf(status, 'stream_descriptor'), 'name') ?? '?';
-    return { kind: 'failure', text: `stream ${stream} ended before it was complete` };
-  }
-  return NOTHING; // started, running, complete, estimates, analytics
+  return type === 'STREAM_STATUS' ? readStatus(partOf(trace, 'stream_status')) : NOTHING;
+}
+
+function readStatus(members: Members): Message {
+  const stream = streamOf(partOf(members, 'stream_descriptor'), 'name');
+  if (stream === null) return NOTHING;
+  const status = textOf(members.get('status'));
+  if (status === 'STARTED') return { kind: 'stream', stream, hasStatus: true };
+  if (status === 'COMPLETE') return { kind: 'complete', stream, version: null };
+  if (status !== 'INCOMPLETE') return NOTHING;
+  return { kind: 'failure', text: `stream ${stream} ended before it was complete` };
 }
 
 function readLog(log: Members): Message {

@@ -5,6 +5,8 @@ import { upstreamIdOf, upstreamIdOfKey } from './recordKey.ts';
 /** What Debezium writes for a large value that an update did not touch and its database did not log. */
 const UNAVAILABLE = '"__debezium_unavailable_value"';
 
+const DELETION = { data: null, deleted: true, merge: false, version: null };
+
 /** A message of a Kafka topic as its line gives it: texts of JSON. */
 interface Change {
   topic: string | null;
@@ -29,7 +31,7 @@ export function createDebeziumReader({ keys }: { keys: GivenKeys }): Reader {
     if (op === null) return readOther(event);
     if (op === 'm') return { kind: 'ignored', type: 'logical decoding message', why: null };
     if (stream === null) return problem('its source names no table');
-    if (op === 't') return truncated(stream);
+    if (op === 't') return { kind: 'truncate', stream };
     if (!['c', 'u', 'r', 'd'].includes(op)) return problem(`its op is ${op}, which is unknown`);
     if (topic !== null) streams.set(topic, stream);
     const deleted = op === 'd';
@@ -40,10 +42,9 @@ export function createDebeziumReader({ keys }: { keys: GivenKeys }): Reader {
     if (id === null) return keyless(stream);
     if ('fault' in id)
       return problem(`the key of a change of ${stream} can't be used: ${id.fault}`);
-    if (deleted) return { kind: 'record', stream, ...id, data: null, deleted, nulled };
-    const missing = [...fields!].find(([, value]) => value === UNAVAILABLE)?.[0];
-    if (missing !== undefined) return unavailable(stream, missing);
-    return { kind: 'record', stream, ...id, data: row, deleted, nulled };
+    if (deleted) return { kind: 'record', stream, ...id, ...DELETION, nulled };
+    const { data, merge } = available(row!, fields!);
+    return { kind: 'record', stream, ...id, data, merge, deleted, version: null, nulled };
   }
 
   /** A message without a value follows the deletion of its record, or stands for it in a compacted topic. */
@@ -57,7 +58,7 @@ export function createDebeziumReader({ keys }: { keys: GivenKeys }): Reader {
         why: 'the deletion before it counts; it does not name its table itself',
       };
     }
-    return { kind: 'record', stream, ...id, data: null, deleted: true, nulled: 0 };
+    return { kind: 'record', stream, ...id, ...DELETION, nulled: 0 };
   }
 
   return (line) => {
@@ -99,6 +100,14 @@ function documentOf(json: string | undefined): string | null {
   const inner = textOf(json);
   if (inner === null) return json;
   return readObject(inner) === null ? null : inner;
+}
+
+/** A row without the values that its database did not log; they keep what is stored. */
+function available(row: string, fields: Members): { data: string; merge: boolean } {
+  const given = [...fields].filter(([, value]) => value !== UNAVAILABLE);
+  if (given.length === fields.size) return { data: row, merge: false };
+  const members = given.map(([name, value]) => `${JSON.stringify(name)}:${value}`);
+  return { data: `{${members.join(',')}}`, merge: true };
 }
 
 function idOf(
@@ -145,19 +154,5 @@ function keyless(stream: string): Message {
   return problem(
     `a change of ${stream} comes without its key`,
     `Give lines as {"key":…,"value":…} or as kcat -J prints them, or name the fields that identify a record with --key ${stream}=FIELD`,
-  );
-}
-
-function unavailable(stream: string, field: string): Message {
-  return problem(
-    `a change of ${stream} lacks the value of ${JSON.stringify(field)}, which the update did not touch`,
-    `Have the database log whole rows: ALTER TABLE ${stream} REPLICA IDENTITY FULL`,
-  );
-}
-
-function truncated(stream: string): Message {
-  return problem(
-    `the table ${stream} was truncated, and nothing says which records that deleted`,
-    'Delete the records of its collection, or take a new snapshot, and go on after this message',
   );
 }

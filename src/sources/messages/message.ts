@@ -7,8 +7,18 @@ export interface RecordMessage {
   /** The JSON text as it came, of which nothing is rounded; null for a deletion, which keeps the stored data. */
   data: string | null;
   deleted: boolean;
+  /** Whether fields that `data` lacks keep their stored values. */
+  merge: boolean;
+  /** The version of the stream's table that a Singer tap reads; null where it names none. */
+  version: string | null;
   /** How many values that JSON does not have (NaN, Infinity) became null in the line. */
   nulled: number;
+}
+
+/** All records of a stream are deleted. */
+export interface TruncateMessage {
+  kind: 'truncate';
+  stream: string;
 }
 
 /** How far the connector has come, once everything before it is stored. */
@@ -37,6 +47,11 @@ export type Message =
   | RecordMessage
   | StateMessage
   | Problem
+  | TruncateMessage
+  /** The connector begins to speak of a stream; `hasStatus` if it will also say when that is complete. */
+  | { kind: 'stream'; stream: string; hasStatus: boolean }
+  /** The connector says that it has read all of a stream; of Singer, that its records of a version are all there are. */
+  | { kind: 'complete'; stream: string; version: string | null }
   /** A line for people. */
   | { kind: 'log'; text: string }
   /** The connector says that it failed. It may go on; what it does is not complete. */

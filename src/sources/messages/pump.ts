@@ -1,10 +1,10 @@
 import type { Line } from './lines.ts';
-import type { Message, Reader, RecordMessage, StateMessage } from './message.ts';
+import type { Message, Reader, RecordMessage, StateMessage, TruncateMessage } from './message.ts';
 
 /** A change that is to be stored, and the line that it came in. */
 export interface Change {
   line: number;
-  record: RecordMessage;
+  message: RecordMessage | TruncateMessage;
 }
 
 /** When a batch is stored: as soon as one of these is reached. */
@@ -102,8 +102,8 @@ export async function pump(options: PumpOptions): Promise<void> {
 
   async function take(line: Line): Promise<void> {
     const message = messageOf(line, read);
-    if (message.kind === 'record') {
-      batch.changes.push({ line: line.number, record: message });
+    if (message.kind === 'record' || message.kind === 'truncate') {
+      batch.changes.push({ line: line.number, message });
       batch.size += 'text' in line ? line.text.length : 0;
     } else if (message.kind === 'state') {
       batch.states.push({ state: message, after: batch.changes.length });

@@ -1,6 +1,5 @@
 import { isGiven, membersOf, readObject, textOf, type Members } from './jsonText.ts';
 import {
-  NOTHING,
   problem,
   type GivenKeys,
   type KeyFields,
@@ -26,7 +25,7 @@ export function createSingerReader({ keys }: { keys: GivenKeys }): Reader {
       stream,
       names.map((name) => [String(name)]),
     );
-    return NOTHING;
+    return { kind: 'stream', stream, hasStatus: false };
   }
 
   function readRecord(members: Members, nulled: number): Message {
@@ -43,7 +42,16 @@ export function createSingerReader({ keys }: { keys: GivenKeys }): Reader {
       return problem(`the key of a RECORD of stream ${stream} can't be used: ${id.fault}`);
     }
     const deleted = isGiven(fields.get('_sdc_deleted_at'));
-    return { kind: 'record', stream, ...id, data: deleted ? null : data, deleted, nulled };
+    return {
+      kind: 'record',
+      stream,
+      ...id,
+      data: deleted ? null : data,
+      deleted,
+      merge: false,
+      version: versionOf(members),
+      nulled,
+    };
   }
 
   return (line) => {
@@ -66,6 +74,8 @@ export function createSingerReader({ keys }: { keys: GivenKeys }): Reader {
           subject: null,
           isListed: false,
         };
+      case 'ACTIVATE_VERSION':
+        return readActivation(members);
       case 'BATCH':
         return problem(
           `the BATCH of stream ${textOf(members.get('stream')) ?? '?'} names files instead of records, which Millrace does not read`,
@@ -75,6 +85,19 @@ export function createSingerReader({ keys }: { keys: GivenKeys }): Reader {
         return { kind: 'ignored', type, why: null };
     }
   };
+}
+
+function readActivation(members: Members): Message {
+  const stream = textOf(members.get('stream'));
+  const version = versionOf(members);
+  return stream === null || version === null
+    ? problem('the ACTIVATE_VERSION names no stream or no version')
+    : { kind: 'complete', stream, version };
+}
+
+function versionOf(members: Members): string | null {
+  const version = members.get('version');
+  return isGiven(version) ? version : null;
 }
 
 function keyless(stream: string): Problem {
