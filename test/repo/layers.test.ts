@@ -19,6 +19,7 @@ const MAY: Record<string, string> = {
   access: 'schema rules db process',
   alerts: 'schema rules db process streams progress egress',
   attempts: 'schema db process progress',
+  sources: 'schema rules db',
   search: 'schema rules db streams',
   retention: 'rules db streams alerts',
   flow: 'schema rules',
