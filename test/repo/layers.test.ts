@@ -86,7 +86,7 @@ const OUTWARD: Record<string, string> = {
   'node:https': '',
   'node:http2': '',
   'node:dgram': '',
-  pg: 'db embedded/postgres.ts',
+  pg: 'db embedded/postgres.ts sources', // sources: over a socket that the caller gives them
   nodemailer: 'alerts/mail.ts',
   'fetch(': 'cli console embedded temporal/sdkMetrics.ts', // our own processes, on this machine
 };

@@ -1,15 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import pg from 'pg';
 
 import { startPostgres } from '../../src/embedded/postgres.ts';
-import { SESSION_SETTINGS } from '../../src/sources/postgres/jsonValue.ts';
+import { SESSION_SQL } from '../../src/sources/postgres/jsonValue.ts';
+import type { SourceConfig } from '../../src/sources/postgres/sourceConfig.ts';
 
 /** Somebody's Postgres, whose tables are a source. */
 export interface SourcePostgres extends AsyncDisposable {
   url: string;
+  /** An empty database of its own for a test; its URL. */
+  createDatabase(): Promise<string>;
   /** A session whose values are the texts that Postgres prints, with the settings of a source's sessions. */
   connect(url?: string): Promise<SourceSession>;
 }
@@ -20,6 +25,11 @@ export interface SourceSession extends AsyncDisposable {
   rows(text: string, values?: unknown[]): Promise<(string | null)[][]>;
   /** Runs statements that return nothing of interest. */
   run(...statements: string[]): Promise<void>;
+}
+
+/** How a source is reached at a URL, wherever that leads. */
+export function configOf(url: string): SourceConfig {
+  return { connectionString: url, stream: () => new Socket() };
 }
 
 /** Starts a Postgres of the test's own whose log may be decoded. */
@@ -35,6 +45,14 @@ export async function openSourcePostgres(
   });
   return {
     url: postgres.url,
+    createDatabase: async () => {
+      const url = new URL(postgres.url);
+      const name = `source_${randomUUID().replaceAll('-', '')}`;
+      await using session = await openSession(url.href);
+      await session.run(`create database ${name}`);
+      url.pathname = `/${name}`;
+      return url.href;
+    },
     connect: (url = postgres.url) => openSession(url),
     [Symbol.asyncDispose]: async () => {
       await postgres.stop();
@@ -46,10 +64,10 @@ export async function openSourcePostgres(
 async function openSession(url: string): Promise<SourceSession> {
   const client = new pg.Client({
     connectionString: url,
-    options: SESSION_SETTINGS,
     types: { getTypeParser: () => (text: string) => text },
   });
   await client.connect();
+  await client.query(SESSION_SQL);
   return {
     client,
     rows: async (text, values = []) =>

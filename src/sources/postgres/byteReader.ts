@@ -8,6 +8,11 @@ export class ProtocolError extends Error {}
 /** In place of a text that is not UTF-8, as databases with the encoding SQL_ASCII may hold. */
 export const NOT_UTF8 = Symbol('not UTF-8');
 
+/** In place of a text that is not read because the message has so many bytes of texts before it. */
+export const TOO_LARGE = Symbol('too large');
+
+/** More than a record may have, and less than a text in JavaScript can. */
+const MOST_TEXT_BYTES = 64 * 1024 * 1024;
 const REPLACEMENT = '\uFFFD';
 
 /** Reads a message from its first byte to its last; throws a `ProtocolError` instead of reading beyond its end. */
@@ -21,7 +26,7 @@ export interface ByteReader {
   /** A text that ends with a zero byte. */
   text(): string;
   /** A text of so many bytes. */
-  textOf(length: number): string | typeof NOT_UTF8;
+  textOf(length: number): string | typeof NOT_UTF8 | typeof TOO_LARGE;
   /** A view of so many bytes, valid as long as the message itself. */
   bytes(length: number): Buffer;
   /** Throws unless everything has been read. */
@@ -32,6 +37,7 @@ export interface ByteReader {
 /** Opens a reader of a message, which errors call `name`. Nothing is copied but the texts that are read. */
 export function readBytes(message: Buffer, name: string, lsn: Lsn): ByteReader {
   let at = 0;
+  let room = MOST_TEXT_BYTES;
 
   function fail(what: string): never {
     throw new ProtocolError(`The ${name} at ${formatLsn(lsn)} can't be read: ${what}`);
@@ -56,8 +62,10 @@ export function readBytes(message: Buffer, name: string, lsn: Lsn): ByteReader {
     return message.toString('utf8', start, end);
   }
 
-  function textOf(length: number): string | typeof NOT_UTF8 {
+  function textOf(length: number): ReturnType<ByteReader['textOf']> {
     const start = skip(length);
+    if (length > room) return TOO_LARGE;
+    room -= length;
     const read = message.toString('utf8', start, at);
     // Only bytes that are not UTF-8 need a second look; a real U+FFFD passes it.
     if (!read.includes(REPLACEMENT) || isUtf8(message.subarray(start, at))) return read;

@@ -5,21 +5,20 @@ export class ValueError extends Error {}
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/u;
 const NO_NUMBER = new Set(['NaN', 'Infinity', '-Infinity']);
-/** Date, time, and whether the year is before Christ. The zone of the session is UTC, by `SESSION_SETTINGS`. */
+/** Date, time, and whether the year is before Christ. The zone of the session is UTC, by `SESSION_SQL`. */
 const TIME = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(\+00)?( BC)?$/u;
 const LONGEST_SHOWN = 80;
 
 /**
- * The settings of every session whose texts are turned into JSON: times in UTC, and no digit of a number and no byte
- * lost.
+ * Run first in every session whose texts are turned into JSON, whatever the role or the URL sets: times in UTC, and no
+ * digit of a number and no byte lost.
  */
-export const SESSION_SETTINGS = [
-  '-c timezone=UTC',
-  '-c datestyle=ISO',
-  '-c intervalstyle=postgres',
-  '-c extra_float_digits=1',
-  '-c bytea_output=hex',
-].join(' ');
+export const SESSION_SQL = `
+  set timezone = 'UTC';
+  set datestyle = 'ISO';
+  set intervalstyle = 'postgres';
+  set extra_float_digits = 1;
+  set bytea_output = 'hex'`;
 
 /**
  * The JSON text of a value from its text in Postgres. Numbers keep every digit, JSON is taken as it is, arrays become

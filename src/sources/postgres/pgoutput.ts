@@ -1,11 +1,11 @@
-import { readBytes, type ByteReader, type NOT_UTF8 } from './byteReader.ts';
+import { readBytes, type ByteReader, type NOT_UTF8, type TOO_LARGE } from './byteReader.ts';
 import type { Lsn } from './lsn.ts';
 
 /** In place of a large value that an update did not touch: the log does not have it. */
 export const UNCHANGED = Symbol('unchanged');
 
 /** A column's value in a row: its text, or why there is none. */
-export type Cell = string | null | typeof UNCHANGED | typeof NOT_UTF8;
+export type Cell = string | null | typeof UNCHANGED | typeof NOT_UTF8 | typeof TOO_LARGE;
 
 /** A table as the rows after it are to be read. */
 export interface Relation {

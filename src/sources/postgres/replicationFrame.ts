@@ -1,5 +1,6 @@
 import { readBytes } from './byteReader.ts';
 import { NO_LSN, type Lsn } from './lsn.ts';
+import { POSTGRES_EPOCH_MS } from './postgresTime.ts';
 
 /** What a walsender sends: a piece of the log, or a sign of life. */
 export type ReplicationFrame = LogFrame | KeepaliveFrame;
@@ -28,15 +29,13 @@ export interface StandbyStatus {
   /** Stored; the server may forget what is before it. */
   flushed: Lsn;
   /** Whether the server is to answer at once. */
-  isReplyWanted?: boolean;
+  isReplyWanted: boolean;
 }
 
 const LOG = 0x77; // w
 const KEEPALIVE = 0x6b; // k
 const STATUS = 0x72; // r
 const STATUS_BYTES = 34;
-/** Postgres counts from 2000-01-01, in microseconds. */
-const POSTGRES_EPOCH_MS = 946_684_800_000;
 
 /** Decodes the content of a CopyData message of a walsender. Throws a `ProtocolError` at any other content. */
 export function decodeFrame(content: Buffer): ReplicationFrame {
@@ -65,6 +64,6 @@ export function encodeStatus(status: StandbyStatus, nowMs: number): Buffer {
   encoded.writeBigUInt64BE(status.flushed, 9);
   encoded.writeBigUInt64BE(status.flushed, 17); // applied: the same for us
   encoded.writeBigInt64BE(BigInt(Math.round(nowMs - POSTGRES_EPOCH_MS)) * 1_000n, 25);
-  encoded.writeUInt8(status.isReplyWanted === true ? 1 : 0, 33);
+  encoded.writeUInt8(status.isReplyWanted ? 1 : 0, 33);
   return encoded;
 }

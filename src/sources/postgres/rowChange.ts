@@ -1,4 +1,4 @@
-import { NOT_UTF8 } from './byteReader.ts';
+import { NOT_UTF8, TOO_LARGE } from './byteReader.ts';
 import { jsonValue, ValueError } from './jsonValue.ts';
 import { UNCHANGED, type Cell, type LogMessage, type OldRow } from './pgoutput.ts';
 import type { TableShape } from './tableShape.ts';
@@ -155,6 +155,7 @@ function cellValue(shape: TableShape, cells: Cell[], place: number): string {
   }
   if (cell === null) return 'null';
   if (cell === NOT_UTF8) throw new ValueError(`Column ${column.name} is not UTF-8`);
+  if (cell === TOO_LARGE) throw new ValueError(`Column ${column.name} is too large for a record`);
   if (cell === UNCHANGED) throw new ValueError(`The log does not have column ${column.name}`);
   try {
     return jsonValue(column.type, cell);
