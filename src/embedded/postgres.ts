@@ -48,6 +48,8 @@ export interface PostgresOptions {
   say: (line: string) => void;
   /** Folders for a cluster or binaries that can't stay in the project. */
   places?: Places;
+  /** Server settings beside those that every start has. */
+  settings?: Record<string, string>;
 }
 
 const run = promisify(execFile);
@@ -112,7 +114,9 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     options.say(`Port ${state.port} is taken: Postgres moves to ${port}`);
     await writeState(stateFile, { ...state, port });
   }
-  const pid = await launch({ ...state, port }, binaries, owner, join(dataDir, 'postgres.log'));
+  const logFile = join(dataDir, 'postgres.log');
+  const settings = { ...SETTINGS, ...options.settings };
+  const pid = await launch({ ...state, port }, binaries, owner, { logFile, settings });
   return ready(state, { pid, port });
 }
 
@@ -201,7 +205,7 @@ async function launch(
   state: State,
   binaries: PostgresBinaries,
   owner: Owner,
-  logFile: string,
+  { logFile, settings }: { logFile: string; settings: Record<string, string> },
 ): Promise<number> {
   const data = join(state.cluster, 'data');
   const deadline = performance.now() + START_MS;
@@ -214,7 +218,7 @@ async function launch(
         '-D',
         data,
         `--port=${state.port}`,
-        ...Object.entries(SETTINGS).map(([key, value]) => `--${key}=${value}`),
+        ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`),
       ],
       env: {},
       logFile,

@@ -20,6 +20,7 @@ const MAY: Record<string, string> = {
   access: 'schema rules db process',
   alerts: 'schema rules db process streams progress egress',
   attempts: 'schema db process progress',
+  sources: 'schema rules db',
   search: 'schema rules db streams',
   retention: 'rules db streams alerts',
   flow: 'schema rules',
@@ -86,7 +87,7 @@ const OUTWARD: Record<string, string> = {
   'node:https': '',
   'node:http2': '',
   'node:dgram': '',
-  pg: 'db embedded/postgres.ts',
+  pg: 'db embedded/postgres.ts sources', // sources: over a socket that the caller gives them
   nodemailer: 'alerts/mail.ts',
   'fetch(': 'cli console embedded temporal/sdkMetrics.ts', // our own processes, on this machine
 };

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import pg from 'pg';
+
+import { startPostgres } from '../../src/embedded/postgres.ts';
+import { SESSION_SQL } from '../../src/sources/postgres/jsonValue.ts';
+import type { SourceConfig } from '../../src/sources/postgres/sourceConfig.ts';
+
+/** Somebody's Postgres, whose tables are a source. */
+export interface SourcePostgres extends AsyncDisposable {
+  url: string;
+  /** An empty database of its own for a test; its URL. */
+  createDatabase(): Promise<string>;
+  /** A session whose values are the texts that Postgres prints, with the settings of a source's sessions. */
+  connect(url?: string): Promise<SourceSession>;
+}
+
+export interface SourceSession extends AsyncDisposable {
+  client: pg.Client;
+  /** Rows as lists of texts. */
+  rows(text: string, values?: unknown[]): Promise<(string | null)[][]>;
+  /** Runs statements that return nothing of interest. */
+  run(...statements: string[]): Promise<void>;
+}
+
+/** How a source is reached at a URL, wherever that leads. */
+export function configOf(url: string): SourceConfig {
+  return { connectionString: url, stream: () => new Socket() };
+}
+
+/** Starts a Postgres of the test's own whose log may be decoded. */
+export async function openSourcePostgres(
+  settings: Record<string, string> = {},
+): Promise<SourcePostgres> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-source-'));
+  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const postgres = await startPostgres({
+    dataDir,
+    say: () => undefined,
+    settings: { wal_level: 'logical', shared_buffers: '32MB', ...settings },
+  });
+  return {
+    url: postgres.url,
+    createDatabase: async () => {
+      const url = new URL(postgres.url);
+      const name = `source_${randomUUID().replaceAll('-', '')}`;
+      await using session = await openSession(url.href);
+      await session.run(`create database ${name}`);
+      url.pathname = `/${name}`;
+      return url.href;
+    },
+    connect: (url = postgres.url) => openSession(url),
+    [Symbol.asyncDispose]: async () => {
+      await postgres.stop();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+async function openSession(url: string): Promise<SourceSession> {
+  const client = new pg.Client({
+    connectionString: url,
+    types: { getTypeParser: () => (text: string) => text },
+  });
+  await client.connect();
+  await client.query(SESSION_SQL);
+  return {
+    client,
+    rows: async (text, values = []) =>
+      (await client.query<(string | null)[]>({ text, values, rowMode: 'array' })).rows,
+    run: async (...statements) => {
+      for (const statement of statements) await client.query(statement);
+    },
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}
