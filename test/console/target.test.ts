@@ -133,8 +133,12 @@ test('the page begins with the health of the target: the status of its consumers
     (await page.getByRole('heading', { name }).boundingBox())!.y;
   expect(await top('Health')).toBeLessThan(await top('Over time'));
   const settings = await page.getByRole('tab', { name: 'Settings' }).boundingBox();
-  expect(await top('Over time')).toBeLessThan(settings!.y);
+  expect(settings!.y).toBeLessThan(await top('Over time'));
+  expect(await top('Over time')).toBeLessThan((await deliveries(page).boundingBox())!.y);
   expect(await page.getByLabel('Base URL').count()).toBe(0); // the form is not in the way
+  await page.getByRole('tab', { name: 'Settings' }).click();
+  await page.getByLabel('Base URL').waitFor();
+  expect(await page.getByRole('heading', { name: 'Over time' }).count()).toBe(0); // nor are the charts
 });
 
 test('charts show the attempts of all its consumers over the chosen time, which is part of the address', async () => {

@@ -103,7 +103,6 @@ function Loaded({ target }: { target: Target }) {
     <>
       <Head target={target} />
       <TargetHealth target={target} />
-      {!isNarrow && charts}
       <Tabs
         label="Parts of the target"
         chosen={search.tab ?? 'deliveries'}
@@ -114,6 +113,7 @@ function Loaded({ target }: { target: Target }) {
             title: 'Deliveries',
             content: (
               <>
+                {!isNarrow && charts}
                 {deliveries}
                 {isNarrow && charts}
               </>

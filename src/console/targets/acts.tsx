@@ -20,10 +20,16 @@ export function TargetActs({ target }: { target: Target }) {
   const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) =>
     CONCERNS[one].some((status) => target.consumers[status] > 0),
   );
+  const isFailing = target.consumers.blocked > 0 || target.consumers.stopped > 0;
   return (
     <>
-      {verbs.map((one) => (
-        <ActButton key={one} needs="manage" onClick={() => setVerb(one)}>
+      {verbs.map((one, index) => (
+        <ActButton
+          key={one}
+          needs="manage"
+          kind={isFailing && index === 0 ? 'main' : 'plain'}
+          onClick={() => setVerb(one)}
+        >
           {WORDS[one].button}
         </ActButton>
       ))}

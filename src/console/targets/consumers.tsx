@@ -44,7 +44,8 @@ function columnsOf(timeWidth: string): Column<Consumer>[] {
   const delivered: Column<Consumer> = {
     id: 'delivered',
     title: 'Last delivery',
-    width: timeWidth,
+    width: `max(${timeWidth}, 6.5rem)`,
+    isExtra: true,
     cell: ({ id }) => <LastDelivery id={id} />,
   };
   return [nameColumn(), STATUS, { ...LAG, width: '5rem' }, delivered, RATE, FAILURE];
