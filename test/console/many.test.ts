@@ -93,6 +93,27 @@ test.each([
   },
 );
 
+test('five troubles are shown at first, so that the charts are not far below; the others on request', async () => {
+  for (let n = 0; n < 5; n += 1) {
+    const { body: target } = await opened.api.request('POST', '/v1/targets', {
+      name: `Endpoint ${n}`,
+      base_url: `https://example.com/${n}`,
+    });
+    await block((await opened.create({ name: `only ${n}`, target_id: target.id })).id, 503);
+  }
+  await using tab = await openTab({ viewport: { width: 400, height: HEIGHT } });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await openPage(page, `${site.url}/`);
+  const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
+  const more = page.getByRole('button', { name: 'Show 2 more' });
+  await more.waitFor();
+  expect(await troubles.count()).toBe(5);
+  await more.click();
+  await expect.poll(() => troubles.count()).toBe(7);
+  expect(await more.count()).toBe(0);
+});
+
 /** Whether something is whole in the window: `inside`, or else where its box is. */
 async function placeOf(found: Locator, width: number): Promise<string> {
   const box = await found.boundingBox();

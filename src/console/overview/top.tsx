@@ -93,7 +93,8 @@ function TopList<One extends { consumer_id: string } | { target_id: string }>(pr
   const most = first === undefined ? 1 : Math.max(1, valueOf(first));
   return (
     <div id={id} className="scroll-mt-16">
-      <Panel title={title} actions={<span className="text-xs text-soft">{about}</span>}>
+      <Panel title={title}>
+        <p className="-mt-2 text-xs text-soft">{about}</p>
         {first === undefined ? (
           <p className="text-soft">{none}</p>
         ) : (

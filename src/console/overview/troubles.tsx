@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Fragment } from 'react';
+import { Fragment, useState } from 'react';
 
 import type { Trouble } from '../../schema/overview.ts';
 import type { Status } from '../../schema/status.ts';
 import { api } from '../api.ts';
+import { Button } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { Badge, StatusBadge } from '../ui/statusBadge.tsx';
@@ -15,6 +16,8 @@ import { Apart } from './apart.tsx';
 import { causeOf, keyOf, manyOf } from './trouble.ts';
 
 const EVERY_MS = 5_000;
+/** So many groups are shown first, so that the charts are not far below. */
+const FEW = 5;
 
 /** The things that need someone: endpoints that fail, by target and cause, and parked entries and dead letters. */
 export function Troubles({ figures }: { figures: Status['figures'] }) {
@@ -26,6 +29,9 @@ export function Troubles({ figures }: { figures: Status['figures'] }) {
   const hasParked = (figures?.parked ?? 0) > 0;
   const hasLetters = (figures?.dead_letters ?? 0) > 0;
   const isWell = data?.data.length === 0;
+  const [isAll, setAll] = useState(false);
+  const groups = data?.data ?? [];
+  const further = isAll ? 0 : Math.max(0, groups.length - FEW);
   return (
     <Panel title="Trouble">
       {data === undefined && error === null && <Loading what="troubles" />}
@@ -33,27 +39,33 @@ export function Troubles({ figures }: { figures: Status['figures'] }) {
         <Failed error={error} again={() => void refetch()} />
       )}
       {isWell && <Well what="No endpoint fails, and no consumer is stopped." />}
-      {data !== undefined && data.data.length > 0 && (
+      {groups.length > 0 && (
         <ul aria-label="Troubles" className="flex flex-col divide-y divide-line">
-          {data.data.map((trouble) => (
+          {groups.slice(0, groups.length - further).map((trouble) => (
             <Group key={keyOf(trouble)} trouble={trouble} />
           ))}
         </ul>
       )}
+      {further > 0 && (
+        <div>
+          <Button onClick={() => setAll(true)}>Show {number(further)} more</Button>
+        </div>
+      )}
       {data !== undefined && data.total > data.data.length && (
         <p className="text-soft">
-          {number(data.total - data.data.length)} more:{' '}
+          {number(data.total - data.data.length)} more: see the consumers that are{' '}
           <Link to="/consumers" search={{ status: 'stopped' }} className="underline">
             stopped
           </Link>
           ,{' '}
           <Link to="/consumers" search={{ status: 'blocked' }} className="underline">
             blocked
-          </Link>
-          ,{' '}
+          </Link>{' '}
+          or that{' '}
           <Link to="/consumers" search={{ has: 'cannot_start' }} className="underline">
             can't send
           </Link>
+          .
         </p>
       )}
       {isWell && figures !== null && !hasParked && !hasLetters && (

@@ -11,9 +11,14 @@ const LINES = {
   accent: 'border-accent',
   idle: 'border-soft',
 } as const;
+/** More lines than this hide what is drawn under them. */
+const MOST_LINES = 12;
 const FLAGS = { ok: 'bg-ok', bad: 'bg-bad', accent: 'bg-accent', idle: 'bg-soft' } as const;
 
-/** A flag on a line for each marked step, over `plot`, which is what the chart draws in; its words are shown on hover. */
+/**
+ * A flag for each marked step, over `plot`, which is what the chart draws in, on a line unless there are many; its
+ * words are shown on hover.
+ */
 export function ChartFlags({ plot, steps }: { plot: HTMLElement; steps: MarkedStep[] }) {
   const form = useZone();
   return createPortal(
@@ -35,7 +40,11 @@ export function ChartFlags({ plot, steps }: { plot: HTMLElement; steps: MarkedSt
             className="absolute inset-y-0 z-10 w-3 -translate-x-1.5"
             style={{ left: `${place * 100}%` }}
           >
-            <span className={`absolute inset-y-0 left-1.5 border-l border-dashed ${LINES[tone]}`} />
+            {steps.length <= MOST_LINES && (
+              <span
+                className={`absolute inset-y-0 left-1.5 border-l border-dashed ${LINES[tone]}`}
+              />
+            )}
             <span className={`absolute top-0 left-1.5 h-2 w-2.5 rounded-r-xs ${FLAGS[tone]}`} />
           </span>
         </Tooltip>
