@@ -19,7 +19,7 @@ export function nameColumn(tab?: AsideTab): Column<Consumer> {
         to="/consumers/$id"
         params={{ id }}
         search={tab === undefined ? {} : { tab }}
-        className="foreign block truncate font-medium hover:underline"
+        className="foreign line-clamp-2 font-medium hover:underline sm:line-clamp-1"
       >
         {name}
       </Link>

@@ -26,6 +26,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
     queryFn: () => api.targets.get(consumer.target_id),
   });
   const temporal = workflowUrl(info, consumer);
+  const isOfParked = failing_since === null && next_attempt_at !== null;
   return (
     <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-4 xl:grid-cols-8">
       <Figure
@@ -51,7 +52,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         value={<DueText at={next_attempt_at} />}
         about={
           failing_since === null ? (
-            'not failing'
+            isOfParked ? (
+              'of a parked entry'
+            ) : (
+              'not failing'
+            )
           ) : (
             <>
               failing since <TimeText at={failing_since} />

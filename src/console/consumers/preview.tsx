@@ -47,7 +47,7 @@ export function FilterPreview({ stream, filter }: { stream: StreamName; filter: 
               <>
                 <strong className="text-base tabular-nums">{number(data.matched)}</strong> of the
                 last {number(data.scanned)} {stream} would have been sent (
-                {((data.matched / data.scanned) * 100).toFixed(1)} %).
+                {Number(((data.matched / data.scanned) * 100).toFixed(1))} %).
               </>
             )}
           </p>

@@ -29,7 +29,7 @@ export function entryColumn<E extends Apart>(recordOf: (entry: E) => ReactNode):
 /** What happened to a record, and its collection: the second line of an entry in any list. */
 export function EntryKind(props: { event: string | null; collection: string | null }) {
   return (
-    <span className="foreign line-clamp-1 text-xs text-soft">
+    <span className="foreign line-clamp-2 text-xs text-soft sm:line-clamp-1">
       {props.event ?? 'record'} · {props.collection}
     </span>
   );

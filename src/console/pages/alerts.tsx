@@ -74,8 +74,8 @@ export function AlertsPage() {
           title: 'No alerts yet',
           text: 'An alert is created when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, or events become too old to be kept.',
           action: (
-            <Link to="/consumers" className={buttonLook()}>
-              Back to consumers
+            <Link to="/settings" className={buttonLook()}>
+              Send a test alert
             </Link>
           ),
         }}

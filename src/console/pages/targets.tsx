@@ -2,6 +2,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 
 import type { Target } from '../../schema/target.ts';
 import { AddNew } from '../addNew.tsx';
+import { useNarrow } from '../narrow.ts';
 import { textOf } from '../search.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { useTargets } from '../targets/useTargets.ts';
@@ -37,7 +38,7 @@ export function TargetsPage() {
       <SearchBox label="Search names and URLs" value={text} onChange={setText} />
       <DataTable
         what="targets"
-        columns={columnsOf(useTimeWidth())}
+        columns={columnsOf(useTimeWidth(), useNarrow())}
         list={list}
         rowKey={({ id }) => id}
         rowHref={({ id }) => `/targets/${id}`}
@@ -53,26 +54,33 @@ export function TargetsPage() {
   );
 }
 
-function columnsOf(timeWidth: string): Column<Target>[] {
+/** On a phone the URL is under the name. */
+function columnsOf(timeWidth: string, isNarrow: boolean): Column<Target>[] {
   return [
     {
       id: 'name',
       title: 'Name',
       width: 'minmax(0,2fr)',
       cell: (target) => (
-        <Link
-          to="/targets/$id"
-          params={{ id: target.id }}
-          className="foreign block truncate font-medium hover:underline"
-        >
-          {target.name}
-        </Link>
+        <>
+          <Link
+            to="/targets/$id"
+            params={{ id: target.id }}
+            className="foreign line-clamp-2 font-medium hover:underline sm:line-clamp-1"
+          >
+            {target.name}
+          </Link>
+          {isNarrow && (
+            <span className="foreign line-clamp-2 text-xs text-soft">{shownUrl(target)}</span>
+          )}
+        </>
       ),
     },
     {
       id: 'url',
       title: 'Base URL',
       width: 'minmax(0,3fr)',
+      isExtra: true,
       cell: (target) => <span className="foreign block truncate">{shownUrl(target)}</span>,
     },
     {

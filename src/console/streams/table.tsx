@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 
 import type { StreamName } from '../../schema/stream.ts';
+import { useNarrow } from '../narrow.ts';
 import type { List } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
@@ -25,7 +26,7 @@ export function EntryTable(props: {
   return (
     <DataTable
       what={props.stream}
-      columns={columnsOf(props.onOpen, useTimeWidth())}
+      columns={columnsOf(props.onOpen, useTimeWidth(), useNarrow())}
       list={props.list}
       rowKey={idOf}
       onOpen={props.onOpen}
@@ -36,7 +37,12 @@ export function EntryTable(props: {
   );
 }
 
-function columnsOf(onOpen: (entry: StreamEntry) => void, timeWidth: string): Column<StreamEntry>[] {
+/** On a phone the collection is under the record. */
+function columnsOf(
+  onOpen: (entry: StreamEntry) => void,
+  timeWidth: string,
+  isNarrow: boolean,
+): Column<StreamEntry>[] {
   return [
     {
       id: 'position',
@@ -61,19 +67,25 @@ function columnsOf(onOpen: (entry: StreamEntry) => void, timeWidth: string): Col
       title: 'Record',
       width: 'minmax(0,1.5fr)',
       cell: (entry) => (
-        <button
-          type="button"
-          onClick={() => onOpen(entry)}
-          className="foreign line-clamp-2 text-left font-mono underline"
-        >
-          {entry.upstream_id}
-        </button>
+        <>
+          <button
+            type="button"
+            onClick={() => onOpen(entry)}
+            className="foreign line-clamp-2 text-left font-mono underline"
+          >
+            {entry.upstream_id}
+          </button>
+          {isNarrow && (
+            <span className="foreign line-clamp-2 text-xs text-soft">{entry.collection_id}</span>
+          )}
+        </>
       ),
     },
     {
       id: 'collection',
       title: 'Collection',
       width: 'minmax(0,1.3fr)',
+      isExtra: true,
       cell: ({ collection_id }) => <span className="foreign line-clamp-2">{collection_id}</span>,
     },
     {

@@ -9,7 +9,7 @@ export function Notice(props: { title: string; text?: ReactNode; children?: Reac
     <div className="flex flex-col items-center gap-2 rounded-lg border border-dashed border-line-strong px-4 py-10 text-center">
       <p className="font-semibold">{props.title}</p>
       {props.text !== undefined && (
-        <div className="foreign max-w-prose text-soft">{props.text}</div>
+        <div className="foreign max-w-prose text-balance text-soft">{props.text}</div>
       )}
       {props.children}
     </div>
