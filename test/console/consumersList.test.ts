@@ -73,6 +73,7 @@ test('each consumer has its target, which can be chosen among all as a filter, a
   const statuses = page.getByRole('navigation', { name: 'Status' });
   await statuses.getByRole('link', { name: 'paused' }).click();
   await page.getByText('1 consumer matches').waitFor();
+  await page.getByText('Paused: someone paused it; once resumed').waitFor();
   await page.getByRole('link', { name: 'Clear the filter: of Warehouse Accra' }).click();
   await page.getByRole('combobox', { name: 'Target' }).waitFor();
   expect(await names(page)).toEqual(['Stock']);

@@ -7,6 +7,7 @@ import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { tabWith } from '../consumers/asideTab.ts';
 import { FAILURE, LAG, nameColumn, RATE, STATUS } from '../consumers/columns.tsx';
+import { MEANINGS } from '../consumers/meanings.ts';
 import { SelectionActs, useSelection } from '../consumers/selection.tsx';
 import { everyConsumer } from '../overview/everyOne.ts';
 import { useList } from '../queries.ts';
@@ -169,7 +170,7 @@ function eachOnce(rows: Consumer[]): Consumer[] {
   return [...new Map(rows.map((row) => [row.id, row])).values()];
 }
 
-/** How many consumers there are, or match. */
+/** How many consumers there are, or match, and what they have in common. */
 function Total({ filters }: { filters: ConsumersSearch }) {
   const { data } = useQuery({
     queryKey: ['consumers', 'total', filters],
@@ -179,11 +180,22 @@ function Total({ filters }: { filters: ConsumersSearch }) {
   });
   const total = data?.total;
   const isFiltered = Object.keys(filters).length > 0;
+  const { status, has } = filters;
   return (
-    <p className="text-soft tabular-nums">
-      {total === undefined ? '…' : amount(total, 'consumer')}
-      {isFiltered && total !== undefined && (total === 1 ? ' matches' : ' match')}
-    </p>
+    <>
+      <p className="text-soft tabular-nums">
+        {total === undefined ? '…' : amount(total, 'consumer')}
+        {isFiltered && total !== undefined && (total === 1 ? ' matches' : ' match')}
+      </p>
+      {[status, has].map(
+        (one) =>
+          one !== undefined && (
+            <p key={one} className="text-soft">
+              {MEANINGS[one]}
+            </p>
+          ),
+      )}
+    </>
   );
 }
 
