@@ -110,6 +110,8 @@ test('a duplicate of a consumer has its settings, and after a reload what was ch
   const { page, context } = tab;
   await site.signIn(context);
   await page.goto(`${site.url}/consumers/${String(original.id)}?tab=settings`);
+  await page.getByRole('term').getByText('team').waitFor(); // its metadata
+  await page.getByRole('definition').getByText('orders').waitFor();
   await page.getByRole('link', { name: 'Duplicate' }).click();
   await page.getByText('Filled in like “Original”').waitFor();
   await page.getByRole('button', { name: '6. Save' }).click();

@@ -8,7 +8,7 @@ import { DeleteDialog } from '../deleteDialog.tsx';
 import { EditForm, type EditedFields } from '../editForm.tsx';
 import { buttonLook } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
-import { Panel } from '../ui/panel.tsx';
+import { Facts, Panel } from '../ui/panel.tsx';
 import { amount } from '../words.ts';
 import { ORDERINGS } from './orderings.ts';
 import { waits } from './waits.ts';
@@ -20,7 +20,7 @@ export interface SettingsDraft {
   emails: string;
 }
 
-/** The settings of a consumer (name, sending, alert addresses), and its deletion. */
+/** The settings of a consumer (name, sending, alert addresses), its deletion, and its metadata. */
 export function ConsumerSettings(props: {
   consumer: Consumer;
   /** The edits that are not saved yet. */
@@ -30,38 +30,55 @@ export function ConsumerSettings(props: {
   const { consumer, edits, onEdit } = props;
   const [isDeleting, setDeleting] = useState(false);
   return (
-    <Panel title="Settings">
-      <EditForm
-        stored={draftOf(consumer)}
-        edits={edits}
-        onEdit={onEdit}
-        save={(draft, changed) => api.consumers.update(consumer.id, patchOf(draft, changed))}
-        queryKey={['consumer', consumer.id]}
-        saved="Saved"
-        buttons={() => (
-          <>
-            <ActLink needs="manage" title="Duplicate">
-              <Link to="/consumers/new" search={{ like: consumer.id }} className={buttonLook()}>
-                Duplicate
-              </Link>
-            </ActLink>
-            <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
-              Delete consumer
-            </ActButton>
-          </>
-        )}
-      >
-        {(fields) => <Fields {...fields} />}
-      </EditForm>
-      <DeleteDialog
-        kind="consumer"
-        id={consumer.id}
-        name={consumer.name}
-        description={lossOf(consumer)}
-        remove={() => api.consumers.delete(consumer.id)}
-        open={isDeleting}
-        onClose={() => setDeleting(false)}
-      />
+    <>
+      <Panel title="Settings">
+        <EditForm
+          stored={draftOf(consumer)}
+          edits={edits}
+          onEdit={onEdit}
+          save={(draft, changed) => api.consumers.update(consumer.id, patchOf(draft, changed))}
+          queryKey={['consumer', consumer.id]}
+          saved="Saved"
+          buttons={() => (
+            <>
+              <ActLink needs="manage" title="Duplicate">
+                <Link to="/consumers/new" search={{ like: consumer.id }} className={buttonLook()}>
+                  Duplicate
+                </Link>
+              </ActLink>
+              <ActButton needs="manage" kind="danger" onClick={() => setDeleting(true)}>
+                Delete consumer
+              </ActButton>
+            </>
+          )}
+        >
+          {(fields) => <Fields {...fields} />}
+        </EditForm>
+        <DeleteDialog
+          kind="consumer"
+          id={consumer.id}
+          name={consumer.name}
+          description={lossOf(consumer)}
+          remove={() => api.consumers.delete(consumer.id)}
+          open={isDeleting}
+          onClose={() => setDeleting(false)}
+        />
+      </Panel>
+      <Metadata of={consumer} />
+    </>
+  );
+}
+
+/** What programs noted about a consumer with the API; the console does not change it. */
+function Metadata({ of: { metadata } }: { of: Consumer }) {
+  const notes = Object.entries(metadata);
+  if (notes.length === 0) return null;
+  const textOf = (value: unknown): string =>
+    typeof value === 'string' ? value : JSON.stringify(value);
+  return (
+    <Panel title="Metadata">
+      <Facts facts={notes.map(([name, value]) => [name, textOf(value)] as const)} />
+      <p className="text-soft">Set with the API: PATCH /v1/consumers/ID.</p>
     </Panel>
   );
 }
