@@ -131,7 +131,8 @@ const DEAD_LETTERS = `
                             body, attempts, parked_at, died_at, last_failure, told)
   select uuidv7(), ${MOSTLY_BUSY}, e.position, e.event_id, e.sync_id, e.collection_id, e.upstream_id, e.event,
          '{"event":' || e.data || '}', 44, now() - interval '25 hours', now() - e.position * interval '1 s',
-         jsonb_build_object('code', 'HTTP_4XX', 'status', 400 + e.position % 5, 'detail', 'refused'), true
+         jsonb_build_object('code', 'HTTP_4XX', 'status', 400 + e.position % 5, 'detail', 'refused', 'at', now(),
+                            'response_head', 'refused'), true
     from events e where e.position <= ${PAST.deadLetters}`;
 
 const PARKED = `

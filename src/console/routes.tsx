@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/re
 
 import { Layout } from './layout.tsx';
 import { AlertsPage, alertsSearch } from './pages/alerts.tsx';
+import { BrokenPage } from './pages/broken.tsx';
 import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
 import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
@@ -130,6 +131,7 @@ export function createConsoleRouter() {
     defaultPreload: false,
     scrollRestoration: true,
     defaultNotFoundComponent: NotFound,
+    defaultErrorComponent: BrokenPage,
   });
 }
 
