@@ -23,6 +23,15 @@ const UNITS = [
 
 /** A duration in its two largest units: `3 h 12 min`. */
 export function duration(seconds: number): string {
+  return inUnits(seconds, 2);
+}
+
+/** A duration in its largest unit, where there is little room: `3 h`. */
+export function roughly(seconds: number): string {
+  return inUnits(seconds, 1);
+}
+
+function inUnits(seconds: number, most: number): string {
   if (seconds < 1) return seconds <= 0 ? '0 s' : '< 1 s';
   let left = Math.round(seconds);
   const parts: string[] = [];
@@ -31,7 +40,7 @@ export function duration(seconds: number): string {
     if (count === 0 && parts.length === 0) continue;
     if (count > 0) parts.push(`${count} ${unit}`);
     left -= count * size;
-    if (parts.length === 2 || count === 0) break;
+    if (parts.length === most || count === 0) break;
   }
   return parts.join(' ');
 }

@@ -39,10 +39,10 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     [`/consumers/${sending.id}?tab=filter`, /Edit filter/u],
     [`/consumers/${sending.id}?tab=settings`, /Alert addresses/u],
     [`/consumers/${sending.id}?tab=changes`, /^Created, starting/u],
-    ['/targets', /Base URL/u],
+    ['/targets', /^Health$/u],
     ['/targets/new', /Try it before you save it/u],
     [`/targets/${target.id}`, /^Its only consumer sends/u],
-    [`/targets/${target.id}?tab=consumers`, /Last delivery/u],
+    [`/targets/${target.id}?tab=consumers`, /^Lag$/u],
     [`/targets/${target.id}?tab=verify`, /npm install standardwebhooks/u],
     [`/targets/${target.id}?tab=settings`, /Max requests in flight/u],
     ['/nothing', /There is no such page/u],
@@ -83,7 +83,10 @@ test('an update shows the old and new values of its fields, the request as it wa
   }
   await until(() => receiver.received.length === 2);
   const sent = receiver.received.at(-1);
-  await page.getByRole('button', { name: /^1\b/u }).first().click(); // the newest delivery of record 1
+  await page
+    .getByRole('button', { name: /^1\s*updated/u })
+    .first()
+    .click();
   const drawer = page.getByRole('dialog');
   await drawer.getByRole('row', { name: 'n 9007199254740993 9007199254740995' }).waitFor();
   await drawer

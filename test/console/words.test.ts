@@ -10,7 +10,7 @@ import { deltaOf, isSameFilter } from '../../src/console/consumers/filterDelta.t
 import { fieldText, fieldTime } from '../../src/console/dateField.ts';
 import { appendedText, sumText } from '../../src/console/overview/sumText.ts';
 import { causeOf } from '../../src/console/overview/trouble.ts';
-import { amountOf, duration, relative } from '../../src/console/words.ts';
+import { amountOf, duration, relative, roughly } from '../../src/console/words.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
@@ -77,6 +77,7 @@ test('durations and times are shown as people say them', () => {
     '1 h 1 min',
     '1 d 1 h',
   ]);
+  expect([0.4, 61, 7_900].map(roughly)).toEqual(['< 1 s', '1 min', '2 h']);
   expect(relative(5_000, 0)).toBe('in 5 s');
   expect(relative(0, 7_200_000)).toBe('2 h ago');
   expect(relative(100, 0)).toBe('now');

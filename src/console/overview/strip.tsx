@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 
 import type { Status } from '../../schema/status.ts';
 import { upTo } from '../consumers/waits.ts';
-import { duration, number } from '../words.ts';
+import { number, roughly } from '../words.ts';
 
 type Figures = NonNullable<Status['figures']>;
 type Tone = 'ink' | 'warn' | 'bad';
@@ -67,7 +67,7 @@ export function Strip({ figures }: { figures: Figures }) {
 }
 
 function oldest({ entries, seconds, exact }: Figures['lag']): string {
-  return entries === 0 ? 'none' : `${upTo(exact)}${duration(seconds)}`;
+  return entries === 0 ? 'none' : `${upTo(exact)}${roughly(seconds)}`;
 }
 
 const TILE = 'flex min-w-0 flex-col bg-panel px-2.5 py-2 hover:bg-sunk focus-visible:z-10';
