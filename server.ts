@@ -273,6 +273,7 @@ function choresOf(config: ServiceConfig, { db, vault, stores, access, log }: Cho
     publicUrl: publicUrl(config),
     alertWebhook: config.alertWebhook !== null,
     retryWindowMs: config.retryWindowMs,
+    eventRetentionMs: eventMs,
   };
   const aging = createAging({ db, eventMs, alerts, log });
   const retention = createRetention({ db, eventMs, attemptMs, alerts, log });

@@ -138,6 +138,7 @@ async function serve(
     now: clock.now,
     idleAfterMs: config.idleAfterMs,
     retryWindowMs: config.retryWindowMs,
+    eventRetentionMs: config.eventRetentionMs,
     alertEmails: [...config.alertEmails],
     publicUrl: publicUrl(config),
     ...alertChannels(config, egress, clock.now),

@@ -14,6 +14,8 @@ export interface AlertOptions {
   /** Whether alerts are sent to the alert webhook as well. */
   alertWebhook: boolean;
   retryWindowMs: number;
+  /** How long events are kept, ms. */
+  eventRetentionMs: number;
 }
 
 /** The facts of a mail or webhook about one consumer, and which events retention has taken from it, if any. */
@@ -34,6 +36,13 @@ export interface AlertItem extends Partial<Lost> {
   waiting: number;
   /** Missing in items that an older version has written. */
   waiting_exact?: boolean;
+  /** How the last answer of a failing endpoint begins. */
+  answer?: string;
+  /**
+   * When the oldest waiting event becomes too old to be kept, RFC 3339; null when nothing that waits does.
+   * Missing when that is not known.
+   */
+  kept_until?: string | null;
   /** The consumer's page in the console, opened at the subject of the alert. */
   url: string;
   /** In a warning of a failing endpoint: when the retry window ends, RFC 3339. */

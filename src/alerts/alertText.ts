@@ -29,10 +29,11 @@ export function slackText(kind: AlertKind, items: readonly AlertItem[]): string 
 
 /** Sections as plain text. */
 export function textOf(sections: readonly Section[]): string {
-  const parts = sections.map(({ lead, facts, next, command, link }) => {
+  const parts = sections.map(({ lead, link, facts, next, commands }) => {
+    const where = link === null ? [] : [link.before, `  ${link.url}`];
     const named = facts.map(([name, value]) => `${`${name}:`.padEnd(15)}${value}`);
-    const ways = [command, link].filter((way) => way !== null).map((way) => `  ${way}`);
-    return [lead ?? '', named.join('\n'), ...next, ways.join('\n')];
+    const ways = commands.map((command) => `  ${command}`);
+    return [lead ?? '', ...where, named.join('\n'), ...next, ways.join('\n')];
   });
   return `${parts
     .flat()
@@ -41,11 +42,12 @@ export function textOf(sections: readonly Section[]): string {
 }
 
 const BOX = 'border:1px solid #8884;border-radius:4px';
+const BUTTON = `${BOX};border-color:currentcolor;display:inline-block;padding:8px 14px;color:inherit;text-decoration:none;font-weight:600`;
 const CELL = 'padding:2px 16px 2px 0;vertical-align:top;text-align:left';
 
 /** Sections as a page of HTML. It names no colour of text or ground, so that it is readable in light and dark. */
 export function htmlOf(sections: readonly Section[]): string {
-  const parts = sections.map(({ lead, facts, next, command, link }) => {
+  const parts = sections.map(({ lead, link, facts, next, commands }) => {
     const rows = facts.map(
       ([name, value]) =>
         `<tr><th scope="row" style="${CELL};font-weight:normal;white-space:nowrap;opacity:0.7">${escape(name)}</th>` +
@@ -53,14 +55,18 @@ export function htmlOf(sections: readonly Section[]): string {
     );
     const lines: string[] = [];
     if (lead !== null) lines.push(`<p style="font-size:17px"><strong>${escape(lead)}</strong></p>`);
+    if (link !== null)
+      lines.push(
+        `<p>${escape(link.before)}</p>`,
+        `<p><a href="${escape(link.url)}" style="${BUTTON}">${escape(link.label)}</a></p>`,
+      );
     if (rows.length > 0)
       lines.push(`<table style="border-collapse:collapse">${rows.join('')}</table>`);
     for (const one of next) lines.push(`<p>${escape(one)}</p>`);
-    if (command !== null)
+    for (const command of commands)
       lines.push(
         `<pre style="${BOX};padding:8px 12px;overflow-x:auto;white-space:pre-wrap">${escape(command)}</pre>`,
       );
-    if (link !== null) lines.push(`<p><a href="${escape(link)}">${escape(link)}</a></p>`);
     return lines.join('\n');
   });
   return [
@@ -75,14 +81,15 @@ export function htmlOf(sections: readonly Section[]): string {
 
 /** Sections as Slack's mrkdwn. Text that might be mistaken for a link is written as code. */
 export function slackOf(sections: readonly Section[]): string {
-  const parts = sections.map(({ lead, facts, next, command, link }) => {
+  const parts = sections.map(({ lead, link, facts, next, commands }) => {
     const lines: string[] = [];
     if (lead !== null) lines.push(`*${slackEscape(lead)}*`);
+    if (link !== null)
+      lines.push(slackEscape(link.before), `<${slackEscape(link.url)}|${slackEscape(link.label)}>`);
     for (const [name, value] of facts)
       lines.push(`${name}: ${/^https?:/u.test(value) ? code(value) : slackEscape(value)}`);
     lines.push(...next.map((one) => slackEscape(one)));
-    if (command !== null) lines.push(code(command));
-    if (link !== null) lines.push(`<${slackEscape(link)}|Open in Millrace>`);
+    lines.push(...commands.map(code));
     return lines.join('\n');
   });
   return parts.join('\n\n');

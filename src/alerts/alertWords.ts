@@ -1,6 +1,12 @@
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 
+/** What to do on a page: `when`, open it and `verb` the consumers there. */
+interface PageAct {
+  when: string;
+  verb: string;
+}
+
 /** The words of one kind of alert; those ending in `All` are for several consumers together. */
 export interface Saying {
   subject: string;
@@ -8,14 +14,16 @@ export interface Saying {
   leadAll: string;
   /** Set if each of several consumers has a reason of its own. */
   apart?: true;
-  /** The sentence after the number of waiting entries; null: the number is not given. */
+  /** What is said of the entries that wait; null: not even their number is given. */
   waits: string | null;
   /** The name of the time since which the endpoint has failed; "Failing since" unless given. */
   since?: string;
   /** What happens next, and until when. */
   next: (items: readonly AlertItem[]) => string;
   nextAll?: (items: readonly AlertItem[]) => string;
-  /** What to do, before the command. */
+  /** What to do first, on the page that the alert links to; "See" unless given. */
+  act?: PageAct;
+  /** What stands before the commands, or that there is nothing to do. */
   todo: string;
   todoAll: string;
   command: ((consumerId: string) => string) | null;
@@ -43,8 +51,9 @@ const SAYS: Record<Matter, Saying> = {
       `Retries continue automatically until ${untilOf(items)}. If it still fails then, the consumer stops and keeps its position, and you get another mail.`,
     nextAll: (items) =>
       `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops and keeps its position, and you get another mail.`,
-    todo: 'Find out why the endpoint fails, and fix it. To retry now:',
-    todoAll: 'Find out why the endpoint fails, and fix it. Each command below retries now.',
+    act: { when: 'Find out why the endpoint fails, and fix it. To retry at once,', verb: 'retry' },
+    todo: 'To retry by a command:',
+    todoAll: 'To retry by commands, in the order above:',
     command: retry,
   },
   cannotStart: {
@@ -57,7 +66,7 @@ const SAYS: Record<Matter, Saying> = {
     nextAll: () =>
       'This is not the fault of the endpoint. The consumers are started again every few minutes until they can send, and immediately after a change of the consumer or the target.',
     todo: 'Once you have fixed what is named above, start it now:',
-    todoAll: 'Once you have fixed what is named above, each command below starts one of them now.',
+    todoAll: 'Once you have fixed what is named above, start them now, in the order above:',
     command: retry,
   },
   stopped: {
@@ -67,8 +76,9 @@ const SAYS: Record<Matter, Saying> = {
     waits: 'Nothing is lost.',
     next: () => STAYS,
     nextAll: () => ALL_STAY,
-    todo: 'Once the endpoint is healthy:',
-    todoAll: 'Once the endpoint is healthy, resume each by its command below.',
+    act: { when: 'Once the endpoint is healthy,', verb: 'resume' },
+    todo: 'To resume it by a command:',
+    todoAll: 'To resume them by commands, in the order above:',
     command: resume,
   },
   gone: {
@@ -78,8 +88,9 @@ const SAYS: Record<Matter, Saying> = {
     waits: 'Nothing is lost.',
     next: () => STAYS,
     nextAll: () => ALL_STAY,
-    todo: 'Once there is an endpoint again:',
-    todoAll: 'Once there is an endpoint again, resume each by its command below.',
+    act: { when: 'Once there is an endpoint again,', verb: 'resume' },
+    todo: 'To resume it by a command:',
+    todoAll: 'To resume them by commands, in the order above:',
     command: resume,
   },
   recovered: {
@@ -101,7 +112,7 @@ const SAYS: Record<Matter, Saying> = {
     next: () =>
       'They are kept with their bodies until someone sends them again or deletes them. Other entries are sent as before.',
     todo: 'Once the endpoint accepts them, send them again, in order:',
-    todoAll: 'Once the endpoint accepts them, each command below sends them again, in order.',
+    todoAll: 'Once the endpoint accepts them, send them again, consumer by consumer as above:',
     command: (consumerId) => `millrace dead-letters replay ${consumerId} --all`,
   },
   aging: {
@@ -110,10 +121,10 @@ const SAYS: Record<Matter, Saying> = {
     leadAll: 'are about to lose events',
     apart: true,
     waits: 'Nothing is lost yet.',
-    next: () => 'Events that are still waiting when they reach that age are dropped unsent.',
-    todo: 'Make sure that they are sent before that, or raise MILLRACE_EVENT_RETENTION. To see what holds them up:',
-    todoAll:
-      'Make sure that they are sent before that, or raise MILLRACE_EVENT_RETENTION. Each command below shows what holds them up.',
+    next: () =>
+      'Events that are still waiting when they reach that age are dropped unsent. Make sure that they are sent before that, or raise MILLRACE_EVENT_RETENTION.',
+    todo: 'To see what holds them up:',
+    todoAll: 'To see what holds them up, in the order above:',
     command: show,
   },
   lost: {
@@ -124,7 +135,7 @@ const SAYS: Record<Matter, Saying> = {
     waits: null,
     next: () => 'They are no longer in the stream. Later events are kept.',
     todo: 'To see what holds it up:',
-    todoAll: 'Each command below shows what holds a consumer up.',
+    todoAll: 'To see what holds them up, in the order above:',
     command: show,
   },
 };

@@ -139,7 +139,14 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
 
 /** The item without what is only for texts for people, because receivers know the fields of the webhook. */
 function shownIn(item: AlertItem): object {
-  return { ...item, target_id: undefined, retries_until: undefined }; // JSON leaves them out
+  const {
+    target_id: _target,
+    retries_until: _until,
+    answer: _answer,
+    kept_until: _kept,
+    ...shown
+  } = item;
+  return shown;
 }
 
 /** Longer than handing one over takes. After this time, another process may try. */

@@ -101,7 +101,7 @@ export function startTestSender(options: TestSenderOptions): AsyncDisposable {
       kind: 'test',
       at: asked.askedAt,
       reason: sections[0]?.lead,
-      url: sections[0]?.link,
+      url: sections[0]?.link?.url,
     };
     const { taken, error, duration_ms } = await trySending(sendWebhook, {
       ...messageOf(asked, sections),
@@ -173,15 +173,15 @@ function sectionOf(
 ): Section {
   return {
     lead: 'This is a test alert. Nothing has happened.',
+    link: { before: 'See the settings:', url: `${publicUrl}/settings`, label: 'Open the settings' },
     facts: [
       ['Requested by', actor],
       ['At', moment(askedAt)],
       ['Sent by', `worker ${holder}`],
     ],
     next: [
-      'Alerts are sent the same way, each with one link. If the link below opens the console, the links in alerts work as well. No action is needed.',
+      'Alerts are sent the same way, each with one link. If the link above opens the console, the links in alerts work as well. No action is needed.',
     ],
-    command: null,
-    link: `${publicUrl}/settings`,
+    commands: [],
   };
 }

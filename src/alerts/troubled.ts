@@ -3,7 +3,8 @@ import { readerFrom } from '../rules/readerSql.ts';
 import { requestUrl } from '../rules/requestUrl.ts';
 import type { AlertKind } from '../schema/alert.ts';
 import { countWaiting, NOTHING_WAITS, type Reader, type Waiting } from '../streams/waiting.ts';
-import type { AlertItem, CannotStartNote } from './alertItem.ts';
+import type { AlertItem, AlertOptions, CannotStartNote } from './alertItem.ts';
+import { readLastAnswers } from './lastAnswers.ts';
 
 /** A consumer as an alert describes it, read in the transaction that writes the alert. */
 export interface Troubled {
@@ -45,17 +46,46 @@ export interface Alert {
 type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'> &
   Partial<Pick<Alert, 'kind'>>;
 
+/** The kinds of alerts about an endpoint that fails. */
+const OF_ENDPOINT: ReadonlySet<AlertKind | undefined> = new Set(['warning', 'stopped', 'gone']);
+
 /** Describes consumers for mails and webhooks, and counts what waits for each. */
 export async function itemsOf(
   sql: Sql,
   alerts: readonly Told[],
-  publicUrl: string,
+  options: Pick<AlertOptions, 'publicUrl' | 'eventRetentionMs'>,
 ): Promise<AlertItem[]> {
+  const failing = alerts.filter(
+    ({ kind, cannotStart }) => OF_ENDPOINT.has(kind) && cannotStart === undefined,
+  );
+  const answers = await readLastAnswers(
+    sql,
+    failing.map(({ consumerId }) => consumerId),
+  );
   const waiting = await countWaiting(
     sql,
     alerts.map(({ troubled }) => troubled.reader),
   );
-  return alerts.map((alert, index) => itemOf(alert, waiting[index] ?? NOTHING_WAITS, publicUrl));
+  return alerts.map((alert, index) => {
+    const waits = waiting[index] ?? NOTHING_WAITS;
+    const answer = answers.get(alert.consumerId);
+    return {
+      ...itemOf(alert, waits, options.publicUrl),
+      ...(answer === undefined ? {} : { answer }),
+      ...(OF_ENDPOINT.has(alert.kind) ? keptOf(alert.troubled, waits, options) : {}),
+    };
+  });
+}
+
+/** Until when what waits is kept. What waits since before it became too old may be dropped at any time. */
+function keptOf(
+  { reader }: Troubled,
+  { entries, seconds }: Waiting,
+  { eventRetentionMs }: Pick<AlertOptions, 'eventRetentionMs'>,
+): Pick<AlertItem, 'kept_until'> {
+  if (entries === 0 || reader.stream === 'records') return { kept_until: null };
+  const leftMs = eventRetentionMs - seconds * 1_000;
+  return leftMs <= 0 ? {} : { kept_until: new Date(Date.now() + leftMs).toISOString() };
 }
 
 function itemOf(

@@ -22,7 +22,7 @@ export function mailGraceMs(retryWindowMs: number): number {
 export async function writeAlert(sql: Sql, options: AlertOptions, alert: Alert): Promise<void> {
   const { kind, consumerId, at, troubled } = alert;
   const messageId = `<${kind}.${consumerId}.${alert.key ?? troubled.version}@millrace>`;
-  const [described] = await itemsOf(sql, [alert], options.publicUrl);
+  const [described] = await itemsOf(sql, [alert], options);
   if (described === undefined) throw new Error('an alert is about one consumer');
   const item = { ...described, ...retriesOf(alert, options.retryWindowMs) };
   const told: AlertMail = {

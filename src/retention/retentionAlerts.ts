@@ -24,7 +24,7 @@ export async function writeRetentionAlerts(
   options: AlertOptions,
   alerts: RetentionAlert[],
 ): Promise<void> {
-  const items = await itemsOf(sql, alerts, options.publicUrl);
+  const items = await itemsOf(sql, alerts, options);
   const told = alerts.map((alert, index) => ({ ...alert, item: items[index] as AlertItem }));
   const groups = [...grouped(told, options.alertEmails)];
   await writeAlertMails(sql, options, groups.flatMap(inMails));

@@ -64,6 +64,8 @@ export interface WorkersOptions {
   /** Unix ms by the clock of Postgres. */
   now: () => number;
   retryWindowMs: number;
+  /** How long events are kept, ms, which alerts say. */
+  eventRetentionMs: number;
   /** How long after the first failure a drain makes the retries itself, ms; a minute of 24 hours unless given. */
   ownRetriesMs?: number | undefined;
   /** The same for a lane of visits, ms; 36 minutes of 24 hours unless given. */
@@ -112,6 +114,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     publicUrl: options.publicUrl,
     alertWebhook: options.sendAlertWebhook !== null,
     retryWindowMs,
+    eventRetentionMs: options.eventRetentionMs,
   };
   const mailWaits = (): void => outbox.hint();
   const out = {

@@ -26,6 +26,7 @@ function watch(db: Db) {
     publicUrl: 'http://127.0.0.1:4600',
     alertWebhook: true,
     retryWindowMs: DAY,
+    eventRetentionMs: 30 * 86_400_000,
   };
   return createAging({ db, eventMs: KEPT, alerts, log: silent });
 }

@@ -14,6 +14,7 @@ const alerts = {
   publicUrl: 'http://127.0.0.1:4600',
   alertWebhook: true,
   retryWindowMs: DAY,
+  eventRetentionMs: 30 * 86_400_000,
 };
 
 async function partitions(db: Db, parent: string): Promise<string[]> {

@@ -192,10 +192,10 @@ test('with the format slack the alert webhook gets a text, both for alerts and f
   const said = new Webhook(SECRET).verify(first!.body, first!.headers as Record<string, string>);
   expect(Object.keys(said as object)).toEqual(['text']);
   const { text } = said as { text: string };
-  expect(text).toContain('*Consumer "a &lt;b&gt; &amp; c" is failing: HTTP_5XX: HTTP 503.*');
+  expect(text).toContain('*Consumer "a &lt;b&gt; &amp; c" is failing: HTTP 503.*');
   expect(text).toContain('Retries continue automatically until 2026-11-24 11:52 UTC.');
   expect(text.match(/<http[^>]*>/gu)).toEqual([
-    `<${ALERT_OPTIONS.publicUrl}/consumers/${id}|Open in Millrace>`,
+    `<${ALERT_OPTIONS.publicUrl}/consumers/${id}|Open the consumer and retry it>`,
   ]);
   await using desk = await openDesk();
   await using _ = desk.worker({ sendWebhook });

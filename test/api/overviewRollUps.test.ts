@@ -202,6 +202,7 @@ test('steps and ranges are dropped when the minutes are', async () => {
       publicUrl: 'http://127.0.0.1:4600',
       alertWebhook: false,
       retryWindowMs: 24 * HOUR_MS,
+      eventRetentionMs: 30 * 24 * HOUR_MS,
     },
     log: silent,
   });

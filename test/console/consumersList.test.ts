@@ -116,7 +116,7 @@ test('several consumers are selected, and each command is for those of them that
   await acts.getByRole('button', { name: 'Resume 1' }).click();
   const resume = page.getByRole('dialog', { name: 'Resume 1 consumer of this list?' });
   await resume.getByRole('button', { name: 'Resume' }).click();
-  await page.getByText('Resumed: 1 consumer.').waitFor();
+  await page.getByText('1 consumer resumed; nothing waits.').waitFor();
   expect(given.splice(0)).toEqual([{ verb: 'resume', id: ids['Stock'] }]);
 
   await acts.getByRole('button', { name: 'Select the 4 rows shown' }).click();

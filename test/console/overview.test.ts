@@ -173,7 +173,7 @@ test('Retry all retries the consumers of the group, a few at a time, shows its p
   await expect.poll(() => given.underWay).toBe(3);
   open();
   await page
-    .getByText('Retried: 3 consumers. Failed for 1 consumer: accra 1: It is busy')
+    .getByText('3 consumers retried; nothing waits. Failed for 1 consumer: accra 1: It is busy')
     .waitFor();
   expect(given.most).toBe(3);
   expect(given.verbs).toEqual(['retry', 'retry', 'retry']);

@@ -98,15 +98,15 @@ test('with a key that may only read all actions are disabled and say why, to a s
     ['/targets', ['Add new']],
     [
       `/targets/${target.id}?tab=settings`,
-      ['Send test webhook', 'Resume all', 'Pause all', 'Save changes', 'Delete'],
+      ['Send test webhook', 'Pause all', 'Resume all', 'Save changes', 'Delete'],
     ],
     [
       `/targets/${target.id}?tab=verify`,
-      ['Send test webhook', 'Resume all', 'Pause all', 'Rotate secret'],
+      ['Send test webhook', 'Pause all', 'Resume all', 'Rotate secret'],
     ],
     [
       `/targets/${target.id}?tab=consumers`,
-      ['Send test webhook', 'Resume all', 'Pause all', 'Add new'],
+      ['Send test webhook', 'Pause all', 'Resume all', 'Add new'],
     ],
     ['/consumers', ['Add new']],
     [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],

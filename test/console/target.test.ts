@@ -119,7 +119,11 @@ const deliveries = (page: Page) => page.getByRole('table', { name: 'deliveries' 
 test('the page begins with the health of the target: the status of its consumers, and each cause with its code, its beginning and the consumers concerned', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
-  await page.getByText('1 of its 4 consumers sends: 2 blocked, 1 stopped.').waitFor();
+  await page
+    .getByText(
+      '1 of its 4 consumers sends: 2 blocked, 1 stopped. 12 entries wait: 3, 3, 3 and 3. Nothing is lost.',
+    )
+    .waitFor();
   const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
   expect(await troubles.count()).toBe(2);
   const [stopped, blocked] = await troubles.allInnerTexts();
@@ -342,8 +346,8 @@ test('deleting a target that is used is refused in its dialog, which begins anew
 /** Active, paused, blocked and stopped ones; then how many of the active and of the blocked can't send. */
 test.each([
   [[0, 0, 0, 0, 0, 0], 'No consumer sends to it yet.'],
-  [[1, 0, 0, 0, 0, 0], 'Its only consumer sends.'],
-  [[6, 0, 0, 0, 0, 0], 'All of its 6 consumers send.'],
+  [[1, 0, 0, 0, 0, 0], 'Its only consumer is sending.'],
+  [[6, 0, 0, 0, 0, 0], 'All 6 of its consumers are sending.'],
   [[0, 1, 0, 0, 0, 0], 'Its only consumer is paused.'],
   [[0, 0, 1, 0, 0, 0], 'Its only consumer is blocked.'],
   [[0, 0, 0, 1, 0, 0], 'Its only consumer is stopped.'],

@@ -122,6 +122,7 @@ function createControl(db: Db, vault: Vault): ControlActivities {
       publicUrl: 'https://millrace.test',
       alertWebhook: false,
       retryWindowMs: WINDOW_MS,
+      eventRetentionMs: 30 * 86_400_000,
     }),
     loadConfig: (id) => loadSenderConfig(db.pipe, vault, id),
     retryWindowMs: WINDOW_MS,

@@ -16,6 +16,7 @@ export const ALERT_OPTIONS = {
   publicUrl: 'https://millrace.test',
   alertWebhook: false,
   retryWindowMs: 86_400_000,
+  eventRetentionMs: 30 * 86_400_000,
 };
 
 /** Consumers without workflows that stop and go on by what a workflow would call, and their outbox. */

@@ -10,6 +10,7 @@ export function faultsOf(db: Pick<Db, 'transaction'>): Omit<CannotSendDeps, 'log
     publicUrl: 'https://millrace.test',
     alertWebhook: false,
     retryWindowMs: 86_400_000,
+    eventRetentionMs: 30 * 86_400_000,
   });
   return { faults, mailWaits: () => undefined };
 }

@@ -50,6 +50,7 @@ export function createWorldWorker(options: WorldWorkerOptions): {
       idleAfterMs: options.idleAfterMs ?? 60_000,
       lingerMs: options.idleAfterMs,
       retryWindowMs,
+      eventRetentionMs: 30 * 86_400_000,
       alertEmails: ['ops@example.com'],
       publicUrl: 'http://127.0.0.1:4600',
       sendMail: options.sendMail ?? fileMail(outbox, 'millrace@example.com'),

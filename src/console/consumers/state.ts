@@ -1,6 +1,7 @@
 import { failureWords } from '../../rules/failurePhrase.ts';
 import type { Alert } from '../../schema/alert.ts';
 import type { Change, Consumer } from '../../schema/consumer.ts';
+import { lengthMs } from '../lengths.ts';
 import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
@@ -122,16 +123,7 @@ export function givesUpAt(
   failingSince: string | null,
   retryWindow: string | undefined,
 ): string | null {
-  const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/u.exec(retryWindow ?? '') ?? [];
-  const size = unit === undefined ? undefined : UNITS[unit];
-  if (failingSince === null || size === undefined) return null;
-  return new Date(Date.parse(failingSince) + Number(count) * size).toISOString();
+  const ms = lengthMs(retryWindow);
+  if (failingSince === null || ms === null) return null;
+  return new Date(Date.parse(failingSince) + ms).toISOString();
 }
-
-const UNITS: Record<string, number> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};

@@ -1,3 +1,4 @@
+import { upTo } from '../../rules/waitingWords.ts';
 import type { Consumer } from '../../schema/consumer.ts';
 import { amount, number } from '../words.ts';
 
@@ -15,9 +16,4 @@ export function waits(
   more = 'entries are waiting',
 ): string {
   return `${upTo(exact)}${amount(entries, one, more)}`;
-}
-
-/** What stands before a number, or a length of time, that is an upper bound unless it is exact. */
-export function upTo(exact: boolean): string {
-  return exact ? '' : 'up to ';
 }

@@ -2,13 +2,15 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
+import { useInfo } from '../info.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Hint, Unsaved } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { amount, number } from '../words.ts';
+import { allPlan, outcomeText } from './allPlan.ts';
 import { giveToAll, type EveryVerb } from './everyOne.ts';
-import { outcomeText, WORDS } from './trouble.ts';
+import { WORDS } from './trouble.ts';
 
 /** Says how many consumers a command concerns, gives it to a few at a time, and shows the outcome. */
 export function AskForAll(props: {
@@ -22,6 +24,7 @@ export function AskForAll(props: {
 }) {
   const { verb, target, isSingle, find, onClose } = props;
   const words = WORDS[verb];
+  const retryWindow = useInfo().data?.retry_window;
   const queries = useQueryClient();
   const toasts = useToasts();
   const [tried, setTried] = useState(0);
@@ -35,8 +38,8 @@ export function AskForAll(props: {
   const give = useMutation({
     mutationFn: () => giveToAll(verb, all, setTried),
     onSuccess: (outcome) => {
-      const text = outcomeText(verb, outcome);
-      if (outcome.failed.length === 0) toasts.done(text);
+      const text = outcomeText(verb, all, outcome);
+      if (outcome.failed.length === 0) toasts.done(text, { stays: verb !== 'pause' });
       else toasts.failed(text);
       for (const key of ['troubles', 'status', 'consumers', 'target']) {
         void queries.invalidateQueries({ queryKey: [key] });
@@ -51,7 +54,7 @@ export function AskForAll(props: {
       open
       onClose={() => !give.isPending && onClose()}
       title={words.title(many, target.name)}
-      description={isSingle ? words.textOfOne : words.text}
+      description={all.length === 0 ? '' : allPlan(verb, all, retryWindow)}
       actions={
         <>
           {!give.isPending && <Button onClick={onClose}>Cancel</Button>}

@@ -9,10 +9,10 @@ export type EveryVerb = 'retry' | 'resume' | 'pause';
 /** How many commands are in progress at a time. */
 const AT_ONCE = 3;
 
-/** The outcome: the consumers that accepted the command, and those that did not, with the reason. */
+/** The outcome: how many consumers accepted the command, and those that did not, with the reason. */
 export interface Outcome {
   done: number;
-  failed: { name: string; reason: string }[];
+  failed: { id: string; name: string; reason: string }[];
 }
 
 /** All consumers of a target in one of these states. */
@@ -53,7 +53,7 @@ export async function giveToAll(
       await turn(() => api.consumers.command(id, verb), signal);
       outcome.done += 1;
     } catch (error) {
-      outcome.failed.push({ name, reason: messageOf(error) });
+      outcome.failed.push({ id, name, reason: messageOf(error) });
     }
     onProgress(outcome.done + outcome.failed.length);
   };

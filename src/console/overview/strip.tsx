@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 
+import { upTo } from '../../rules/waitingWords.ts';
 import type { Status } from '../../schema/status.ts';
-import { upTo } from '../consumers/waits.ts';
 import { number, roughly } from '../words.ts';
 
 type Figures = NonNullable<Status['figures']>;

@@ -1,7 +1,7 @@
 import { failurePhrase } from '../../rules/failurePhrase.ts';
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Trouble } from '../../schema/overview.ts';
-import { amount, number } from '../words.ts';
+import { number } from '../words.ts';
 import type { EveryVerb } from './everyOne.ts';
 
 type Cause = Pick<Trouble, 'status' | 'http_status' | 'code' | 'reason'>;
@@ -54,10 +54,6 @@ interface Words {
   /** The words for a single consumer. */
   one: string;
   title: (many: string, target: string) => string;
-  text: string;
-  textOfOne: string;
-  /** The words after it was done. */
-  done: string;
 }
 
 /** The words of a command that is given to several consumers. */
@@ -66,36 +62,15 @@ export const WORDS: Record<EveryVerb, Words> = {
     button: 'Retry all',
     one: 'Retry',
     title: (many, target) => `Retry ${many} of ${target} now?`,
-    text: 'The next entry of each is tried now. The retry window is not reset.',
-    textOfOne: 'Its next entry is tried now. The retry window is not reset.',
-    done: 'Retried',
   },
   resume: {
     button: 'Resume all',
     one: 'Resume',
     title: (many, target) => `Resume ${many} of ${target}?`,
-    text: 'Each continues where it stopped, with a new retry window.',
-    textOfOne: 'It continues where it stopped, with a new retry window.',
-    done: 'Resumed',
   },
   pause: {
     button: 'Pause all',
     one: 'Pause',
     title: (many, target) => `Pause ${many} of ${target}?`,
-    text: 'No new requests of theirs start; requests in flight finish. Nothing is lost: each continues where it stopped when it is resumed.',
-    textOfOne:
-      'No new requests start; requests in flight finish. Nothing is lost: it continues where it stopped when it is resumed.',
-    done: 'Paused',
   },
 };
-
-/** The outcome of a command that was given to several consumers. */
-export function outcomeText(
-  verb: EveryVerb,
-  { done, failed }: { done: number; failed: { name: string; reason: string }[] },
-): string {
-  const [first] = failed;
-  const said = `${WORDS[verb].done}: ${amount(done, 'consumer')}.`;
-  if (first === undefined) return said;
-  return `${said} Failed for ${amount(failed.length, 'consumer')}: ${first.name}: ${first.reason}${failed.length > 1 ? ', and others' : ''}`;
-}

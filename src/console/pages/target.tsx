@@ -20,6 +20,8 @@ import { countOf } from '../targets/healthText.ts';
 import { TargetSecret, TargetSettings } from '../targets/settings.tsx';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { TestResult } from '../targets/testResult.tsx';
+import { useConsumersOf } from '../targets/useConsumersOf.ts';
+import { testedText } from '../targets/waitingText.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
@@ -136,6 +138,14 @@ function Loaded({ target }: { target: Target }) {
   );
 }
 
+/** Which address a test webhook tries, where consumers send to others. */
+function Tested({ target }: { target: Target }) {
+  const { data } = useConsumersOf(target.id);
+  const text = testedText(target.base_url, data?.data ?? []);
+  if (text === null) return null;
+  return <p className="foreign w-full max-w-96 text-xs text-soft sm:text-right">{text}</p>;
+}
+
 /** Its name and health, the commands for it, and the outcome of a test webhook. */
 function Head({ target }: { target: Target }) {
   const test = useMutation({ mutationFn: ({ id }: Target) => api.targets.test(id) });
@@ -154,7 +164,8 @@ function Head({ target }: { target: Target }) {
         <ActButton needs="manage" busy={test.isPending} onClick={() => test.mutate(target)}>
           Send test webhook
         </ActButton>
-        <TargetActs target={target} />
+        <TargetActs target={target} which="others" />
+        <Tested target={target} />
       </PageHead>
       <Unsaved error={test.error} />
       {test.data !== undefined && (

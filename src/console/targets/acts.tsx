@@ -14,25 +14,42 @@ export const CONCERNS: Record<EveryVerb, readonly ConsumerStatus[]> = {
   pause: ['active', 'blocked'],
 };
 
-/** The commands for all consumers of a target together, as long as they concern any. */
-export function TargetActs({ target }: { target: Target }) {
+/** The commands that mend what is wrong with consumers, the one for what is worst first. */
+function mending({ stopped, blocked }: Target['consumers']): EveryVerb[] {
+  return [
+    ...(stopped > 0 ? (['resume'] as const) : []),
+    ...(blocked > 0 ? (['retry'] as const) : []),
+  ];
+}
+
+/**
+ * The commands for all consumers of a target together, as long as they concern any: those that mend what is wrong
+ * with them, of which the first is the main button, or the others.
+ */
+export function TargetActs({ target, which }: { target: Target; which: 'mending' | 'others' }) {
   const [verb, setVerb] = useState<EveryVerb | null>(null);
-  const verbs = (Object.keys(CONCERNS) as EveryVerb[]).filter((one) =>
-    CONCERNS[one].some((status) => target.consumers[status] > 0),
+  const { consumers } = target;
+  const mends = mending(consumers);
+  const others = (Object.keys(CONCERNS) as EveryVerb[]).filter(
+    (one) => !mends.includes(one) && CONCERNS[one].some((status) => consumers[status] > 0),
   );
-  const isFailing = target.consumers.blocked > 0 || target.consumers.stopped > 0;
+  const verbs = which === 'mending' ? mends : others;
   return (
     <>
-      {verbs.map((one, index) => (
-        <ActButton
-          key={one}
-          needs="manage"
-          kind={isFailing && index === 0 ? 'main' : 'plain'}
-          onClick={() => setVerb(one)}
-        >
-          {WORDS[one].button}
-        </ActButton>
-      ))}
+      {verbs.length > 0 && (
+        <div className="flex flex-wrap gap-2">
+          {verbs.map((one, index) => (
+            <ActButton
+              key={one}
+              needs="manage"
+              kind={which === 'mending' && index === 0 ? 'main' : 'plain'}
+              onClick={() => setVerb(one)}
+            >
+              {WORDS[one].button}
+            </ActButton>
+          ))}
+        </div>
+      )}
       {verb !== null && (
         <AskForAll
           verb={verb}

@@ -1,28 +1,42 @@
 import { useQuery } from '@tanstack/react-query';
 
+import { answerWords } from '../../rules/answerWords.ts';
+import { failurePhrase } from '../../rules/failurePhrase.ts';
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
+import { useInfo } from '../info.ts';
+import { lengthMs } from '../lengths.ts';
 import { keyOf } from '../overview/trouble.ts';
 import { Group } from '../overview/troubles.tsx';
 import { Failed, Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { Sentence } from '../ui/sentence.tsx';
-import { amount } from '../words.ts';
-import { consumersText, ownNotes } from './healthText.ts';
+import { TimeText } from '../ui/timeText.tsx';
+import { amount, number } from '../words.ts';
+import { TargetActs } from './acts.tsx';
+import { consumersText, countOf, ownNotes } from './healthText.ts';
+import { useConsumersOf } from './useConsumersOf.ts';
+import { waitingText } from './waitingText.ts';
 
 const EVERY_MS = 5_000;
 
-/** How a target is, in words: what its consumers do, and each cause of their failures with since when and until when. */
+/**
+ * How a target is, in words: what its consumers do and what waits for them, each cause of their failures with since
+ * when and until when, and the commands that mend it.
+ */
 export function TargetHealth({ target }: { target: Target }) {
   const { data, error, refetch } = useQuery({
     queryKey: ['troubles', target.id],
     queryFn: () => api.targets.troubles(target.id),
     refetchInterval: EVERY_MS,
   });
+  const { consumers } = target;
   const more = data === undefined ? 0 : data.total - data.data.length;
   return (
     <Panel title="Health">
-      <p>{consumersText(target)}</p>
+      <p>
+        {consumersText(target)} <Waiting target={target} />
+      </p>
       {ownNotes(target).map((note) => (
         <Hint key={note} tone="bad">
           <Sentence text={note} at={target.health.time} />
@@ -39,6 +53,50 @@ export function TargetHealth({ target }: { target: Target }) {
         </ul>
       )}
       {more > 0 && <p className="text-soft">and {amount(more, 'further cause')}</p>}
+      {(consumers.stopped > 0 || consumers.blocked > 0) && <LastFailure targetId={target.id} />}
+      <TargetActs target={target} which="mending" />
     </Panel>
+  );
+}
+
+/** What waits for its consumers together. */
+function Waiting({ target }: { target: Target }) {
+  const { data } = useConsumersOf(target.id);
+  const kept = useInfo().data?.retention.events;
+  if (data === undefined || countOf(target.consumers) === 0) return null;
+  const { data: consumers, next_cursor: further } = data;
+  return (
+    <>
+      {waitingText(consumers, lengthMs(kept))}
+      {further !== null && ` That is for ${number(consumers.length)} of its consumers.`}
+    </>
+  );
+}
+
+/** The last answer that was no success, with the beginning of the endpoint's own words. */
+function LastFailure({ targetId }: { targetId: string }) {
+  const { data } = useQuery({
+    queryKey: ['attempts', 'last-failed', targetId],
+    queryFn: () => api.targets.attempts(targetId, { outcome: 'failed', limit: 1 }),
+    refetchInterval: EVERY_MS,
+  });
+  const attempt = data?.data[0];
+  if (attempt === undefined) return null;
+  const { status, error_code: code, response_head, started_at } = attempt;
+  const words = answerWords(response_head);
+  return (
+    <p>
+      {status === null
+        ? `Last failure: ${code === null ? 'no answer' : (failurePhrase(code) ?? code)}`
+        : `Last answer: HTTP ${status}`}
+      {words !== null && (
+        <>
+          , <q className="foreign">{words}</q>
+        </>
+      )}{' '}
+      <span className="text-soft">
+        (<TimeText at={started_at} />)
+      </span>
+    </p>
   );
 }

@@ -19,7 +19,9 @@ export function consumersText(target: Pick<Target, 'consumers' | 'unreadable'>):
   const sending = active - unable.active;
   const unableToSend = unable.active + unable.blocked;
   if (sending === all) {
-    return all === 1 ? 'Its only consumer sends.' : `All of its ${number(all)} consumers send.`;
+    return all === 1
+      ? 'Its only consumer is sending.'
+      : `All ${number(all)} of its consumers are sending.`;
   }
   if (unableToSend === all) {
     return all === 1

@@ -26,8 +26,10 @@ function useFocusBack() {
     },
     onCloseAutoFocus: (event: Event) => {
       event.preventDefault();
-      if (opener.current instanceof HTMLElement) opener.current.focus();
-      if (document.activeElement === document.body) document.getElementById('main')?.focus();
+      // The page stays where it is: what opened the window may be gone, or out of sight by now.
+      const still = { preventScroll: true };
+      if (opener.current instanceof HTMLElement) opener.current.focus(still);
+      if (document.activeElement === document.body) document.getElementById('main')?.focus(still);
     },
   };
 }

@@ -12,9 +12,15 @@ interface Note {
   page: string | null;
 }
 
+/** How a note is shown: with the page about it, and until it is closed. */
+interface Shown {
+  page?: string | null;
+  stays?: boolean;
+}
+
 export interface Toasts {
-  /** Says that something was done. */
-  done: (text: string) => void;
+  /** Says that something was done; `stays`: until it is closed. */
+  done: (text: string, options?: { stays?: boolean }) => void;
   /** Says that something was not done, and stays until it is closed. */
   failed: (text: string) => void;
   /** Says why the API refused an action, and stays until it is closed. */
@@ -39,18 +45,18 @@ export function ToastProvider({ children }: { children: ReactNode }) {
     [],
   );
   const show = useCallback(
-    (kind: Note['kind'], text: string, page: string | null = null) => {
+    (kind: Note['kind'], text: string, { page = null, stays = true }: Shown = {}) => {
       const id = (nextId.current += 1);
       setNotes((all) => [...all.slice(-3), { id, kind, text, page }]);
-      if (kind === 'ok') setTimeout(() => close(id), SHOWN_MS);
+      if (!stays) setTimeout(() => close(id), SHOWN_MS);
     },
     [close],
   );
   const toasts = useMemo(
     () => ({
-      done: (text: string) => show('ok', text),
+      done: (text: string, { stays = false } = {}) => show('ok', text, { stays }),
       failed: (text: string) => show('bad', text),
-      refused: (error: unknown) => show('bad', messageOf(error), pageAbout(error)),
+      refused: (error: unknown) => show('bad', messageOf(error), { page: pageAbout(error) }),
     }),
     [show],
   );
