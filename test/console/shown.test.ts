@@ -203,6 +203,26 @@ test('only consumers with dead letters are offered, with their number', async ()
   expect((await opened.api.request('GET', '/v1/consumers?has=others')).status).toBe(400);
 });
 
+test('a test webhook shows and copies the body exactly as it was signed; it is broken into lines only where that is chosen', async () => {
+  await using receiver = await openReceiver();
+  const { tab, page } = await openSigned('/targets/new');
+  await using _ = tab;
+  await tab.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByLabel('Base URL').fill(receiver.url);
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  const request = page.getByLabel('Request', { exact: true });
+  await request.waitFor();
+  const sent = receiver.received[0]?.body ?? '';
+  expect((await request.innerText()).split('\n\n')[1]).toBe(sent);
+  await page.getByLabel('formatted').check();
+  expect(await request.innerText()).toContain('\n{\n  "test": {\n');
+  const figure = page.getByRole('figure').filter({ has: request });
+  const copied = figure.getByText('Copied').waitFor(); // it says so for two seconds only
+  await Promise.all([copied, figure.getByRole('button', { name: 'Copy' }).click()]);
+  const copy = String(await page.evaluate('navigator.clipboard.readText()'));
+  expect(copy.split('\n\n')[1]).toBe(sent);
+});
+
 test('a test webhook shows the request that was sent, and says that the form has been changed since', async () => {
   await using receiver = await openReceiver();
   const { tab, page } = await openSigned('/targets/new');

@@ -181,11 +181,14 @@ test('the body of a record is shown as long as that version is the latest, and t
   const changed = drawer.getByText('The record has changed since this version was sent.');
   await openPage(page, `${site.url}/consumers/${other.id}?delivery=${other.attempt}`);
   const rebuilt = drawer.getByLabel('Request, rebuilt', { exact: true });
-  await rebuilt.getByText('"total": 5').waitFor();
+  await rebuilt.getByText('"total":5').waitFor();
   await openPage(page, `${site.url}/consumers/${id}?delivery=${attempt}`);
   const request = drawer.getByLabel('Request', { exact: true });
-  await request.getByText(`"total": ${digits}`).waitFor();
+  await request.getByText(`"total":${digits}`).waitFor();
+  expect(await request.innerText()).toMatch(/\n\n\{"record":\{.*\}\}$/u);
+  await drawer.getByLabel('formatted').check();
   expect(await request.innerText()).toMatch(/\n\n\{\n {2}"record": \{/u);
+  await request.getByText(`"total": ${digits}`).waitFor();
   expect(await changed.count()).toBe(0);
   await appendRecord(record, '{"total":6}');
   await openPage(page, `${site.url}/consumers/${id}?delivery=${attempt}`);

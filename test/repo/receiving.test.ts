@@ -22,6 +22,7 @@ const GO_MODULE = 'github.com/standard-webhooks/standard-webhooks/libraries@v0.0
 let folder: string;
 let secret: string;
 let delivery: Received;
+let testWebhook: Received;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-receiving-'));
@@ -35,6 +36,13 @@ beforeAll(async () => {
   await world.consumer(body.id, { start: 'beginning' });
   await world.append.events(someEvents(1, { data: '{"name":"Ünïcode ✓","n":9007199254740993}' }));
   delivery = await until(() => receiver.received[0], { what: 'a delivery' });
+  await world.api.request('POST', `/v1/targets/${body.id}/test`);
+  testWebhook = await until(
+    () => receiver.received.find((one) => one.body.startsWith('{"test":')),
+    {
+      what: 'the test webhook',
+    },
+  );
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -54,7 +62,7 @@ test.each([
   'go library',
   'go bare',
 ])(
-  'the program "%s" of the page accepts a real delivery, and refuses one that was changed or is old',
+  'the program "%s" of the page accepts a real delivery and a test webhook, and refuses one that was changed or is old',
   { timeout: 180_000 },
   async (fence) => {
     const port = await choosePort(undefined);
@@ -63,18 +71,20 @@ test.each([
       const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers, body });
       return response.status;
     };
-    const signed = Object.fromEntries(
-      ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => [
-        name,
-        String(delivery.headers[name]),
-      ]),
-    );
+    const signed = signatureOf(delivery);
     await until(() => send({}, '{}').then((status) => status === 401), {
       timeoutMs: 30_000,
       what: `${fence} listens: ${program.output()}`,
     });
+    expect(await send(signatureOf(testWebhook), testWebhook.body)).toBe(204);
+    await until(() => program.output().includes(`${testWebhook.id} is a test webhook`), {
+      timeoutMs: 10_000,
+      what: () => `${fence} prints the test webhook: ${program.output()}`,
+    });
     expect(await send(signed, delivery.body)).toBe(204);
-    await until(() => program.output().includes(`${delivery.id} shop:order o-0`));
+    await until(() => program.output().includes(`${delivery.id} shop:order o-0`), {
+      timeoutMs: 10_000,
+    });
     expect(await send(signed, delivery.body.replace('o-0', 'o-1'))).toBe(401);
     expect(await send({ ...signed, 'webhook-id': 'other' }, delivery.body)).toBe(401);
     const old = String(Number(signed['webhook-timestamp']) - 3_600);
@@ -83,6 +93,11 @@ test.each([
     expect(await send({ ...signed, 'webhook-signature': two }, delivery.body)).toBe(204);
   },
 );
+
+function signatureOf({ headers }: Received): Record<string, string> {
+  const names = ['webhook-id', 'webhook-timestamp', 'webhook-signature'];
+  return Object.fromEntries(names.map((name) => [name, String(headers[name])]));
+}
 
 interface Program extends AsyncDisposable {
   output(): string;

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query';
 
 import type { AttemptTrace } from '../../schema/attemptTrace.ts';
 import { api, type Attempt } from '../api.ts';
-import { prettyText } from '../pretty.ts';
 
 /** The trace of an attempt: undefined while it is read, null when none was kept. */
 export function useTrace(attempt: Attempt): AttemptTrace | null | undefined {
@@ -28,10 +27,10 @@ async function readTrace(attempt: Attempt): Promise<AttemptTrace | null> {
   return data.find(({ id }) => id === attempt.id)?.trace ?? null;
 }
 
-/** The request as it was sent; without its body if that is not known. */
+/** The request with its body exactly as it was signed; without its body if that is not known. */
 export function requestText(trace: AttemptTrace, body: string | null): string {
   const lines = trace.request_headers.map(({ name, value }) => `${name}: ${value}`);
-  const end = body === null ? `(${trace.request_bytes} bytes)` : prettyText(body);
+  const end = body === null ? `(${trace.request_bytes} bytes)` : body;
   return [`POST ${trace.url}`, ...lines, '', end].join('\n');
 }
 

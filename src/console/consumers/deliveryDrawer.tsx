@@ -6,10 +6,10 @@ import type { Consumer } from '../../schema/consumer.ts';
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf, type Attempt } from '../api.ts';
+import { RequestCode } from '../attempts/requestCode.tsx';
 import { answerText, requestText, useTrace } from '../attempts/trace.ts';
 import { Waterfall } from '../attempts/waterfall.tsx';
 import { useInfo } from '../info.ts';
-import { prettyText } from '../pretty.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Code, CopyButton } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
@@ -103,11 +103,17 @@ export function DeliveryDrawer(props: {
       {entry.data != null && <ChangedFields text={entry.data.text} />}
       {trace === null && sent !== null && (
         <>
-          <Code label="Request, rebuilt" text={rebuiltText(sent)} />
+          <RequestCode
+            label="Request, rebuilt"
+            body={sent.body}
+            text={(shown) => rebuiltText(sent, shown)}
+          />
           <Rebuilt isOlder={isOlder(attempt, target.data)} />
         </>
       )}
-      {trace != null && <Code label="Request" text={requestText(trace, body)} />}
+      {trace != null && (
+        <RequestCode label="Request" body={body} text={(shown) => requestText(trace, shown)} />
+      )}
       {entry.error !== null && <Hint tone="warn">{messageOf(entry.error)}</Hint>}
       {entry.data === null && (
         <Hint>
@@ -148,7 +154,7 @@ function endOf({ started_at, duration_ms }: Attempt): string {
   return new Date(Date.parse(started_at) + duration_ms).toISOString();
 }
 
-function rebuiltText({ url, headers, messageId, body }: Sent): string {
+function rebuiltText({ url, headers, messageId }: Sent, body: string | null): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', prettyText(body)].join('\n');
+  return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', body ?? ''].join('\n');
 }

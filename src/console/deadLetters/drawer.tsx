@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { prettyText } from '../pretty.ts';
-import { Code, CopyButton } from '../ui/copyText.tsx';
+import { Code } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
@@ -68,11 +68,11 @@ export function LetterDrawer(props: {
           ) : (
             <Code label="Last response" text={data.last_failure.response_head} />
           )}
-          <Code label="The body that was refused" text={prettyText(data.body)} />
-          <div className="flex flex-wrap items-center gap-2 text-soft">
-            <CopyButton text={data.body} label="Copy the raw body" />
-            The exact bytes that were signed.
-          </div>
+          <Code
+            label="The body that was refused"
+            text={data.body}
+            formatted={prettyText(data.body)}
+          />
         </>
       )}
     </Drawer>

@@ -13,6 +13,7 @@ import { Webhook } from 'standardwebhooks';
 const webhook = new Webhook(process.env.SIGNING_SECRET);
 
 // body: as it came, not parsed. Throws when no signature fits.
+// Returns { event } or { record }; a test webhook has { test }.
 export function receive(body, headers) {
   return webhook.verify(body, headers);
 }
@@ -29,6 +30,7 @@ webhook = Webhook(os.environ["SIGNING_SECRET"])
 
 
 # body: as it came, not parsed. Raises when no signature fits.
+# Returns {"event": …} or {"record": …}; a test webhook has {"test": …}.
 def receive(body, headers):
     return webhook.verify(body, dict(headers))
 `,
@@ -46,6 +48,7 @@ import (
 )
 
 // body: as it came, not parsed. Fails when no signature fits.
+// It holds {"event":…} or {"record":…}; a test webhook has {"test":…}.
 func receive(body []byte, headers http.Header) error {
 	secret := os.Getenv("SIGNING_SECRET")
 	webhook, err := standardwebhooks.NewWebhook(secret)

@@ -1,4 +1,5 @@
 import type { TargetTest } from '../../schema/targetTest.ts';
+import { RequestCode } from '../attempts/requestCode.tsx';
 import { answerText, requestText } from '../attempts/trace.ts';
 import { Waterfall } from '../attempts/waterfall.tsx';
 import { Code } from '../ui/copyText.tsx';
@@ -36,7 +37,7 @@ export function TestResult({ test, isOlder }: { test: TargetTest; isOlder: boole
         </Hint>
       )}
       <Waterfall timings={trace.timings} />
-      <Code label="Request" text={requestText(trace, request.body)} />
+      <RequestCode label="Request" body={request.body} text={(body) => requestText(trace, body)} />
       <Code label="Response" text={answerText(trace, test.status, test.response_head)} />
     </div>
   );
