@@ -143,7 +143,7 @@ test.concurrent('dead letters are reported once, in a digest, with the command t
       .reduce((sum, one) => sum + one, 0);
   await until(() => count() === 3);
   expect(told()[0]?.text).toContain(`millrace dead-letters replay ${consumer} --all`);
-  expect(told()[0]?.text).toContain('HTTP_4XX');
+  expect(told()[0]?.text).toContain('HTTP 400');
   expect(told()[0]?.text).toContain(`/consumers/${consumer}?tab=dead-letters`);
   expect(told()[0]?.text).not.toContain('<b>&quot;');
   expect(new Set(told().map((mail) => mail.headers['message-id'])).size).toBe(told().length);
