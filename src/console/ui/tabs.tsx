@@ -18,13 +18,13 @@ export function Tabs<T extends string>(props: {
     <Radix.Root value={props.chosen} onValueChange={(id) => props.onChoose(id as T)}>
       <Radix.List
         aria-label={props.label}
-        className="mb-3 flex gap-1 overflow-x-auto border-b border-line"
+        className="mb-3 flex gap-1 overflow-x-auto overflow-y-hidden border-b border-line"
       >
         {props.tabs.map(({ id, title }) => (
           <Radix.Trigger
             key={id}
             value={id}
-            className="-mb-px min-h-9 border-b-2 border-transparent px-3 text-soft whitespace-nowrap hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink font-medium"
+            className="min-h-9 border-b-2 border-transparent px-3 text-soft whitespace-nowrap hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink font-medium"
           >
             {title}
           </Radix.Trigger>
