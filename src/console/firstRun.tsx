@@ -2,8 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
 import type { Attempt } from '../schema/attempt.ts';
+import type { Consumer } from '../schema/consumer.ts';
+import { ActButton } from './act.tsx';
 import { api } from './api.ts';
-import { useFirstActs } from './firstRun/acts.ts';
+import { useFirstActs, type FirstActs } from './firstRun/acts.ts';
+import { NewSecret } from './firstRun/newSecret.tsx';
 import { ArrivalStep, ConsumerStep, SampleStep, TargetStep } from './firstRun/steps.tsx';
 import { useInfo } from './info.ts';
 import { buttonLook } from './ui/button.tsx';
@@ -17,7 +20,7 @@ const LOOK_MS = 1_000;
 export function FirstRun() {
   const { data: info } = useInfo();
   const { target, consumer, arrived } = useProgress();
-  const { createTarget, createConsumer, sendSample, error } = useFirstActs();
+  const { createTarget, createConsumer, sendSample, sendChange, error } = useFirstActs();
   const receiver = info?.dev_receiver_url ?? null;
   const hasArrived = arrived !== undefined;
 
@@ -28,6 +31,7 @@ export function FirstRun() {
         below={<p className="text-soft">Four steps, about a minute.</p>}
       />
       <Unsaved error={error} />
+      <NewSecret />
       <ol className="flex max-w-3xl flex-col gap-3">
         <TargetStep target={target} receiver={receiver} create={createTarget} />
         <ConsumerStep target={target} consumer={consumer} create={createConsumer} />
@@ -39,7 +43,12 @@ export function FirstRun() {
         />
       </ol>
       {arrived !== undefined && consumer !== undefined && (
-        <Arrived attempt={arrived} consumerId={consumer.id} receiver={receiver} />
+        <Arrived
+          attempt={arrived}
+          consumer={consumer}
+          receiver={receiver !== null && target?.base_url === receiver ? receiver : null}
+          sendChange={sendChange}
+        />
       )}
     </>
   );
@@ -66,18 +75,41 @@ function useProgress() {
   return { target: targets.data?.data[0], consumer, arrived: attempts.data?.data[0] };
 }
 
-/** How the endpoint answered, and where to look at it. */
-function Arrived(props: { attempt: Attempt; consumerId: string; receiver: string | null }) {
-  const { attempt, consumerId, receiver } = props;
+/** How the endpoint answered, and what to do next. `receiver`: the built-in receiver, if the webhooks go there. */
+function Arrived(props: {
+  attempt: Attempt;
+  consumer: Consumer;
+  receiver: string | null;
+  sendChange: FirstActs['sendChange'];
+}) {
+  const { attempt, consumer, receiver, sendChange } = props;
   return (
     <div className="flex max-w-3xl flex-wrap items-center gap-3" role="status">
       <StatusBadge status={attempt.outcome} />
       <span>
         {attempt.status ?? attempt.error_code} in {attempt.duration_ms} ms
       </span>
-      <Link to="/consumers/$id" params={{ id: consumerId }} className={buttonLook('main')}>
+      <ActButton
+        needs="ingest"
+        kind="main"
+        busy={sendChange.isPending}
+        onClick={() => sendChange.mutate(consumer)}
+      >
+        Send a change of it
+      </ActButton>
+      <Link to="/consumers/$id" params={{ id: consumer.id }} className={buttonLook()}>
         Open the consumer
       </Link>
+      {receiver === null && (
+        <Link
+          to="/targets/$id"
+          params={{ id: consumer.target_id }}
+          search={{ tab: 'verify' }}
+          className={buttonLook()}
+        >
+          Verify the signature
+        </Link>
+      )}
       {receiver !== null && (
         <a
           href={new URL('/', receiver).href}

@@ -160,6 +160,57 @@ test('the form of a new target is kept without its secrets, and discarded when a
   await expect.poll(() => kept(page), PATIENT).toBe('{}');
 });
 
+test('the form of a new target says beside its fields what is wrong, in sight and without bubbles of the browser, and sends nothing until it is mended', async () => {
+  await using api = await openOwnApp();
+  await using site = await serve(api);
+  await using tab = await openTab({ viewport: { width: 1280, height: 400 } });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/targets/new`);
+  const url = page.getByLabel('Base URL');
+  const save = page.getByRole('button', { name: 'Save target' });
+  await url.fill('http://127.0.0.1:99999/hook');
+  await page.getByText('Optional. Left empty, it is the host of the URL.').waitFor();
+  await page.getByLabel('Type').selectOption('bearer');
+  await save.click();
+  await expect.poll(() => url.evaluate(isFocused), PATIENT).toBe(true);
+  const fault = page.getByText('A port is at most 65535.');
+  const top = (await fault.boundingBox())?.y ?? 0;
+  const head = await page.getByRole('banner').boundingBox();
+  expect(top).toBeGreaterThan((head?.y ?? 0) + (head?.height ?? 0));
+  await page.getByText('Fill in: token.').waitFor();
+  expect(await page.getByText('must not be empty').count()).toBe(0);
+  expect(await page.getByText('base_url').count()).toBe(0);
+
+  await url.fill('localhost:4801/hook');
+  await page.getByRole('button', { name: 'Send test webhook' }).click();
+  await page.getByText('Write http://localhost:4801/hook.').waitFor();
+  expect((await api.request('GET', '/v1/targets')).body.data).toEqual([]);
+
+  await url.fill('http://127.0.0.1:9/hook');
+  await page.getByLabel('Token', { exact: true }).fill('token-0123456789');
+  await save.click();
+  await page.getByRole('heading', { name: 'Send your first webhook' }).waitFor();
+  const { data } = (await api.request('GET', '/v1/targets')).body;
+  expect(data.map((one: { name: string }) => one.name)).toEqual(['127.0.0.1:9']);
+});
+
+test('the rows of tabs have nothing to scroll up or down, and the place of the scrollbar of the page is kept free', async () => {
+  await using api = await openOwnApp();
+  await using site = await serve(api);
+  const id = await targetNamed(api, 'With tabs');
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.goto(`${site.url}/targets/${id}`);
+  const tabs = page.getByRole('tablist', { name: 'Parts of the target' });
+  await tabs.waitFor();
+  expect(await tabs.evaluate(rowsToScroll)).toBe(0);
+  expect(await page.evaluate('getComputedStyle(document.documentElement).scrollbarGutter')).toBe(
+    'stable',
+  );
+});
+
 test('changes of a target by others stay, and neither of two headers with the same name is lost', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);
@@ -247,6 +298,12 @@ async function targetNamed(api: TestApp, name: string): Promise<string> {
   const input = { name, base_url: 'http://127.0.0.1:9' };
   return (await api.request('POST', '/v1/targets', input)).body.id;
 }
+
+const rowsToScroll = (list: { scrollHeight: number; clientHeight: number }): number =>
+  list.scrollHeight - list.clientHeight;
+
+const isFocused = (input: { matches(selectors: string): boolean }): boolean =>
+  input.matches(':focus');
 
 const isInvalid = (input: { matches(selectors: string): boolean }): boolean =>
   input.matches(':invalid');

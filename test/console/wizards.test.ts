@@ -47,7 +47,7 @@ test('the secret is shown before the first test, with code that verifies it; a s
   expect(code.get('Go')).toContain('standard-webhooks/libraries/go');
 
   await page.getByRole('button', { name: 'Save target' }).click();
-  await page.getByRole('link', { name: 'Next: send your first webhook' }).waitFor();
+  await page.getByRole('heading', { name: 'Send your first webhook' }).waitFor();
   expect(await page.locator('[data-secret]').innerText()).toBe(secret);
   const { data } = await cluster.request<{ data: Target[] }>('GET', '/v1/targets');
   expect(data.map(({ name }) => name)).toEqual([new URL(receiver.url).host]);

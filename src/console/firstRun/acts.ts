@@ -18,22 +18,24 @@ export function useFirstActs() {
       api.consumers.create({ name: 'My first consumer', target_id: id, stream: 'events' }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['consumers'] }),
   });
-  const sendSample = useMutation({ mutationFn: (to: Consumer) => appendSample(to) });
-  const error = createTarget.error ?? createConsumer.error ?? sendSample.error;
-  return { createTarget, createConsumer, sendSample, error };
+  const sendSample = useMutation({ mutationFn: (to: Consumer) => appendSample(to, 'free') });
+  const sendChange = useMutation({ mutationFn: (to: Consumer) => appendSample(to, 'pro') });
+  const error = createTarget.error ?? createConsumer.error ?? sendSample.error ?? sendChange.error;
+  return { createTarget, createConsumer, sendSample, sendChange, error };
 }
 
-/** An event that passes the consumer's filter, as far as that is known here. */
-function appendSample({ syncs, collections }: Consumer) {
-  const now = new Date().toISOString();
-  return api.append.events([
+/**
+ * A version of a sample record that passes the consumer's filter, as far as that is known here. Each version is a
+ * change, as it has the time in it; Millrace makes the event of it.
+ */
+function appendSample({ syncs, collections }: Consumer, plan: 'free' | 'pro') {
+  return api.append.records([
     {
       sync_id: syncs[0] === '*' ? 'sample' : (syncs[0] ?? 'sample'),
       collection_id:
         collections[0] === '*' ? 'sample:customer' : (collections[0] ?? 'sample:customer'),
       upstream_id: 'cus_1',
-      event: 'created',
-      data: { id: 'cus_1', name: 'Ada Lovelace', created_at: now },
+      data: { id: 'cus_1', name: 'Ada Lovelace', plan, updated_at: new Date().toISOString() },
     },
   ]);
 }

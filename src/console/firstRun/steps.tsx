@@ -78,7 +78,7 @@ export function ConsumerStep(props: {
   );
 }
 
-/** An event for the consumer to send. */
+/** A record for the consumer to send. */
 export function SampleStep(props: {
   consumer: Consumer | undefined;
   hasArrived: boolean;
@@ -88,10 +88,10 @@ export function SampleStep(props: {
   return (
     <Step
       at={3}
-      title="Send a sample event"
+      title="Send a sample"
       isDone={send.isSuccess || hasArrived}
       isWaiting={consumer === undefined}
-      text="Appends an event of a sample customer to the events stream."
+      text="Appends a sample customer, as your systems append their records. Millrace makes an event of it."
       done="sent"
     >
       {consumer !== undefined && (
@@ -101,7 +101,7 @@ export function SampleStep(props: {
           busy={send.isPending}
           onClick={() => send.mutate(consumer)}
         >
-          Send a sample event
+          Send a sample
         </ActButton>
       )}
     </Step>
@@ -117,12 +117,18 @@ export function ArrivalStep(props: { isSent: boolean; hasArrived: boolean; isDel
       title="See it arrive"
       isDone={isDelivered}
       isWaiting={!isSent && !hasArrived}
-      text={
-        !hasArrived && isSent
-          ? 'Waiting for the delivery…'
-          : 'The delivery appears here automatically.'
-      }
+      text={arrivalText(props)}
       done="delivered"
     />
   );
+}
+
+function arrivalText(props: {
+  isSent: boolean;
+  hasArrived: boolean;
+  isDelivered: boolean;
+}): string {
+  if (props.isDelivered) return 'It was sent, signed, and your endpoint took it.';
+  if (props.hasArrived) return 'Your endpoint did not take it. It is tried again for 24 hours.';
+  return props.isSent ? 'Waiting for the delivery…' : 'The delivery appears here automatically.';
 }

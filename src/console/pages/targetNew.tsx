@@ -1,14 +1,15 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import { NEW_SECRET } from '../firstRun/newSecret.tsx';
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
-import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
+import { BLANK, bodyOf, faultsOf, TARGET_FORM } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { newSigningSecret, WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
@@ -47,6 +48,12 @@ function NewTarget() {
   }));
   const { values: draft } = form;
   const queries = useQueryClient();
+  const navigate = useNavigate();
+  const [faults, setFaults] = useState<ReturnType<typeof faultsOf>>({});
+  const element = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    element.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
+  }, [faults]);
   // Made here, so that a receiver can have it before the first test.
   const [secret, setSecret] = useState(newSigningSecret);
   const test = useMutation({
@@ -54,9 +61,16 @@ function NewTarget() {
   });
   const save = useMutation({
     mutationFn: () => api.targets.create(input()),
-    onSuccess: () => {
+    onSuccess: async (target) => {
       form.drop();
-      return queries.invalidateQueries({ queryKey: ['targets'] });
+      await queries.invalidateQueries({ queryKey: ['targets'] });
+      const consumers = await queries.fetchQuery({
+        queryKey: ['consumers', 'newest'],
+        queryFn: () => api.consumers.list({ limit: 2 }),
+      });
+      if (consumers.data.length > 0) return;
+      queries.setQueryData(NEW_SECRET, target.signing_secret);
+      await navigate({ to: '/', replace: true });
     },
   });
   const input = () => ({
@@ -66,8 +80,15 @@ function NewTarget() {
   });
   const isOlder = JSON.stringify(test.variables) !== JSON.stringify(input());
   const problem = save.error ?? test.error;
+  const refused = errorsOf(problem);
+  /** Whether it may be sent; otherwise what is wrong is said beside the fields. */
+  const isSendable = (): boolean => {
+    const found = faultsOf(draft);
+    setFaults(found);
+    return Object.keys(found).length === 0;
+  };
 
-  if (save.data !== undefined) return <Saved target={save.data} />;
+  if (save.isSuccess) return <Saved target={save.data} />;
   return (
     <>
       <PageHead title={TITLE} />
@@ -79,18 +100,23 @@ function NewTarget() {
       )}
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+        ref={element}
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           test.reset();
-          save.mutate();
+          if (isSendable()) save.mutate();
         }}
       >
         <div className="flex min-w-0 flex-col gap-3">
           <TargetForm
             draft={draft}
             proposedName={hostOf(draft.base_url)}
-            onChange={form.set}
-            errorAt={errorsOf(problem)}
+            onChange={(change) => {
+              form.set(change);
+              setFaults({});
+            }}
+            errorAt={(pointer) => faults[pointer] ?? refused(pointer)}
           />
         </div>
         <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
@@ -104,9 +130,9 @@ function NewTarget() {
             <div>
               <Button
                 busy={test.isPending}
-                onClick={(event) => {
+                onClick={() => {
                   save.reset();
-                  if (isTestable(event.currentTarget.form)) test.mutate(input());
+                  if (isSendable()) test.mutate(input());
                 }}
               >
                 {test.isPending ? 'Sending…' : 'Send test webhook'}
@@ -142,14 +168,8 @@ function NewTarget() {
   );
 }
 
-/** The secret of a new target, and the link to the next step: to the first run while there is no consumer. */
+/** The secret of a new target, and the links to the next steps. */
 function Saved({ target }: { target: Target }) {
-  const consumers = useQuery({
-    queryKey: ['consumers', 'newest'],
-    queryFn: () => api.consumers.list({ limit: 2 }),
-  });
-  const isFirst = consumers.data?.data.length === 0;
-  const search = { target: target.id };
   return (
     <>
       <PageHead title={`${target.name} is saved`} />
@@ -157,33 +177,15 @@ function Saved({ target }: { target: Target }) {
         <WholeSecret secret={target.signing_secret} />
       </Panel>
       <div className="flex flex-wrap gap-2">
-        {isFirst && (
-          <>
-            <Link to="/" className={buttonLook('main')}>
-              Next: send your first webhook
-            </Link>
-            <Link to="/consumers/new" search={search} className={buttonLook()}>
-              Choose what is sent
-            </Link>
-          </>
-        )}
-        {!isFirst && !consumers.isPending && (
-          <Link to="/consumers/new" search={search} className={buttonLook('main')}>
-            Next: add webhooks
-          </Link>
-        )}
+        <Link to="/consumers/new" search={{ target: target.id }} className={buttonLook('main')}>
+          Next: add webhooks
+        </Link>
         <Link to="/targets/$id" params={{ id: target.id }} className={buttonLook()}>
           Open the target
         </Link>
       </div>
     </>
   );
-}
-
-/** Whether everything but the name is filled in; otherwise it makes the form show what is missing. */
-function isTestable(form: HTMLFormElement | null): boolean {
-  const inputs = form?.querySelectorAll<HTMLInputElement>('input:not([name="name"])') ?? [];
-  return [...inputs].every((input) => input.reportValidity());
 }
 
 /** The name that a target has unless it is given another one: the host of its URL. */

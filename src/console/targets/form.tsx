@@ -46,20 +46,6 @@ export function TargetForm(props: Props) {
     <>
       <Panel title="Endpoint">
         <TextField
-          label="Name"
-          name="name"
-          required={proposedName === undefined}
-          placeholder={proposedName}
-          value={draft.name}
-          onChange={(event) => set({ name: event.target.value })}
-          hint={
-            proposedName
-              ? `A name for people. Left empty, it is ${proposedName}.`
-              : 'A name for people, for example: CRM of ACME'
-          }
-          error={errorAt('/name')}
-        />
-        <TextField
           label="Base URL"
           type="url"
           required
@@ -67,6 +53,19 @@ export function TargetForm(props: Props) {
           onChange={(event) => set({ base_url: event.target.value })}
           hint="http:// or https://; each consumer may add a path"
           error={errorAt('/base_url')}
+        />
+        <TextField
+          label="Name"
+          required={proposedName === undefined}
+          placeholder={proposedName}
+          value={draft.name}
+          onChange={(event) => set({ name: event.target.value })}
+          hint={
+            proposedName === undefined
+              ? 'A name for people, for example: CRM of ACME'
+              : `Optional. Left empty, it is ${proposedName || 'the host of the URL'}.`
+          }
+          error={errorAt('/name')}
         />
       </Panel>
       <Panel title="Credentials">
