@@ -175,7 +175,7 @@ test('the reason why a consumer does not send comes first, with the command that
   await page.keyboard.press('p');
   await page.getByRole('dialog', { name: 'Pause Blocked?' }).waitFor();
   await pressed(page, 'Pause');
-  await why.getByText('Paused by bootstrap').waitFor();
+  await why.getByText('Paused by the admin key').waitFor();
   await why.getByText('Since', { exact: true }).waitFor();
   await why.getByRole('button', { name: 'Resume' }).click();
   await pressed(page, 'Resume');
@@ -377,7 +377,7 @@ test('pauses, edits and seeks are described in words, and are marked in the char
   await page.getByRole('tooltip').getByText('Stopped: it failed').waitFor();
   await lag.getByText('Show as table').click();
   const table = page.getByRole('region', { name: 'Lag as a table' });
-  await table.getByText('Paused by bootstrap').waitFor();
+  await table.getByText('Paused by the admin key').waitFor();
   await table.getByText('Filter: added sync shop (bootstrap)').waitFor();
 });
 

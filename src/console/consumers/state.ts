@@ -1,6 +1,7 @@
 import { failureWords } from '../../rules/failurePhrase.ts';
 import type { Alert } from '../../schema/alert.ts';
 import type { Change, Consumer } from '../../schema/consumer.ts';
+import { pausedText } from '../changes/who.ts';
 import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
@@ -92,7 +93,7 @@ function stopped(consumer: Consumer, { alerts }: Known): State {
 }
 
 function paused(consumer: Consumer, { changes }: Known): State {
-  const reason = consumer.status_reason ?? 'paused';
+  const reason = pausedText(consumer.status_reason ?? 'paused');
   const pause = changes.find(({ action }) => action === 'paused');
   return {
     tone: 'idle',
