@@ -33,6 +33,7 @@ const LEFTOVERS = [
   `delete from outbox where coalesce(sent_at, given_up_at) < now() - $1 * interval '1 ms'`,
   `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
   `delete from lag_samples where at < now() - $1 * interval '1 ms'`,
+  `delete from lag_minutes where at < now() - $1 * interval '1 ms'`,
   `delete from attempt_minutes where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
   `delete from target_minutes where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
   `delete from attempt_hours where at < now() - $1 * interval '1 ms' - interval '1 hour'`,

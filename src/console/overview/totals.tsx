@@ -8,9 +8,10 @@ import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RangeChoice } from '../ui/rangeChoice.tsx';
+import { TimeText } from '../ui/timeText.tsx';
 import { amount } from '../words.ts';
 import { failureRate } from './failureRate.ts';
-import { sumText } from './sumText.ts';
+import { sumsOf } from './sumText.ts';
 import { TopConsumers } from './top.tsx';
 
 /** The attempts of all consumers together over time, and the consumers with the most of them. */
@@ -31,13 +32,31 @@ export function Totals(props: { range: Range; onRange: (range: Range) => void })
         )}
         {data !== undefined && (
           <>
-            <p className="text-soft">{sumText(data.series, data.range, appendedText(data))}</p>
+            <Sums overview={data} />
             <Charts overview={data} />
           </>
         )}
       </Panel>
       {data !== undefined && <TopConsumers top={data.top} />}
     </>
+  );
+}
+
+/** What the charts show, in numbers, from when on: the lists beside them begin at the same time. */
+function Sums({ overview }: { overview: Overview }) {
+  const { series, top } = overview;
+  const sums = sumsOf(series);
+  const since = <TimeText at={top.since} isMinute />;
+  return (
+    <p className="text-soft">
+      {sums === null ? (
+        <>No attempts since {since}.</>
+      ) : (
+        <>
+          Since {since}: {sums}, {appendedText(overview)}.
+        </>
+      )}
+    </p>
   );
 }
 
