@@ -40,9 +40,9 @@ const SAYS: Record<Matter, Saying> = {
     leadAll: 'are failing',
     waits: 'Nothing is lost.',
     next: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. If it still fails then, the consumer stops and keeps its position, and you get another mail.`,
+      `Retries continue automatically until ${untilOf(items)}. If it still fails then, the consumer stops and keeps its position, and a mail says so.`,
     nextAll: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops and keeps its position, and you get another mail.`,
+      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops and keeps its position, and a mail says so.`,
     todo: 'Find out why the endpoint fails, and fix it. To retry now:',
     todoAll: 'Find out why the endpoint fails, and fix it. Each command below retries now.',
     command: retry,

@@ -63,7 +63,7 @@ Endpoint:      https://shop.example/in?a=1&b=2
 Failing since: 2026-11-23 11:52 UTC
 Last failure:  HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
 
-Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and you get another mail.
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and a mail says so.
 
 Find out why the endpoint fails, and fix it. To retry now:
 
@@ -114,7 +114,7 @@ Endpoint: \`https://shop.example/in?a=1&amp;b=2\`
 Failing since: 2026-11-23 11:52 UTC
 Last failure: HTTP_5XX, HTTP 503 (2026-11-23 12:50 UTC)
 Waiting: up to 3 entries, from position 5. Nothing is lost.
-Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and you get another mail.
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and a mail says so.
 Find out why the endpoint fails, and fix it. To retry now:
 \`millrace retry c1\`
 <https://millrace.example.com/consumers/c1|Open in Millrace>`,
