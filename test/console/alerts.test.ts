@@ -137,9 +137,10 @@ test('a tap on a time shows when that was, and opens nothing', async () => {
   const shown = tab.page.getByRole('tooltip');
   await shown.getByText(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/u).waitFor();
   expect(await tab.page.getByRole('dialog').count()).toBe(0);
-  await row.getByText('Orders answered 503').tap();
-  await tab.page.getByRole('dialog').waitFor();
+  await tab.page.getByRole('heading', { name: 'Alerts' }).tap();
   await shown.waitFor({ state: 'detached' });
+  await row.getByRole('button', { name: 'Open: warning' }).tap();
+  await tab.page.getByRole('dialog').waitFor();
 });
 
 test('a key that only reads sees how many people a mail was addressed to, and no addresses', async () => {
