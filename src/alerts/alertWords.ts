@@ -48,9 +48,9 @@ const SAYS: Record<Matter, Saying> = {
     leadAll: 'are failing',
     waits: 'Nothing is lost.',
     next: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. If it still fails then, the consumer stops and keeps its position, and you get another mail.`,
+      `Retries continue automatically until ${untilOf(items)}. If it still fails then, the consumer stops and keeps its position, and a mail says so.`,
     nextAll: (items) =>
-      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops and keeps its position, and you get another mail.`,
+      `Retries continue automatically until ${untilOf(items)}. A consumer that still fails then stops and keeps its position, and a mail says so.`,
     act: { when: 'Find out why the endpoint fails, and fix it. To retry at once,', verb: 'retry' },
     todo: 'To retry by a command:',
     todoAll: 'To retry by commands, in the order above:',

@@ -1,6 +1,9 @@
 import type { Sql } from '../db/db.ts';
 import { toPage, type ListPlace, type ListPage } from '../db/keyset.ts';
 import type { Alert, AlertKind } from '../schema/alert.ts';
+import type { AlertItem } from './alertItem.ts';
+import { matterOf } from './alertWords.ts';
+import { whyNotNeeded } from './notNeeded.ts';
 
 /** Reads alerts with the state of their mails. */
 export interface AlertsList {
@@ -12,22 +15,30 @@ export interface AlertsList {
 export interface AlertQuery {
   consumerId?: string | undefined;
   kind?: AlertKind | undefined;
+  /** Whether the addresses of the mails are read as well. */
+  withAddresses: boolean;
   limit: number;
   after: ListPlace | null;
 }
 
 interface Row extends Omit<Alert, 'mail'> {
   message_id: string | null;
-  recipients: number | null;
+  /** Null for a mail that is no longer in the outbox. */
+  recipients: string[] | null;
+  consumers: number | null;
   sent_at: string | null;
   given_up_at: string | null;
   dropped_at: string | null;
   last_error: string | null;
+  /** The kind of the consumer's newest alert after this one, up to when its mail was dropped. */
+  later: AlertKind | null;
+  is_deleted: boolean;
 }
 
 /** Creates the list of alerts. */
 export function createAlertsList(sql: Sql): AlertsList {
-  async function list({ consumerId, kind, limit, after }: AlertQuery): Promise<ListPage<Alert>> {
+  async function list(query: AlertQuery): Promise<ListPage<Alert>> {
+    const { consumerId, kind, withAddresses, limit, after } = query;
     const { rows } = await sql.query<Row>({
       text: `
         with page as materialized (
@@ -38,22 +49,45 @@ export function createAlertsList(sql: Sql): AlertsList {
            limit $5
         )
         select p.id, p.consumer_id, p.kind, p.detail, p.at, p.message_id,
-               cardinality(o.recipients) as recipients, o.sent_at,
+               o.recipients, nullif(json_array_length(o.items), 0) as consumers, o.sent_at,
                case when o.dropped_at is null then o.given_up_at end as given_up_at, o.dropped_at,
-               o.last_error
-          from page p left join outbox o on o.message_id = p.message_id
+               o.last_error, l.kind as later, k.deleted_at is not null as is_deleted
+          from page p
+          join consumers k on k.id = p.consumer_id
+          left join outbox o on o.message_id = p.message_id
+          left join lateral (
+            select kind from alerts a
+             where o.dropped_at is not null and a.consumer_id = p.consumer_id
+               and (a.at, a.id) > (p.at, p.id) and a.at <= o.dropped_at
+             order by a.at desc, a.id desc limit 1
+          ) l on true
          order by p.at desc, p.id desc`,
       values: [consumerId ?? null, kind ?? null, after?.at ?? null, after?.id ?? null, limit + 1],
     });
     const page = toPage(rows, limit, ({ at, id }) => ({ at, id }));
-    return { ...page, data: page.data.map(toAlert) };
+    return { ...page, data: page.data.map((row) => toAlert(row, withAddresses)) };
   }
 
   return { list };
 }
 
-function toAlert(row: Row): Alert {
-  const { message_id, recipients, sent_at, given_up_at, dropped_at, last_error, ...alert } = row;
-  const mail = { message_id, recipients, sent_at, given_up_at, dropped_at, last_error };
-  return { ...alert, mail: message_id === null ? null : { ...mail, message_id } };
+function toAlert(row: Row, withAddresses: boolean): Alert {
+  const { id, consumer_id, kind, detail, at, message_id } = row;
+  const alert = { id, consumer_id, kind, detail, at };
+  if (message_id === null) return { ...alert, mail: null };
+  const { recipients, consumers, sent_at, given_up_at, dropped_at, last_error } = row;
+  const matter = matterOf(kind, detail as unknown as AlertItem);
+  const since = { later: row.later, isDeleted: row.is_deleted };
+  const mail = {
+    message_id,
+    consumers,
+    recipients: recipients?.length ?? null,
+    to: withAddresses ? recipients : null,
+    sent_at,
+    given_up_at,
+    dropped_at,
+    dropped_because: dropped_at === null ? null : whyNotNeeded(matter, since),
+    last_error,
+  };
+  return { ...alert, mail };
 }

@@ -1,8 +1,10 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 
 import type { AlertsList } from '../alerts/alertsList.ts';
 import type { TestAlert } from '../alerts/testAlert.ts';
 import type { Consumers } from '../consumers/consumers.ts';
+import { hasScope } from '../rules/hasScope.ts';
 import { Alert, AlertKind } from '../schema/alert.ts';
 import { AlertTest, AlertTestInput } from '../schema/alertTest.ts';
 import { Uuid } from '../schema/fields.ts';
@@ -45,16 +47,22 @@ export function createAlertRoutes(deps: {
     const { id } = c.req.valid('param');
     await needConsumer(consumers, id);
     const { kind, limit, cursor } = c.req.valid('query');
-    return c.json(toList(await alerts.list({ consumerId: id, kind, limit, after: cursor })), 200);
+    const query = { consumerId: id, kind, limit, after: cursor };
+    return c.json(toList(await alerts.list({ ...query, withAddresses: manages(c) })), 200);
   });
 
   app.openapi(ALL, async (c) => {
     const { consumer_id, kind, limit, cursor } = c.req.valid('query');
-    const page = await alerts.list({ consumerId: consumer_id, kind, limit, after: cursor });
-    return c.json(toList(page), 200);
+    const query = { consumerId: consumer_id, kind, limit, after: cursor };
+    return c.json(toList(await alerts.list({ ...query, withAddresses: manages(c) })), 200);
   });
 
   return app;
+}
+
+/** Whether the caller may see, and change, who gets alerts. */
+function manages(c: Context<AppEnv>): boolean {
+  return hasScope(c.var.caller.scopes, 'manage');
 }
 
 function noWorker(why: 'not taken' | 'no result'): ApiError {

@@ -28,8 +28,9 @@ const OVERVIEW = createRoute({
   summary: 'Read the metrics of all consumers over time',
   description:
     'Attempts are counted once, by the minute, and counts are exact. An answer is cached for some ' +
-    'seconds, and for a minute where it spans seven days. The lists in `top` cover whole ' +
-    'hours, up to `until`, which is about two minutes ago.',
+    'seconds, and for a minute where it spans seven days. The series and the lists in `top` ' +
+    'cover the same time: from a full hour, `since`, which is up to two hours before the range ' +
+    'would begin, until now.',
   request: { query: z.strictObject({ range: OverviewRange.default('1h') }) },
   responses: { 200: json(Overview, 'The series and the lists'), ...problems(400) },
 });

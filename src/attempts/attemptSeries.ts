@@ -86,10 +86,13 @@ const SERIES = `
     from steps
     left join counted on counted.at = steps.at
     left join timed on timed.at = steps.at
-    left join lateral ( -- steps shorter than a minute show the last sample before their end
+    left join lateral (
+      select at from lag_minutes where lag_minutes.at < steps.at + ${STEP} order by at desc limit 1
+    ) m on true
+    left join lateral ( -- steps without a sample of their own show the last one before their end
       select entries from lag_samples
        where consumer_id = $1 and lag_samples.at < steps.at + ${STEP}
-         and lag_samples.at >= steps.at + ${STEP} - greatest(${STEP}, interval '90 s')
+         and lag_samples.at >= least(m.at, steps.at + ${STEP} - greatest(${STEP}, interval '90 s'))
        order by lag_samples.at desc limit 1
     ) l on true
    order by steps.at`;

@@ -16,6 +16,15 @@ export const RANGE_WORDS: Record<Range, string> = {
   '7d': '7 days',
 };
 
+const HOURS: Record<Range, number> = { '1h': 1, '6h': 6, '24h': 24, '7d': 168 };
+
+/** The shortest range that holds what began then; an hour if nothing did, and the longest if it was earlier. */
+export function rangeSince(began: string | null, now: number): Range {
+  if (began === null) return '1h';
+  const hours = (now - Date.parse(began)) / 3_600_000;
+  return RANGE_NAMES.find((name) => hours < HOURS[name]) ?? '7d';
+}
+
 /** A step of whole minutes, as in `attempts a minute`. */
 export function eachStep(seconds: number): string {
   if (seconds === 60) return 'per minute';

@@ -17,6 +17,7 @@ export function infoOf(config: ServiceConfig, version: string): Info {
       ui_url: config.temporalUiUrl,
     },
     dev_receiver_url: config.devReceiverUrl,
+    dev_outbox: config.devReceiverUrl !== null && config.smtpUrl === null,
   };
 }
 

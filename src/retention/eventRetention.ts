@@ -35,6 +35,7 @@ const LEFTOVERS = [
   `delete from passes where created_at < now() - greatest($1 * interval '1 ms', interval '30 days')`,
   `delete from stored_edits where created_at < now() - $1 * interval '1 ms'`,
   `delete from lag_samples where at < now() - $1 * interval '1 ms'`,
+  `delete from lag_minutes where at < now() - $1 * interval '1 ms'`,
   `delete from attempt_minutes where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
   `delete from target_minutes where at < now() - $1 * interval '1 ms' - interval '1 hour'`,
   `delete from attempt_hours where at < now() - $1 * interval '1 ms' - interval '1 hour'`,

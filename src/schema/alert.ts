@@ -22,12 +22,20 @@ export const Alert = z
     mail: z
       .object({
         message_id: z.string().meta({ description: 'A mail may be about several consumers' }),
+        consumers: z.int().nullable().meta({ description: 'How many consumers it is about' }),
         recipients: z.int().nullable().meta({ description: 'The number of addresses' }),
+        to: z.array(z.string()).nullable().meta({
+          description: 'The addresses; null without the scope `manage`',
+        }),
         sent_at: Timestamp.nullable(),
         given_up_at: Timestamp.nullable(),
         dropped_at: Timestamp.nullable().meta({
           description:
             'When it was dropped because nothing in it was true any more, as every consumer had been resumed or had recovered by then',
+        }),
+        dropped_because: z.string().nullable().meta({
+          description: 'Why it was dropped, in words',
+          example: 'the consumer had stopped by then, which has a mail of its own',
         }),
         last_error: z.string().nullable(),
       })

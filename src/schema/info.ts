@@ -12,6 +12,9 @@ export const Info = z
       ui_url: z.string().nullable(),
     }),
     dev_receiver_url: z.string().nullable(),
+    dev_outbox: z.boolean().meta({
+      description: 'Whether mails are written as files, as in development without `SMTP_URL`',
+    }),
   })
   .meta({ id: 'Info' });
 export type Info = z.infer<typeof Info>;

@@ -21,7 +21,7 @@ export const OverviewPoint = z
     appended: z.int().nullable().meta({ description: 'Events that were appended' }),
     lag: z.int().nullable().meta({
       description:
-        'Entries that waited at the end of the step, summed over all consumers; an upper bound where so many followed a position that not all were read',
+        'Entries that waited at the end of the step, summed over all consumers; an upper bound where so many followed a position that not all were read, and null for a time that was not sampled',
     }),
   })
   .meta({ id: 'OverviewPoint' });
@@ -41,10 +41,10 @@ export const Overview = z
     series: z.array(OverviewPoint),
     top: z
       .object({
-        since: Timestamp.meta({ description: 'The full hour at which the lists begin' }),
-        until: Timestamp.nullable().meta({
-          description: 'The time up to which attempts are counted; null before the first count',
+        since: Timestamp.meta({
+          description: 'The full hour at which the lists and the series begin',
         }),
+        until: Timestamp.meta({ description: 'The time up to which attempts are counted' }),
         busiest: z.array(sent).meta({ description: 'Most deliveries first, at most 5' }),
         failing: z.array(sent).meta({ description: 'Most failed attempts first, at most 5' }),
         laggiest: z

@@ -15,7 +15,7 @@ export const MetricsPoint = z
       .meta({ description: 'Of all attempts; null when there were none' }),
     lag: z.int().meta({
       description:
-        'Upper bound of the number of waiting entries; in the newest point, the current one',
+        'Upper bound of the number of waiting entries; in the newest point, the current one, and in a step that was not sampled, the last one before it',
     }),
   })
   .meta({ id: 'MetricsPoint' });

@@ -15,15 +15,19 @@ export const SAMPLED = `
   )`;
 
 /**
- * Records what waits for each busy consumer in this minute, counted as the API counts it. A consumer without a
- * sample was idle with nothing waiting. Any number of processes may call it.
+ * Records what waits for each busy consumer in this minute, counted as the API counts it, and that this minute was
+ * sampled: then a consumer without a sample was idle with nothing waiting. Any number of processes may call it.
  */
 export async function sampleLag(sql: Sql): Promise<void> {
-  const { rows } = await sql.query<{ id: string; minute: string; idle: boolean; reader: Reader }>({
+  const { rows: times } = await sql.query<{ minute: string }>({
+    name: 'minute to sample',
+    text: `select date_trunc('minute', clock_timestamp()) as minute`,
+  });
+  const minute = times[0]!.minute;
+  const { rows } = await sql.query<{ id: string; idle: boolean; reader: Reader }>({
     name: 'lag to sample',
     text: `
-      select k.id, date_trunc('minute', clock_timestamp()) as minute, c.idle or c.visited as idle,
-             ${readerFrom('stand.shown')} as reader
+      select k.id, c.idle or c.visited as idle, ${readerFrom('stand.shown')} as reader
         from consumers k
         join cursors c on c.consumer_id = k.id
         join streams s on s.name = k.stream
@@ -36,19 +40,21 @@ export async function sampleLag(sql: Sql): Promise<void> {
     rows.map(({ reader }) => reader),
   );
   const samples = rows
-    .map(({ id, minute, idle }, index) => ({ id, minute, idle, ...waiting[index]! }))
+    .map(({ id, idle }, index) => ({ id, idle, ...waiting[index]! }))
     .filter(({ idle, entries }) => entries > 0 || !idle);
   await sql.query({
     name: 'sample lag',
     text: `
+      with noted as (
+        insert into lag_minutes (at) values ($2::timestamptz) on conflict do nothing
+      )
       insert into lag_samples (consumer_id, at, entries, exact, oldest)
-      select id, at, entries, exact, case when entries > 0 then clock_timestamp() - seconds * interval '1 s' end
-        from unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::boolean[], $5::float8[])
-             as s(id, at, entries, exact, seconds)
+      select id, $2::timestamptz, entries, exact, case when entries > 0 then clock_timestamp() - seconds * interval '1 s' end
+        from unnest($1::uuid[], $3::bigint[], $4::boolean[], $5::float8[]) as s(id, entries, exact, seconds)
           on conflict do nothing`,
     values: [
       samples.map(({ id }) => id),
-      samples.map(({ minute }) => minute),
+      minute,
       samples.map(({ entries }) => entries),
       samples.map(({ exact }) => exact),
       samples.map(({ seconds }) => seconds),

@@ -18,7 +18,8 @@ const minuteOf = (time: string): string => `date_bin('1 min', ${time}, timestamp
  * CTEs that count what was stored from `from` to before `to`: `by_consumer` (at, consumer_id, delivered,
  * failed), `answers` (at, consumer_id, answers, answer_ms), `binned` (at, consumer_id, step, many) and `counted`, a
  * row for each of its minutes without their `events_to`. Counts are exact; answer times are those of a sample in
- * full minutes. `of`: a condition on `consumer_id`, to count only what some consumers did; the lag is that of all.
+ * full minutes. `of`: a condition on `consumer_id`, to count only what some consumers did; the lag is that of all, and null in a minute
+ * that was not sampled.
  */
 export function countMinutes(from: string, to: string, of = 'true'): string {
   return `
@@ -67,11 +68,12 @@ export function countMinutes(from: string, to: string, of = 'true'): string {
   ), counted as (
     select m.at, coalesce(s.delivered, 0)::bigint as delivered, coalesce(s.failed, 0)::bigint as failed,
            coalesce(a.steps, '{}') as steps, coalesce(a.counts, '{}') as counts,
-           coalesce(w.lag, 0)::bigint as lag
+           case when w.lag is not null or n.at is not null then coalesce(w.lag, 0)::bigint end as lag
       from generate_series(${from}, ${to} - interval '1 min', interval '1 min') m(at)
       left join sums s on s.at = m.at
       left join answered a on a.at = m.at
       left join waited w on w.at = m.at
+      left join lag_minutes n on n.at = m.at
   )`;
 }
 

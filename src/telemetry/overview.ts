@@ -55,9 +55,10 @@ export function createOverviews(options: {
 }
 
 async function read(sql: Sql, range: OverviewRange): Promise<Overview> {
-  const span = SPANS[range];
-  const [series, top] = await Promise.all([readTotals(sql, span), readTop(sql, span.seconds)]);
-  return { range, step: span.stepSeconds, series, top };
+  const { seconds, stepSeconds } = SPANS[range];
+  const top = await readTop(sql, seconds);
+  const series = await readTotals(sql, { since: Date.parse(top.since), stepSeconds });
+  return { range, step: stepSeconds, series, top };
 }
 
 /** Reuses an answer for `ms` from when it was requested; a failed one is requested again immediately. */

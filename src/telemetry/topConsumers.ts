@@ -1,29 +1,34 @@
 import type { Sql } from '../db/db.ts';
 import type { Overview } from '../schema/overview.ts';
+import { countMinutes } from './minutesSql.ts';
+import { readEdges } from './totalsSeries.ts';
 
 const SHOWN = 5;
 
 type Top = Overview['top'];
 
-/** From when hours are read, and up to when they are summed up in advance; null: they are not. */
+/** From when hours are read, up to when they are summed up in advance (null: they are not), and the time now. */
 interface Span {
   since: string;
   summed: string | null;
-  until: string | null;
+  until: string;
 }
 
+const STEP_SECONDS = 60;
+
 /**
- * Reads which consumers delivered most, failed most, and lag most, and which targets answered slowest,
- * over the hours of the last `seconds`, which are whole hours.
+ * Reads which consumers delivered most, failed most, and lag most, and which targets answered slowest, from a
+ * full hour on, up to now: counted hours, and the attempts themselves of the minutes that are not counted yet.
  */
 export async function readTop(sql: Sql, seconds: number): Promise<Top> {
   const hours = seconds / 3_600;
+  const { live, now } = await readEdges(sql, STEP_SECONDS);
   const { rows: spans } = await sql.query<Span>({ text: SPAN, values: [hours] });
   const { since, summed, until } = spans[0]!;
   const [sent, lagging] = await Promise.all([
     sql.query<Pick<Top, 'busiest' | 'failing' | 'slowest'>>({
       text: SENT,
-      values: [hours, since, summed],
+      values: [hours, since, summed, new Date(live).toISOString(), new Date(now).toISOString()],
     }),
     sql.query<Top['laggiest'][number]>({ text: LAGGING }),
   ]);
@@ -34,30 +39,38 @@ export async function readTop(sql: Sql, seconds: number): Promise<Top> {
 const SPAN = `
   select case when s.is_new then s.summed else h.at end - make_interval(hours => $1::int) as since,
          case when s.is_new then s.summed end as summed,
-         (select max(at) + interval '1 min' from attempt_minutes) as until
+         clock_timestamp() as until
     from (select date_bin('1 hour', now(), timestamptz 'epoch') as at) h
    cross join lateral (
      select max(until) as summed, max(until) >= h.at - interval '1 hour' as is_new
        from attempt_ranges where hours = $1::int) s`;
 
-/** Consumers are looked up one by one in the order of the list; for targets the whole table is read once. */
+/**
+ * Consumers are looked up one by one in the order of the list; for targets the whole table is read once. A minute
+ * that was counted since the edges were read is among the hours.
+ */
 const SENT = `
-  with parts as materialized (
+  with ${countMinutes('$4::timestamptz', '$5::timestamptz')}, parts as materialized (
     select consumer_id, delivered, failed, answers, answer_ms
       from attempt_ranges where hours = $1::int and until = $3::timestamptz
     union all
     select consumer_id, delivered, failed, answers, answer_ms
       from attempt_hours where at >= coalesce($3::timestamptz, $2::timestamptz)
-  ), sums as materialized (
+    union all
+    select consumer_id, delivered, failed, coalesce(answers, 0), coalesce(answer_ms, 0)
+      from by_consumer left join answers using (at, consumer_id)
+     where at >= $2::timestamptz
+       and at >= coalesce((select max(at) + interval '1 min' from attempt_minutes), timestamptz 'epoch')
+  ), made as materialized (
     select consumer_id, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed
       from parts group by consumer_id
   ), busiest as (
     select consumer_id, name, delivered, failed
-      from ${inOrder('sums', 'delivered')}
+      from ${inOrder('made', 'delivered')}
      order by delivered desc, consumer_id limit ${SHOWN}
   ), failing as (
     select consumer_id, name, delivered, failed
-      from ${inOrder('sums', 'failed')}
+      from ${inOrder('made', 'failed')}
      order by failed desc, consumer_id limit ${SHOWN}
   ), slowest as (
     select s.target_id, t.name, round(s.mean_ms)::int as mean_ms, s.attempts

@@ -36,15 +36,15 @@ interface Edges {
   summed: string | null;
 }
 
-/** Reads the series of all consumers over the last `seconds`, in steps that are whole minutes aligned to 1970. */
+/** Reads the series of all consumers since then (unix ms), in steps that are whole minutes aligned to 1970. */
 export async function readTotals(
   sql: Sql,
-  { seconds, stepSeconds }: { seconds: number; stepSeconds: number },
+  { since, stepSeconds }: { since: number; stepSeconds: number },
 ): Promise<OverviewPoint[]> {
   const { live, now, summed } = await readEdges(sql, stepSeconds);
   const stepMs = stepSeconds * 1_000;
   // One step earlier, for the position after which the appends of the first step are counted.
-  const from = Math.floor((now - seconds * 1_000) / stepMs) * stepMs - stepMs;
+  const from = Math.floor(since / stepMs) * stepMs - stepMs;
   const { rows } = await sql.query<Row>({
     text: SERIES,
     values: [
@@ -100,9 +100,7 @@ const SERIES = `
          where at >= $1::timestamptz and at >= $6::timestamptz and at < $3::timestamptz
         union all
         select at, delivered, failed, steps, counts,
-               ($5::bigint[])[1 + (extract(epoch from at - $3::timestamptz) / 60)::int],
-               -- The minute that runs may not have been sampled yet.
-               case when at < $4::timestamptz - interval '1 min' then lag else nullif(lag, 0) end
+               ($5::bigint[])[1 + (extract(epoch from at - $3::timestamptz) / 60)::int], lag
           from counted
       ) one
   ), ${SUM_MINUTES}, points as (

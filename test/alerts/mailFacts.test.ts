@@ -68,7 +68,7 @@ Endpoint:      https://shop.example/in?a=1&b=2
 Failing since: 2026-11-23 11:52 UTC
 Last answer:   HTTP 503 (2026-11-23 12:50 UTC)
 
-Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and you get another mail.
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and a mail says so.
 
 To retry by a command:
 
@@ -121,7 +121,7 @@ Failing since: 2026-11-23 11:52 UTC
 Last answer: HTTP 503 (2026-11-23 12:50 UTC)
 Waiting: up to 3 entries, from position 5
 Nothing is lost.
-Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and you get another mail.
+Retries continue automatically until 2026-11-24 11:52 UTC. If it still fails then, the consumer stops and keeps its position, and a mail says so.
 To retry by a command:
 \`millrace retry c1\``,
   );

@@ -47,7 +47,7 @@ async function countFrom(minutes: number): Promise<void> {
   );
   now = Date.parse(rows[0]!.at);
   await sql(
-    'truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges, attempts, attempt_batches, lag_samples',
+    'truncate attempt_minutes, attempt_hours, attempt_points, attempt_ranges, attempts, attempt_batches, lag_samples, lag_minutes',
   );
   await sql(
     `insert into attempt_minutes (at, delivered, failed, steps, counts, events_to, lag)
@@ -170,9 +170,14 @@ test('lag is that of all consumers together, and appended events are counted in 
       entries,
     ]);
   }
+  for (const minutes of [20, 11, 10])
+    await sql('insert into lag_minutes values ($1)', [
+      new Date(now - minutes * MINUTE_MS).toISOString(),
+    ]);
   await countAttempts(opened.api.db);
   const { series, top } = await overview();
   expect(pointAt(series, 20)).toMatchObject({ lag: 12, appended: 0 });
+  expect(pointAt(series, 15).lag).toBeNull(); // no process sampled then
   expect(pointAt(series, 10)).toMatchObject({ lag: 0, appended: 3 });
   expect(series.reduce((sum, { appended }) => sum + (appended ?? 0), 0)).toBe(5);
   expect(pointAt(series, 0).lag).toBe(4);
@@ -208,7 +213,7 @@ test('the busiest and the most often failing consumers are found by whole hours,
   ]);
   expect(top.failing).toEqual([{ consumer_id: ids[1], name: 'b', delivered: 2, failed: 1 }]);
   expect(Date.parse(top.since) % 3_600_000).toBe(0);
-  expect(Date.parse(top.until!)).toBeLessThanOrEqual(Date.now() - MINUTE_MS);
+  expect(Math.abs(Date.parse(top.until) - Date.now())).toBeLessThan(MINUTE_MS);
   const read = await opened.api.request('GET', '/v1/overview?range=7d');
   expect(read.body.top.busiest).toEqual(top.busiest);
 });
@@ -371,11 +376,13 @@ test('with many consumers and attempts, everything is read by indexes', async ()
   expect(troubled).not.toContain('Seq Scan on consumers');
   const tops = await plansOf(db, (one) => readTop(one, 3_600));
   expect(tops).toMatch(/attempt_hours_pkey/u);
-  expect(tops).not.toMatch(/Seq Scan on (attempt_hours|lag_samples|attempts|attempt_batches)/u);
+  expect(tops).not.toMatch(/Seq Scan on (attempt_hours|lag_samples|attempt_batches_\d+)/u);
   const figures = await plansOf(db, (one) => readConsumerFigures(one, 20));
   expect(figures).toMatch(/Scan (on|using) lag_samples/u);
   expect(figures).not.toMatch(/Seq Scan on lag_samples/u);
-  const series = await plansOf(db, (one) => readTotals(one, { seconds: 3_600, stepSeconds: 60 }));
+  const series = await plansOf(db, (one) =>
+    readTotals(one, { since: Date.now() - 3_600_000, stepSeconds: 60 }),
+  );
   expect(series).toMatch(/attempt_minutes_pkey/u);
   expect(series).not.toMatch(/Seq Scan on attempt_minutes/u);
   await sql(`delete from attempt_minutes where at > now() - interval '5 min'`);

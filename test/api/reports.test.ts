@@ -55,10 +55,13 @@ test('alerts are listed newest first and filtered, and say what became of their 
   const mine = await walk(`/v1/consumers/${id}/alerts?`);
   expect(mine.map((one) => one.id)).toEqual([ids[2], ids[1], ids[0]]);
   const unsent = {
+    consumers: null,
     recipients: null,
+    to: null,
     sent_at: null,
     given_up_at: null,
     dropped_at: null,
+    dropped_because: null,
     last_error: null,
   };
   expect(mine[1]).toEqual({
@@ -71,6 +74,7 @@ test('alerts are listed newest first and filtered, and say what became of their 
       ...unsent,
       message_id: '<stopped>',
       recipients: 2,
+      to: ['a@example.com', 'b@example.com'],
       sent_at: '2026-11-23T10:00:00Z',
     },
   });
@@ -194,6 +198,25 @@ test('a preview counts the newest entries that a filter lets through, and shows 
   ]) {
     expect((await request(wrong)).status).toBe(422);
   }
+});
+
+test('in a minute that no process sampled, the lag is the last one that was sampled, not 0', async () => {
+  const { id } = await opened.create();
+  const minute = Math.floor(Date.now() / 60_000) * 60_000 - 600_000;
+  const at = (minutes: number): string => new Date(minute + minutes * 60_000).toISOString();
+  for (const minutes of [0, 1, 4, 5, 6])
+    await sql('insert into lag_minutes values ($1)', [at(minutes)]);
+  await sql('insert into lag_samples values ($1, $2, 45), ($1, $3, 45), ($1, $4, 44)', [
+    id,
+    at(0),
+    at(1),
+    at(4),
+  ]);
+  const { data } = await get(`/v1/consumers/${id}/metrics?since=${at(-1)}`);
+  // Between 1 and 4, and after 6, nothing was sampled; at 5 and 6 nothing waited.
+  const lags = data.map(({ lag }: { lag: number }) => lag);
+  expect(lags.slice(0, 9)).toEqual([0, 45, 45, 45, 45, 44, 0, 0, 0]);
+  await sql('truncate lag_minutes, lag_samples');
 });
 
 test('metrics count each attempt in the step in which it ended, with percentiles and the lag at that time', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { changeSentence, whatChanged } from '../../src/console/changes/changeText.ts';
+import { pausedText, whoIs } from '../../src/console/changes/who.ts';
 import { filterChange } from '../../src/rules/filterChange.ts';
 
 const ALL = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
@@ -86,11 +87,20 @@ test('a sentence about a change says who made it', () => {
     changeSentence({ action, actor, detail });
   expect(said('paused', 'ada')).toBe('Paused by ada');
   expect(said('resumed', 'temporal')).toBe('Resumed by a signal from Temporal');
+  expect(said('paused', 'bootstrap')).toBe('Paused by the admin key');
   expect(said('retried', 'target')).toBe('Retried, because its target was changed');
   expect(said('seeked', 'ada', { to: 'end' })).toBe('Moved to the end by ada');
   expect(said('filter', 'ada', { added: { syncs: ['s'] }, removed: {} })).toBe(
     'Filter: added sync s (ada)',
   );
+});
+
+test('who made a change is said as people know it, in the reason of a pause as well', () => {
+  expect(whoIs('ada')).toBe('ada');
+  expect(whoIs('millrace')).toBe('Millrace');
+  expect(pausedText('paused by bootstrap')).toBe('paused by the admin key');
+  expect(pausedText('paused by ada')).toBe('paused by ada');
+  expect(pausedText('paused')).toBe('paused');
 });
 
 test('the changes of a filter are noted for each list, whatever its order, with at most ten values each', () => {

@@ -175,7 +175,7 @@ test('the reason why a consumer does not send comes first, with the command that
   await page.keyboard.press('p');
   await page.getByRole('dialog', { name: 'Pause Blocked?' }).waitFor();
   await pressed(page, 'Pause');
-  await why.getByText('Paused by bootstrap').waitFor();
+  await why.getByText('Paused by the admin key').waitFor();
   await why.getByText('Since', { exact: true }).waitFor();
   await why.getByRole('button', { name: 'Resume' }).click();
   await pressed(page, 'Resume');
@@ -373,12 +373,12 @@ test('pauses, edits and seeks are described in words, and are marked in the char
   await page.getByRole('tab', { name: 'Deliveries' }).click();
   const lag = page.locator('figure').filter({ hasText: 'Lag' });
   await lag.locator('[data-mark]').last().hover();
-  await page.getByRole('tooltip').getByText('Moved to the beginning by bootstrap').waitFor();
+  await page.getByRole('tooltip').getByText('Moved to the beginning by the admin key').waitFor();
   await page.getByRole('tooltip').getByText('Stopped: it failed').waitFor();
   await lag.getByText('Show as table').click();
   const table = page.getByRole('region', { name: 'Lag as a table' });
-  await table.getByText('Paused by bootstrap').waitFor();
-  await table.getByText('Filter: added sync shop (bootstrap)').waitFor();
+  await table.getByText('Paused by the admin key').waitFor();
+  await table.getByText('Filter: added sync shop (the admin key)').waitFor();
 });
 
 test('on a phone the reason and the first deliveries are on the first screen', async () => {

@@ -148,6 +148,8 @@ test('the page begins with the health of the target: the status of its consumers
 test('charts show the attempts of all its consumers over the chosen time, which is part of the address', async () => {
   const { tab, page } = await openTarget();
   await using _ = tab;
+  await page.getByText('In the last 7 days: 100 delivered').waitFor(); // as it has failed for days
+  await page.getByRole('button', { name: '1h' }).click();
   await page.getByText('In the last hour: 90 delivered, 1 failed (1.1 %).').waitFor();
   for (const title of ['Attempts per minute', 'Response time']) {
     const chart = page.locator('figure').filter({ hasText: title });

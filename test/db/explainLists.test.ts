@@ -24,6 +24,7 @@ const MANY = 20_000;
 const id = numberedId;
 const ONE = id(77);
 const page = { limit: 10, after: { at: '2026-06-01T00:00:00Z', id: ONE } };
+const alerts = { ...page, withAddresses: true };
 
 const rows = manyRowsOfFile({
   fill: `
@@ -97,15 +98,19 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     work: (sql) => createChanges(sql).list({ ...page, consumerId: ONE }),
     by: [/using changes_by_consumer/u],
   },
-  { what: 'alerts', work: (sql) => createAlertsList(sql).list(page), by: [/using alerts_newest/u] },
+  {
+    what: 'alerts',
+    work: (sql) => createAlertsList(sql).list(alerts),
+    by: [/using alerts_newest/u],
+  },
   {
     what: 'alerts of a kind',
-    work: (sql) => createAlertsList(sql).list({ ...page, kind: 'gone' }),
+    work: (sql) => createAlertsList(sql).list({ ...alerts, kind: 'gone' }),
     by: [/using alerts_by_kind/u],
   },
   {
     what: 'alerts of a consumer',
-    work: (sql) => createAlertsList(sql).list({ ...page, consumerId: ONE, kind: 'gone' }),
+    work: (sql) => createAlertsList(sql).list({ ...alerts, consumerId: ONE, kind: 'gone' }),
     by: [/using alerts_by_consumer/u],
   },
   {

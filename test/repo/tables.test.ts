@@ -37,6 +37,7 @@ const OWNERS: Record<string, string> = {
   alert_tests: 'alerts/alertTests.ts',
   aging: 'retention/aging.ts',
   lag_samples: 'telemetry/lagSamples.ts',
+  lag_minutes: 'telemetry/lagSamples.ts',
   attempt_minutes: 'telemetry/attemptTotals.ts',
   attempt_hours: 'telemetry/attemptTotals.ts',
   attempt_points: 'telemetry/attemptRollUps.ts',
@@ -68,7 +69,7 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
   {
     file: 'retention/eventRetention.ts',
     tables:
-      'streams event_ids outbox passes stored_edits lag_samples attempt_minutes attempt_hours attempt_points attempt_ranges target_minutes parked dead_letters',
+      'streams event_ids outbox passes stored_edits lag_samples lag_minutes attempt_minutes attempt_hours attempt_points attempt_ranges target_minutes parked dead_letters',
     why: 'what is past its age goes by one rule, whatever table it is in',
   },
   {

@@ -58,7 +58,15 @@ export async function openAlertDesk(more: Partial<typeof ALERT_OPTIONS> = {}): P
         ...rest,
       }),
     alerts: async (consumerId, kind) =>
-      (await createAlertsList(db).list({ consumerId, kind, limit: 100, after: null })).data,
+      (
+        await createAlertsList(db).list({
+          consumerId,
+          kind,
+          withAddresses: true,
+          limit: 100,
+          after: null,
+        })
+      ).data,
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }

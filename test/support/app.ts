@@ -132,6 +132,7 @@ export function openApp(
         ui_url: 'http://127.0.0.1:8233',
       },
       dev_receiver_url: null,
+      dev_outbox: false,
     },
     metrics: createMetrics(),
     log,

@@ -108,6 +108,7 @@ test('the server is ready once Postgres is migrated and Temporal answers, and pr
     retention: { events: '30d', attempts: '7d' },
     temporal: { address: inject('temporalAddress'), namespace: 'default', ui_url: null },
     dev_receiver_url: null,
+    dev_outbox: false,
   });
   expect((await server.get('/v1/info', 'wrong')).status).toBe(401);
   expect(await server.stop()).toBe(0);

@@ -22,12 +22,24 @@ export function MailBadge({ mail }: { mail: Mail }) {
 
 /** The state of an alert's mail. */
 export function MailFacts({ mail }: { mail: Mail }) {
-  if (mail === null) return <p className="text-soft">No mail is sent for this alert.</p>;
+  if (mail === null)
+    return (
+      <p className="text-soft">
+        No mail told of it: none is sent for it, or it was no longer true when the mail went out.
+      </p>
+    );
+  const { recipients, to, consumers } = mail;
   return (
     <Facts
       facts={[
         ['Mail', <MailBadge key="state" mail={mail} />],
-        mail.recipients === null ? null : ['To', amount(mail.recipients, 'person', 'people')],
+        mail.dropped_because === null ? null : ['Not sent', `${mail.dropped_because}.`],
+        consumers === null || consumers < 2
+          ? null
+          : ['In one mail', `with ${amount(consumers - 1, 'other')}`],
+        recipients === null || recipients === 0
+          ? null
+          : ['To', to?.join(', ') ?? amount(recipients, 'person', 'people')],
         mail.sent_at === null ? null : ['Sent', <TimeText key="sent" at={mail.sent_at} />],
         mail.given_up_at === null
           ? null
@@ -42,10 +54,20 @@ export function MailFacts({ mail }: { mail: Mail }) {
   );
 }
 
+/** The state of an alert's mail in one line, for lists on a phone. */
+export function MailLine({ mail }: { mail: Mail }) {
+  return (
+    <span className="flex flex-wrap items-center gap-x-2 text-xs text-soft">
+      Mail: <MailBadge mail={mail} />
+      {mail?.sent_at != null && <TimeText at={mail.sent_at} />}
+    </span>
+  );
+}
+
 /** Says where mails are when no mail server is set; shown only in development. */
 export function OutboxHint() {
   const { data: info } = useInfo();
-  if (info?.dev_receiver_url == null) return null;
+  if (info?.dev_outbox !== true) return null;
   return (
     <Hint>
       In development, without <code>SMTP_URL</code>, mails are <code>.eml</code> files in{' '}

@@ -3,6 +3,7 @@ import { useState } from 'react';
 
 import type { ApiKey } from '../../schema/apiKey.ts';
 import { api } from '../api.ts';
+import { whoIs } from '../changes/who.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
@@ -102,7 +103,7 @@ function columnsOf(onRevoke: (key: ApiKey) => void, timeWidth: string): Column<A
       isExtra: true,
       cell: ({ created_at, created_by }) => (
         <span className="foreign line-clamp-2">
-          <TimeText at={created_at} /> by {created_by}
+          <TimeText at={created_at} /> by {whoIs(created_by)}
         </span>
       ),
     },

@@ -1,5 +1,6 @@
 import type { Change } from '../../schema/consumer.ts';
 import { amount, number } from '../words.ts';
+import { whoIs } from './who.ts';
 
 type Detail = Change['detail'];
 
@@ -35,7 +36,7 @@ export function whatChanged({
 export function changeSentence(change: Pick<Change, 'action' | 'actor' | 'detail'>): string {
   const what = whatChanged(change);
   if (change.actor === 'target' || change.actor === 'millrace') return what;
-  const who = change.actor === 'temporal' ? 'a signal from Temporal' : change.actor;
+  const who = whoIs(change.actor);
   return /[:,]/u.test(what) ? `${what} (${who})` : `${what} by ${who}`;
 }
 

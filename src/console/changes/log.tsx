@@ -1,18 +1,22 @@
+import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
 import { ConsumerName } from '../consumerName.tsx';
+import { useNarrow } from '../narrow.ts';
 import { prettyValue } from '../pretty.ts';
 import { useList } from '../queries.ts';
 import { Code } from '../ui/copyText.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { Drawer } from '../ui/dialog.tsx';
+import { Hint } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { Sentence } from '../ui/sentence.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { changeSentence, whatChanged } from './changeText.ts';
+import { whoIs } from './who.ts';
 
 /** The changes of all consumers with their authors, newest first. */
 export function ChangesLog(props: {
@@ -35,9 +39,10 @@ export function ChangesLog(props: {
           onPick={(id) => onFilter(id === '' ? undefined : id)}
         />
       </div>
+      {list.rows.some(({ actor }) => actor === 'bootstrap') && <OwnKeys />}
       <DataTable
         what="changes"
-        columns={columnsOf(setOpen, useTimeWidth())}
+        columns={columnsOf(setOpen, useTimeWidth(), useNarrow())}
         list={list}
         rowKey={({ id }) => id}
         onOpen={setOpen}
@@ -57,18 +62,37 @@ export function ChangesLog(props: {
           <Facts
             facts={[
               ['Time', <TimeText key="at" at={open.at} />],
-              ['By', open.actor],
+              ['By', whoIs(open.actor)],
               ['Consumer', <ConsumerName key="consumer" id={open.consumer_id} />],
             ]}
           />
-          <Code label="Detail" text={prettyValue(open.detail)} />
+          {Object.keys(open.detail).length > 0 && (
+            <Code label="Detail" text={prettyValue(open.detail)} />
+          )}
         </Drawer>
       )}
     </>
   );
 }
 
-function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<Change>[] {
+/** Says how changes get the names of people. */
+function OwnKeys() {
+  return (
+    <Hint>
+      The admin key is that of MILLRACE_API_KEY, whoever uses it. Changes made with{' '}
+      <Link to="/settings" search={{ tab: 'keys' }} className="underline">
+        an API key for each person
+      </Link>{' '}
+      say who made them.
+    </Hint>
+  );
+}
+
+function columnsOf(
+  onOpen: (change: Change) => void,
+  timeWidth: string,
+  isNarrow: boolean,
+): Column<Change>[] {
   return [
     { id: 'at', title: 'Time', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
@@ -81,7 +105,7 @@ function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<
           className="foreign line-clamp-3 text-left underline"
           onClick={() => onOpen(change)}
         >
-          <Sentence text={whatChanged(change)} at={change.at} />
+          <Sentence text={isNarrow ? changeSentence(change) : whatChanged(change)} at={change.at} />
         </button>
       ),
     },
@@ -90,7 +114,7 @@ function columnsOf(onOpen: (change: Change) => void, timeWidth: string): Column<
       title: 'By',
       width: 'minmax(0,1fr)',
       isExtra: true,
-      cell: ({ actor }) => <span className="foreign line-clamp-2">{actor}</span>,
+      cell: ({ actor }) => <span className="foreign line-clamp-2">{whoIs(actor)}</span>,
     },
     {
       id: 'consumer',

@@ -1,6 +1,7 @@
 import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { changeSentence, whatChanged } from '../changes/changeText.ts';
+import { whoIs } from '../changes/who.ts';
 import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
@@ -43,7 +44,7 @@ function columnsOf(timeWidth: string, isNarrow: boolean): Column<Change>[] {
       title: 'By',
       width: 'minmax(0,1fr)',
       isExtra: true,
-      cell: ({ actor }) => <span className="foreign line-clamp-2">{actor}</span>,
+      cell: ({ actor }) => <span className="foreign line-clamp-2">{whoIs(actor)}</span>,
     },
   ];
 }

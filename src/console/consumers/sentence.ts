@@ -1,4 +1,5 @@
 import type { Consumer } from '../../schema/consumer.ts';
+import { pausedText } from '../changes/who.ts';
 import { amount, duration } from '../words.ts';
 import { waits } from './waits.ts';
 
@@ -11,7 +12,7 @@ export function sentenceOf(consumer: Consumer): string {
       : `${waits(lag)}, the oldest for ${duration(lag.seconds)}`;
   if (needsAct(consumer)) return health.notes[0] ?? status_reason ?? status;
   if (status === 'paused') {
-    const why = status_reason ?? 'paused';
+    const why = pausedText(status_reason ?? 'paused');
     return `${why.charAt(0).toUpperCase()}${why.slice(1)}: ${waiting}, and nothing is lost.`;
   }
   if (lag.entries === 0) return caughtUp(consumer);

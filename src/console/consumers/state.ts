@@ -2,6 +2,7 @@ import { failureWords } from '../../rules/failurePhrase.ts';
 import type { Alert } from '../../schema/alert.ts';
 import type { Change, Consumer } from '../../schema/consumer.ts';
 import { lengthMs } from '../lengths.ts';
+import { pausedText } from '../changes/who.ts';
 import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
@@ -93,7 +94,7 @@ function stopped(consumer: Consumer, { alerts }: Known): State {
 }
 
 function paused(consumer: Consumer, { changes }: Known): State {
-  const reason = consumer.status_reason ?? 'paused';
+  const reason = pausedText(consumer.status_reason ?? 'paused');
   const pause = changes.find(({ action }) => action === 'paused');
   return {
     tone: 'idle',

@@ -8,8 +8,9 @@ import { Chart } from '../ui/chart.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RangeChoice } from '../ui/rangeChoice.tsx';
+import { TimeText } from '../ui/timeText.tsx';
 import { failureRate } from './failureRate.ts';
-import { appendedText, sumText } from './sumText.ts';
+import { appendedText, sumsOf } from './sumText.ts';
 import { TopConsumers } from './top.tsx';
 
 /** The attempts of all consumers together over time, and the consumers with the most of them. */
@@ -30,15 +31,33 @@ export function Totals(props: { range: Range; onRange: (range: Range) => void })
         )}
         {data !== undefined && (
           <>
-            <p className="text-soft">
-              {sumText(data.series, data.range, appendedText(data.series))}
-            </p>
+            <Sums overview={data} />
             <Charts overview={data} />
           </>
         )}
       </Panel>
       {data !== undefined && <TopConsumers top={data.top} />}
     </>
+  );
+}
+
+/** What the charts show, in numbers, from when on: the lists beside them begin at the same time. */
+function Sums({ overview }: { overview: Overview }) {
+  const { series, top } = overview;
+  const sums = sumsOf(series);
+  const appended = appendedText(series);
+  const since = <TimeText at={top.since} isMinute />;
+  return (
+    <p className="text-soft">
+      {sums === null ? (
+        <>No attempts since {since}.</>
+      ) : (
+        <>
+          Since {since}: {sums}
+          {appended !== undefined && `, ${appended}`}.
+        </>
+      )}
+    </p>
   );
 }
 

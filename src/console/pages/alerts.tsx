@@ -4,11 +4,12 @@ import { useState } from 'react';
 import type { Alert, AlertKind } from '../../schema/alert.ts';
 import { AlertDrawer } from '../alerts/drawer.tsx';
 import { ALERT_KINDS, gist, KindBadge, nameIn } from '../alerts/kind.tsx';
-import { MailBadge, OutboxHint } from '../alerts/mail.tsx';
+import { MailBadge, MailLine, OutboxHint } from '../alerts/mail.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
 import { ConsumerName } from '../consumerName.tsx';
 import { tabOfAlert } from '../consumers/asideTab.ts';
+import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -64,7 +65,7 @@ export function AlertsPage() {
       </div>
       <DataTable
         what="alerts"
-        columns={columnsOf(setOpen, useTimeWidth())}
+        columns={columnsOf(setOpen, useTimeWidth(), useNarrow())}
         list={list}
         rowKey={({ id }) => id}
         onOpen={setOpen}
@@ -85,7 +86,12 @@ export function AlertsPage() {
   );
 }
 
-function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Alert>[] {
+/** On a phone the text and the mail are under the consumer. */
+function columnsOf(
+  onOpen: (alert: Alert) => void,
+  timeWidth: string,
+  isNarrow: boolean,
+): Column<Alert>[] {
   return [
     { id: 'at', title: 'Time', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
@@ -103,7 +109,15 @@ function columnsOf(onOpen: (alert: Alert) => void, timeWidth: string): Column<Al
       title: 'Consumer',
       width: 'minmax(0,1.5fr)',
       cell: (alert) => (
-        <ConsumerName id={alert.consumer_id} known={nameIn(alert)} tab={tabOfAlert(alert.kind)} />
+        <>
+          <ConsumerName id={alert.consumer_id} known={nameIn(alert)} tab={tabOfAlert(alert.kind)} />
+          {isNarrow && (
+            <>
+              <span className="foreign line-clamp-2 text-xs text-soft">{gist(alert)}</span>
+              <MailLine mail={alert.mail} />
+            </>
+          )}
+        </>
       ),
     },
     {

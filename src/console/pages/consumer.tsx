@@ -26,7 +26,7 @@ import { LetterList } from '../deadLetters/letterList.tsx';
 import { useInfo } from '../info.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
-import { RANGE_NAMES, type Range } from '../ranges.ts';
+import { RANGE_NAMES, rangeSince, type Range } from '../ranges.ts';
 import { onlyGiven, textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
@@ -119,10 +119,12 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const state = stateOf(consumer, { retryWindow: info?.retry_window, ...history });
   const commands = useCommands(consumer);
   const isNarrow = useNarrow();
+  // As it was when the page was opened: a recovery must not take what is shown away.
+  const [range] = useState(() => rangeSince(consumer.failing_since, Date.now()));
   const charts = (
     <Charts
       consumer={consumer}
-      range={search.range ?? '1h'}
+      range={search.range ?? range}
       onRange={(range) => set({ range })}
       marks={marks}
     />

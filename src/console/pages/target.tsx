@@ -15,6 +15,7 @@ import { TargetCharts } from '../targets/charts.tsx';
 import { TargetConsumers } from '../targets/consumers.tsx';
 import { TargetDeliveries } from '../targets/deliveries.tsx';
 import type { TargetDraft } from '../targets/draft.ts';
+import { useFirstRange } from '../targets/firstRange.ts';
 import { TargetHealth } from '../targets/health.tsx';
 import { countOf } from '../targets/healthText.ts';
 import { TargetSecret, TargetSettings } from '../targets/settings.tsx';
@@ -87,8 +88,13 @@ function Loaded({ target }: { target: Target }) {
   const onOpen = useOpened((delivery, replace) => set({ delivery }, replace));
   const [edits, setEdits] = useState<Partial<TargetDraft>>({});
   const isNarrow = useNarrow();
+  const firstRange = useFirstRange(id);
   const charts = (
-    <TargetCharts targetId={id} range={search.range ?? '1h'} onRange={(range) => set({ range })} />
+    <TargetCharts
+      targetId={id}
+      range={search.range ?? firstRange}
+      onRange={(range) => set({ range })}
+    />
   );
   const deliveries = (
     <TargetDeliveries

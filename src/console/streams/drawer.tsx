@@ -18,6 +18,7 @@ import {
   type StreamEntry,
 } from './entry.ts';
 import { EventAttempts } from './eventAttempts.tsx';
+import { RecordAttempts } from './recordAttempts.tsx';
 
 /** One event by its id, which a link may carry. */
 export function EventDrawer(props: {
@@ -103,7 +104,7 @@ export function EntryDrawer({ entry, onClose }: { entry: StreamEntry; onClose: (
       />
       <ChangedFields text={prettyValue(entry)} />
       <Code label="Data" text={prettyValue(entry.data)} />
-      {isEvent && <EventAttempts eventId={idOf(entry)} />}
+      {isEvent ? <EventAttempts eventId={idOf(entry)} /> : <RecordAttempts record={entry} />}
       <details>
         <summary className="text-soft">The whole entry as JSON</summary>
         <Code label={isEvent ? 'Event' : 'Record'} text={prettyValue(entry)} />

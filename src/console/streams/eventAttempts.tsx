@@ -1,3 +1,5 @@
+import type { ReactNode } from 'react';
+
 import type { Page } from '../../api/client.ts';
 import { type Attempt, api } from '../api.ts';
 import { ConsumerName } from '../consumerName.tsx';
@@ -8,8 +10,9 @@ import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 
-/** The attempts of all consumers at one event, newest first. */
-export function EventAttempts({ eventId }: { eventId: string }) {
+/** The attempts of all consumers at one event, newest first. `title`: the heading, if it needs other words. */
+export function EventAttempts(props: { eventId: string; title?: ReactNode }) {
+  const { eventId, title = 'Attempts of all consumers' } = props;
   const list = useList(
     ['attempts', 'of-event', eventId],
     (cursor) =>
@@ -24,7 +27,7 @@ export function EventAttempts({ eventId }: { eventId: string }) {
   }
   return (
     <section className="flex flex-col gap-2">
-      <h3 className="font-medium">Attempts of all consumers</h3>
+      <h3 className="font-medium">{title}</h3>
       {list.rows.length === 0 ? (
         <p className="text-soft">
           None yet. A consumer whose filter matches the event sends it when its turn comes. Attempts

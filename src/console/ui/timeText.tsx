@@ -28,7 +28,7 @@ export function useNow(): number {
 }
 
 /**
- * A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover.
+ * A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover, and at a tap.
  * `isMinute`: it is known to the minute alone, which has no relative form.
  */
 export function TimeText({ at, isMinute = false }: { at: string | null; isMinute?: boolean }) {
@@ -39,6 +39,7 @@ export function TimeText({ at, isMinute = false }: { at: string | null; isMinute
   const text = isMinute ? printMinute(form, time, current) : printTime(form, time, current);
   return (
     <Tooltip
+      onTap
       text={
         <span className="font-mono text-xs">
           {utc(time)}

@@ -5,6 +5,7 @@ import {
   useLayoutEffect,
   useRef,
   useState,
+  type MouseEvent,
   type ReactElement,
   type ReactNode,
 } from 'react';
@@ -14,10 +15,12 @@ const DELAY_MS = 250;
 const GAP = 4;
 
 /**
- * Further words about an element, shown on hover and focus; they are never shown only here. Written by
- * hand, as radix-ui's tooltip would be a tenth of all our JavaScript.
+ * Further words about an element, shown on hover and focus; they are never shown only here. With `onTap` a finger's
+ * tap shows them as well, unless the element is in a link or a button. Written by hand, as radix-ui's tooltip would
+ * be a tenth of all our JavaScript.
  */
-export function Tooltip({ text, children }: { text: ReactNode; children: ReactElement }) {
+export function Tooltip(props: { text: ReactNode; onTap?: boolean; children: ReactElement }) {
+  const { text, onTap = false, children } = props;
   const id = useId();
   const [place, setPlace] = useState<DOMRect | null>(null);
   const timer = useRef(0);
@@ -30,11 +33,23 @@ export function Tooltip({ text, children }: { text: ReactNode; children: ReactEl
     clearTimeout(timer.current);
     setPlace(null);
   };
+  const tapped = (event: MouseEvent): void => {
+    const { nativeEvent: tap, currentTarget: element } = event;
+    const isTouch = tap instanceof PointerEvent && tap.pointerType === 'touch';
+    if (!isTouch || element.closest('a,button') !== null) return;
+    event.stopPropagation(); // what is behind it, such as a row, does not open as well
+    show(element, 0);
+  };
   return (
     <>
       <Slot.Root
-        onPointerEnter={(event) => show(event.currentTarget, DELAY_MS)}
-        onPointerLeave={hide}
+        onPointerEnter={(event) => {
+          if (event.pointerType !== 'touch') show(event.currentTarget, DELAY_MS);
+        }}
+        onPointerLeave={(event) => {
+          if (event.pointerType !== 'touch') hide();
+        }}
+        {...(onTap && { onClick: tapped })}
         onFocus={(event) => show(event.currentTarget, 0)}
         onBlur={hide}
         {...(place === null ? {} : { 'aria-describedby': id })}
@@ -72,9 +87,11 @@ function Bubble(props: { id: string; place: DOMRect; onHide: () => void; childre
       if (key === 'Escape') away();
     };
     addEventListener('scroll', away, true);
+    addEventListener('pointerdown', away, true);
     addEventListener('keydown', onKey);
     return () => {
       removeEventListener('scroll', away, true);
+      removeEventListener('pointerdown', away, true);
       removeEventListener('keydown', onKey);
     };
   }, []);

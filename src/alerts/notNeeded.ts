@@ -1,0 +1,32 @@
+import type { AlertKind } from '../schema/alert.ts';
+import type { Matter } from './alertWords.ts';
+
+/** What has become of a consumer by the time the mail of an alert was to be sent. */
+export interface Since {
+  /** The newest alert about it after this one. */
+  later: AlertKind | null;
+  isDeleted: boolean;
+}
+
+const REASONS: Record<Matter, string> = {
+  warning: 'the consumer was no longer failing by then, or was paused',
+  cannotStart: 'the consumer could send again by then',
+  stopped: 'the consumer was resumed by then',
+  gone: 'the consumer was resumed by then',
+  recovered: 'the warning before it was not sent either',
+  'dead-letters': 'there were no dead letters any more by then',
+  aging: 'no waiting event was that old any more by then',
+  lost: 'it was no longer true by then',
+};
+
+/** Why the mail of an alert was not needed, as a sentence without its capital and its full stop. */
+export function whyNotNeeded(matter: Matter, { later, isDeleted }: Since): string {
+  if (isDeleted) return 'the consumer was deleted by then';
+  const isStop = later === 'stopped' || later === 'gone';
+  const isWarning = matter === 'warning' || matter === 'cannotStart';
+  if (matter === 'stopped' || matter === 'gone')
+    return isStop ? 'the consumer stopped again, which has a mail of its own' : REASONS[matter];
+  if (isStop && isWarning) return 'the consumer had stopped by then, which has a mail of its own';
+  if (later === 'warning' && isWarning) return 'a newer warning has a mail of its own';
+  return REASONS[matter];
+}
