@@ -149,7 +149,8 @@ const LIST = createRoute({
   request: {
     query: z.strictObject({
       q: text(255).optional().meta({
-        description: 'Part of its name, its id or the name of its target, in any case',
+        description:
+          'Words in any order, each a part of its name, its id or the name of its target, in any case; a text of more than 8 words is looked for as a whole',
       }),
       status: ConsumerStatus.optional(),
       target_id: Uuid.optional(),

@@ -44,7 +44,7 @@ export function createTargetRoutes({
     const target = await targets.open(id);
     if (target === null) throw unknownId('target', id);
     const tested = await testTarget(target, c.var.seed.id).catch(refuseUnreadable);
-    if (tested.outcome === 'delivered') await targets.tested(id);
+    if (tested.outcome === 'delivered') await targets.tested(id, c.var.actor);
     return c.json(tested, 200);
   });
 

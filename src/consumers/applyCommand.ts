@@ -6,6 +6,7 @@ import { addFilter, keepNewestFilter, pruneFilters } from '../progress/filterRow
 import {
   type CommandAnswer,
   type CommandRequest,
+  type RetryCause,
   type Command,
   type SeekTo,
   effectOf,
@@ -170,8 +171,9 @@ async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {
   switch (command.kind) {
     case 'pause':
     case 'resume':
-    case 'retry':
       return turn(tx, command.kind);
+    case 'retry':
+      return turn(tx, command.kind, command.because);
     case 'seek':
       return seek(tx, command.to);
     case 'filter':
@@ -190,11 +192,15 @@ async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {
   }
 }
 
-async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<CommandAnswer> {
+async function turn(
+  tx: Tx,
+  verb: 'pause' | 'resume' | 'retry',
+  because?: RetryCause,
+): Promise<CommandAnswer> {
   const effect = effectOf(tx.row.status, verb);
   if (effect === 'conflict') return conflict(tx, verb);
   if (effect === 'nothing') return { ok: true, version: tx.row.version };
-  if (verb === 'retry') return retry(tx);
+  if (verb === 'retry') return retry(tx, because);
   await release(tx);
   if (verb === 'pause') {
     return write(tx, 'paused', {
@@ -212,7 +218,7 @@ async function turn(tx: Tx, verb: 'pause' | 'resume' | 'retry'): Promise<Command
 }
 
 /** Makes waiting attempts due immediately, by a running sender as well; the retry window keeps running. */
-async function retry(tx: Tx): Promise<CommandAnswer> {
+async function retry(tx: Tx, because?: RetryCause): Promise<CommandAnswer> {
   const parked = await hurryParked(tx);
   const { status, failing, retried, version } = tx.row;
   if (status === 'active') {
@@ -220,7 +226,8 @@ async function retry(tx: Tx): Promise<CommandAnswer> {
     await hurryHead(tx.sql, tx.consumerId); // its sender may be about to release its lease
     await release(tx);
   }
-  return write(tx, 'retried', failing ? { retried: retried + 1 } : {});
+  const cause = because === undefined ? {} : { because };
+  return write(tx, 'retried', failing ? { retried: retried + 1 } : {}, cause);
 }
 
 async function seek(tx: Tx, to: SeekTo): Promise<CommandAnswer> {

@@ -7,7 +7,7 @@ import type { Rank, RankedPlace } from './rankedPlace.ts';
 
 /** Which consumers are meant. */
 export interface ConsumerFilter {
-  /** A part of the name, the id or the target's name, in upper or lower case. */
+  /** Words, each a part of the name, the id or the target's name, in any order and in upper or lower case. */
   q?: string | undefined;
   status?: ConsumerStatus | undefined;
   targetId?: string | undefined;
@@ -118,12 +118,21 @@ function conditionsOf(filter: ConsumerFilter, bind: Bind): string[] {
       `name ${like}`,
       `target_id in (select id from targets where name ${like})`,
     ];
-    conditions.push(contains(filter.q, bind, names));
+    for (const word of wordsOf(filter.q)) conditions.push(contains(word, bind, names));
   }
   if (filter.status !== undefined) conditions.push(hasStatus(filter.status, bind));
   if (filter.targetId !== undefined) conditions.push(`target_id = ${bind(filter.targetId)}`);
   if (filter.has !== undefined) conditions.push(HAS[filter.has]);
   return conditions;
+}
+
+/** Each word is compared with all rows that are read, so a text of more is compared as a whole. */
+const MOST_WORDS = 8;
+
+/** The words of a text, which may occur in any order; a text without any is compared as it is. */
+function wordsOf(text: string): string[] {
+  const words = text.split(/\s+/u).filter((word) => word !== '');
+  return words.length === 0 || words.length > MOST_WORDS ? [text] : words;
 }
 
 /** The conditions for what consumers may have, as it is shown. */

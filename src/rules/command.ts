@@ -4,9 +4,13 @@ import type { ProblemCode } from '../schema/problem.ts';
 /** The destination of a seek; a cursor in the request has already been turned into its position. */
 export type SeekTo = 'beginning' | 'end' | { position: number } | { time: string };
 
+/** Why a retry was given that nobody asked for: its target was changed, or tested, or another process leads. */
+export type RetryCause = 'target_changed' | 'target_tested' | 'new_leader';
+
 /** A command to a consumer. The workflow's update carries it, and its history keeps it. */
 export type Command =
-  | { kind: 'pause' | 'resume' | 'retry' | 'delete' }
+  | { kind: 'pause' | 'resume' | 'delete' }
+  | { kind: 'retry'; because?: RetryCause }
   | { kind: 'seek'; to: SeekTo }
   | { kind: 'filter'; delta: FilterDelta }
   | { kind: 'patch'; patch: ConsumerPatch }
@@ -22,8 +26,8 @@ export interface CommandRequest {
   /** Identifies the command: giving it again with the same id has no further effect. */
   editId: string;
   /**
-   * The name of the caller's API key; `temporal` for a signal; `target` for a retry because the target was
-   * changed or tested.
+   * The name of the caller's API key, for a retry after a test of the target that of the test; `temporal` for a
+   * signal; `target` for a retry because the target was changed; `millrace` for one because another process leads.
    */
   actor: string;
   command: Command;

@@ -214,7 +214,7 @@ export const Change = z
     actor: z.string(),
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        'What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`. For `stopped`, by `millrace` itself: the `reason`',
+        "What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`. For `stopped`, by `millrace` itself: the `reason`. For `retried` by no one's command: `because`, one of `target_tested` (by whoever tested it), `target_changed` and `new_leader`",
     }),
     at: Timestamp,
   })

@@ -98,6 +98,10 @@ export const Trouble = z
       description: 'When the first of them began to fail in this way',
     }),
     next_attempt_at: Timestamp.nullable(),
+    waiting: z.object({ entries: z.int(), exact: z.boolean() }).meta({
+      description:
+        'Entries that waited for them together in the last minute that was counted; an upper bound unless `exact`',
+    }),
     gives_up_at: Timestamp.nullable().meta({
       description: 'When the first of them stops if nothing changes; null unless they are blocked',
     }),

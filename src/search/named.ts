@@ -5,7 +5,10 @@ import { beginningWith, idsFrom, wordsFrom } from './terms.ts';
 
 type Hit<K extends SearchHit['kind']> = Extract<SearchHit, { kind: K }>;
 
-/** Finds consumers by the beginning of their id, of their name, or of words within it, in any case. */
+/**
+ * Finds consumers by the beginning of their id, of their name, or of words within it, in any case; of those that are
+ * found, those in trouble come first.
+ */
 export async function findConsumers(
   sql: Sql,
   text: string,
@@ -20,7 +23,7 @@ export async function findConsumers(
         join consumers k on k.id = best.id
         join cursors c on c.consumer_id = k.id
         join targets t on t.id = k.target_id
-       order by ${BEST_FIRST}`,
+       order by ${SHOWN_STATUS} not in ('stopped', 'blocked'), ${BEST_FIRST}`,
     values: valuesOf(text, limit),
   });
   return rows;

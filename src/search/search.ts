@@ -15,7 +15,8 @@ export interface Search {
 /** Creates the search of everything that is stored. */
 export function createSearch(sql: Sql): Search {
   return {
-    find: async (text, limit) => {
+    find: async (given, limit) => {
+      const text = withoutHeaderName(given);
       const [consumers, targets, syncs, records, ofThisId, ofRecord] = await Promise.all([
         findConsumers(sql, text, limit),
         findTargets(sql, text, limit),
@@ -29,6 +30,11 @@ export function createSearch(sql: Sql): Search {
       return { data: found.length > 0 ? found : await findVersion(sql, text) };
     },
   };
+}
+
+/** The id of a line that was copied from a webhook's headers: `webhook-id: 01…`. */
+function withoutHeaderName(text: string): string {
+  return text.replace(/^\s*webhook-id\s*:\s*/iu, '').trim() || text;
 }
 
 function isNot([first]: { event_id: string }[]) {

@@ -59,8 +59,8 @@ export interface Targets {
   open(id: string): Promise<OpenTarget | null>;
   /** Opens a target that is not stored, with a new signing secret; throws a `Refusal` if it is invalid. */
   openDraft(input: TargetInput): OpenTarget;
-  /** Records that a test has just succeeded, so that blocked consumers of the target try immediately. */
-  tested(id: string): Promise<void>;
+  /** Records who has just tested it with success, so that blocked consumers of the target try immediately. */
+  tested(id: string, actor: string): Promise<void>;
   /** False when there is none; throws a `Refusal` (409) that names the consumers that use it. */
   remove(id: string): Promise<boolean>;
 }
@@ -95,15 +95,15 @@ export function createTargets(deps: {
       refuse(input);
       return openDraft(input);
     },
-    tested: async (id) => {
+    tested: async (id, actor) => {
       await db.query({
         text: `
-          update targets set version = version + 1
+          update targets set version = version + 1, tested_version = version + 1, tested_by = $2
            where id = $1
              and exists (select from consumers k join cursors c on c.consumer_id = k.id
                           where k.target_id = $1 and k.deleted_at is null
                             and ${SHOWN_STATUS} = 'blocked')`,
-        values: [id],
+        values: [id, actor],
       });
     },
     remove: (id) => db.transaction((tx) => remove(tx, id)),

@@ -275,6 +275,11 @@ test('troubles are grouped by target and cause, with when the first consumer giv
       where id = $1`,
     [ids[5], '2026-11-23T11:00:00Z'],
   );
+  await sql(
+    `insert into lag_samples (consumer_id, at, entries, exact)
+     values ($1, date_trunc('minute', now()), 10, true), ($2, date_trunc('minute', now()), 2, false)`,
+    [ids[0], ids[1]],
+  );
   const group = { target_id: target, target_name: 'Warehouse Accra', of: 6 };
   expect(await troubles()).toEqual({
     total: 3,
@@ -291,6 +296,7 @@ test('troubles are grouped by target and cause, with when the first consumer giv
         named: [{ consumer_id: ids[5], name: 'accra 5' }],
         since: '2026-11-23T11:00:00Z',
         next_attempt_at: null,
+        waiting: { entries: 0, exact: true },
         gives_up_at: null,
       },
       {
@@ -305,6 +311,7 @@ test('troubles are grouped by target and cause, with when the first consumer giv
         named: [],
         since: '2026-11-23T12:03:00Z',
         next_attempt_at: '2026-11-23T12:40:00Z',
+        waiting: { entries: 12, exact: false },
         gives_up_at: '2026-11-24T12:03:00Z',
       },
       expect.objectContaining({ ...group, http_status: 500, consumers: 1, consumer_id: ids[4] }),

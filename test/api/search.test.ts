@@ -71,6 +71,14 @@ test('consumers and targets are found by the beginning of their name, then of a 
   ]);
 });
 
+test('consumers in trouble come before others', async () => {
+  const stop = `update consumers set status = $2 where id = $1`;
+  await opened.api.db.query({ text: stop, values: [prices, 'stopped'] });
+  expect(await named('crm')).toEqual(['consumer Prices to the CRM', 'consumer CRM of ACME']);
+  await opened.api.db.query({ text: stop, values: [prices, 'active'] });
+  expect(await named('crm')).toEqual(['consumer CRM of ACME', 'consumer Prices to the CRM']);
+});
+
 test('an id, or the beginning of one, finds the thing that has it', async () => {
   expect(await named(crm)).toEqual(['consumer CRM of ACME']);
   expect(await named(crm.toUpperCase().slice(0, 35))).toContain('consumer CRM of ACME');
@@ -135,6 +143,9 @@ test('a webhook-id finds the event of that id, and on the records stream the ver
   expect(await find('evt_own_1')).toMatchObject([
     { kind: 'event', event_id: 'evt_own_1', position: event.body.position },
   ]);
+  for (const line of ['webhook-id: evt_own_1', ' Webhook-Id:evt_own_1 ']) {
+    expect(await find(line)).toMatchObject([{ kind: 'event', event_id: 'evt_own_1' }]);
+  }
   const { body } = await opened.api.request('GET', '/v1/records?limit=1000');
   const { version_id: version } = body.records.at(-1);
   expect(await find(version)).toMatchObject([{ kind: 'record', version_id: version }]);

@@ -88,7 +88,17 @@ test('a sentence about a change says who made it', () => {
   expect(said('paused', 'ada')).toBe('Paused by ada');
   expect(said('resumed', 'temporal')).toBe('Resumed by a signal from Temporal');
   expect(said('paused', 'bootstrap')).toBe('Paused by the admin key');
-  expect(said('retried', 'target')).toBe('Retried, because its target was changed');
+  expect(said('retried', 'ada')).toBe('Retried by ada');
+  expect(said('retried', 'target', { because: 'target_changed' })).toBe(
+    'Retried, because its target was changed',
+  );
+  expect(said('retried', 'ada', { because: 'target_tested' })).toBe(
+    'Retried after a test of its target succeeded (ada)',
+  );
+  expect(said('retried', 'millrace', { because: 'new_leader' })).toBe(
+    'Retried, because another process of Millrace took over',
+  );
+  expect(said('retried', 'target')).toBe('Retried, because its target was changed or tested');
   expect(said('seeked', 'ada', { to: 'end' })).toBe('Moved to the end by ada');
   expect(said('filter', 'ada', { added: { syncs: ['s'] }, removed: {} })).toBe(
     'Filter: added sync s (ada)',

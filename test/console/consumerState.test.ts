@@ -59,11 +59,12 @@ test('a blocked consumer shows the code and the text of its failure, since when,
     tone: 'warn',
     title: 'Answered HTTP 401',
     code: 'HTTP_4XX',
+    meaning: null,
     facts: [
       { name: 'Since', at: at(54) },
       { name: 'Failing since', at: at(52) },
       { name: 'Next attempt', at: at(70) },
-      { name: 'Gives up', at: '2026-11-24T11:52:00.000Z' },
+      { name: 'Gives up and stops', at: '2026-11-24T11:52:00.000Z' },
       { name: 'Waiting', text: 'up to 806 entries, and 2 parked entries' },
     ],
     verb: 'retry',
@@ -86,18 +87,25 @@ test('a stopped consumer shows why and since when, a paused one by whom, and bot
   expect(stopped).toMatchObject({
     tone: 'bad',
     title: 'Stopped: the endpoint failed for the whole retry window',
+    meaning: 'Nothing is sent until you resume it; 31 entries wait.',
     facts: [
       { name: 'Since', at: at(7) },
       { name: 'Failing since', at: at(2) },
-      { name: 'Waiting', text: '31 entries' },
     ],
     verb: 'resume',
+  });
+  const gone = consumer({ status: 'stopped', failing_since: at(6) });
+  const one = { ...gone, lag: { entries: 1, seconds: 60, exact: true } };
+  expect(stateOf(one, history)).toMatchObject({
+    meaning: 'Nothing is sent until you resume it; 1 entry waits.',
+    facts: [{ name: 'Since', at: at(7) }], // one time, not two that differ by a minute
   });
   const pause = { status_reason: 'paused by ada', lag: { entries: 0, seconds: 0, exact: true } };
   expect(stateOf(consumer({ status: 'paused', ...pause }), history)).toEqual({
     tone: 'idle',
     title: 'Paused by ada',
     code: null,
+    meaning: null,
     facts: [
       { name: 'Since', at: at(5) },
       { name: 'Waiting', text: 'nothing' },

@@ -42,8 +42,8 @@ async function sql(text: string, values: unknown[]): Promise<void> {
   await opened.api.db.query({ text, values });
 }
 
-async function openList(path = '/consumers') {
-  const tab = await openTab();
+async function openList(path = '/consumers', options: Parameters<typeof openTab>[0] = {}) {
+  const tab = await openTab(options);
   const { page, context } = tab;
   await site.signIn(context);
   await openPage(page, `${site.url}${path}`);
@@ -77,6 +77,21 @@ test('each consumer has its target, which can be chosen among all as a filter, a
   await page.getByRole('link', { name: 'Clear the filter: of Warehouse Accra' }).click();
   await page.getByRole('combobox', { name: 'Target' }).waitFor();
   expect(await names(page)).toEqual(['Stock']);
+});
+
+test('words find a consumer in any order, and the statuses that need someone have their counts', async () => {
+  await sql(`update consumers set status = 'stopped' where id = $1`, [ids['Prices']]);
+  const { tab, page } = await openList();
+  await using _ = tab;
+  const statuses = page.getByRole('navigation', { name: 'Status' });
+  await statuses.getByRole('link', { name: 'stopped 1', exact: true }).waitFor();
+  await statuses.getByRole('link', { name: 'blocked 0', exact: true }).waitFor();
+  await page.getByRole('searchbox').fill('accra ord');
+  await page.getByText('1 consumer matches').waitFor();
+  await expect.poll(() => names(page)).toEqual(['Orders']);
+  // The count is of all consumers, so it is not shown beside a search.
+  await statuses.getByRole('link', { name: 'stopped', exact: true }).waitFor();
+  await sql(`update consumers set status = 'active' where id = $1`, [ids['Prices']]);
 });
 
 test('the list is sorted by what waits and by what failed, and the order stands in the address', async () => {
@@ -123,7 +138,12 @@ test('several consumers are selected, and each command is for those of them that
   await acts.getByText('4 consumers selected').waitFor();
   await acts.getByRole('button', { name: 'Pause 3' }).click();
   const pause = page.getByRole('dialog', { name: 'Pause 3 consumers of this list?' });
-  await pause.getByRole('button', { name: 'Pause all' }).click();
+  expect(await pause.getByRole('listitem').allTextContents()).toEqual([
+    'Other',
+    'Orders',
+    'Prices',
+  ]);
+  await pause.getByRole('button', { name: 'Pause 3 consumers' }).click();
   await page.getByText('Paused: 3 consumers.').waitFor();
   const paused = given.splice(0);
   expect(new Set(paused.map(({ verb }) => verb))).toEqual(new Set(['pause']));
@@ -131,6 +151,19 @@ test('several consumers are selected, and each command is for those of them that
   expect(new Set(paused.map(({ id }) => id))).toEqual(new Set(sending));
   await acts.getByRole('button', { name: 'Select none' }).click();
   await acts.waitFor({ state: 'detached' });
+});
+
+test.each([1280, 800])('the first selection moves no row, at %i pixels', async (width) => {
+  const { tab, page } = await openList('/consumers', { viewport: { width, height: 800 } });
+  await using _ = tab;
+  const row = page.getByRole('row').filter({ hasText: 'Prices' });
+  await page.getByText('Select consumers to pause, resume or retry them together.').waitFor();
+  const before = await row.boundingBox();
+  for (const name of ['Orders', 'Stock']) {
+    await page.getByRole('checkbox', { name: `Select ${name}` }).check();
+  }
+  await page.getByText('2 consumers selected').waitFor();
+  expect(await row.boundingBox()).toEqual(before);
 });
 
 test('all consumers that match are given a command, also those beyond the rows that were read', async () => {
@@ -151,7 +184,11 @@ test('all consumers that match are given a command, also those beyond the rows t
   await acts.getByText('All matching consumers selected').waitFor();
   await acts.getByRole('button', { name: 'Pause all' }).click();
   const dialog = page.getByRole('dialog', { name: `Pause ${MANY} consumers of this list?` });
-  await dialog.getByRole('button', { name: 'Pause all' }).click();
+  const listed = dialog.getByRole('listitem');
+  await expect.poll(() => listed.count()).toBe(11);
+  expect(await listed.nth(0).textContent()).toBe('Truck 129');
+  expect(await listed.nth(10).textContent()).toBe(`and ${MANY - 10} more`);
+  await dialog.getByRole('button', { name: `Pause ${MANY} consumers` }).click();
   await page.getByText(`Paused: ${MANY} consumers.`).waitFor();
   expect(new Set(given.splice(0).map(({ id }) => id)).size).toBe(MANY);
 

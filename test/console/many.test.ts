@@ -67,7 +67,7 @@ test.each([
     expect(await troubles.count()).toBe(2);
     const [most, other] = ['HTTP 503', 'HTTP 401'].map((hasText) => troubles.filter({ hasText }));
     expect(await most!.innerText()).toContain('2 of 304 consumers');
-    expect(await other!.innerText()).toContain('its only consumer');
+    expect(await other!.innerText()).toContain('the only consumer of');
 
     // Nothing is scrolled, and what matters is whole in the window.
     expect(await page.evaluate('scrollY')).toBe(0);

@@ -90,7 +90,7 @@ test('list and page count the same entries, and the time of the newest failure i
     'Since 2026-11-23 11:54:00 UTC',
     'Failing since 2026-11-23 11:52:00 UTC',
     'Next attempt now',
-    'Gives up 2026-11-24 11:52:00 UTC',
+    'Gives up and stops 2026-11-24 11:52:00 UTC',
     'Waiting 2 entries',
   ];
   const said = (await band.innerText()).replaceAll(/\s+/gu, ' ');

@@ -87,6 +87,11 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     work: consumers({ has: 'cannot_start' }),
     by: [/using consumers_(pkey|newest)/u],
   },
+  {
+    what: 'consumers by several words',
+    work: consumers({ q: 'c1 t7 c' }),
+    by: [/using consumers_newest/u],
+  },
   { what: 'consumers by a text', work: consumers({ q: 'c1' }), by: [/using consumers_newest/u] },
   {
     what: 'stopped consumers of a target',

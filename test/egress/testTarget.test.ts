@@ -92,7 +92,7 @@ test('blocked consumers of a target are tried immediately when a test of the tar
     },
     { timeoutMs: 40_000 },
   );
-  const retries = "select from changes where actor = 'target'";
+  const retries = "select actor, detail from changes where action = 'retried'";
   await world.api.request('POST', `/v1/targets/${target}/test`);
   expect((await world.get(consumer)).status).toBe('blocked');
   expect((await world.db.query(retries)).rows).toHaveLength(0);
@@ -103,7 +103,11 @@ test('blocked consumers of a target are tried immediately when a test of the tar
   await world.caughtUp(consumer);
   expect(performance.timeOrigin + (receiver.received.at(-1)?.at ?? Infinity)).toBeLessThan(next);
   expect((await world.get(consumer)).status).toBe('active');
-  await until(async () => (await world.db.query(retries)).rows.length === 1);
+  const { rows } = await until(async () => {
+    const found = await world.db.query(retries);
+    return found.rows.length > 0 && found;
+  });
+  expect(rows).toEqual([{ actor: 'bootstrap', detail: { because: 'target_tested' } }]);
 });
 
 test('after a successful test nothing is sent before the end of a Retry-After, unless the URL is another one', async () => {

@@ -192,8 +192,10 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     expect(status).toBe(200);
     await until(() => fresh.received.length === 3);
     await world.becomes(consumer, 'active');
-    const { rows } = await world.db.query(`select from changes where action = 'retried'`);
-    expect(rows).toHaveLength(1);
+    const { rows } = await world.db.query(
+      `select actor, detail from changes where action = 'retried'`,
+    );
+    expect(rows).toEqual([{ actor: 'target', detail: { because: 'target_changed' } }]);
   });
 });
 

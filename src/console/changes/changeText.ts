@@ -14,7 +14,7 @@ export function whatChanged({
     case 'created':
       return `Created, starting ${startOf(detail)}`;
     case 'retried':
-      return actor === 'target' ? 'Retried, because its target was changed' : 'Retried';
+      return retriedText(actor, detail);
     case 'seeked':
       return `Moved to ${placeOf(detail)}`;
     case 'filter':
@@ -37,7 +37,20 @@ export function changeSentence(change: Pick<Change, 'action' | 'actor' | 'detail
   const what = whatChanged(change);
   if (change.actor === 'target' || change.actor === 'millrace') return what;
   const who = whoIs(change.actor);
-  return /[:,]/u.test(what) ? `${what} (${who})` : `${what} by ${who}`;
+  return /[:,]|succeeded$/u.test(what) ? `${what} (${who})` : `${what} by ${who}`;
+}
+
+const RETRIED: Record<string, string> = {
+  target_tested: 'Retried after a test of its target succeeded',
+  target_changed: 'Retried, because its target was changed',
+  new_leader: 'Retried, because another process of Millrace took over',
+};
+
+/** An older version did not note whether the target was changed or tested. */
+function retriedText(actor: string, { because }: Detail): string {
+  const known = typeof because === 'string' ? RETRIED[because] : undefined;
+  if (known !== undefined) return known;
+  return actor === 'target' ? 'Retried, because its target was changed or tested' : 'Retried';
 }
 
 function startOf({ start, position }: Detail): string {

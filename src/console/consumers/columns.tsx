@@ -50,7 +50,7 @@ export const LAG: Column<Consumer> = {
 
 export const RATE: Column<Consumer> = {
   id: 'rate',
-  title: 'Last 30 min',
+  title: 'Delivered in 30 min',
   width: '10rem',
   isExtra: true,
   cell: (consumer) => <Rate consumer={consumer} />,

@@ -26,8 +26,8 @@ export const TITLES: Record<Verb, string> = {
 /** The message once a command has been accepted. */
 export const DONE: Record<Verb, string> = {
   pause: 'Paused: no new requests start.',
-  resume: 'Resumed: it continues where it stopped.',
-  retry: 'Trying now: the next attempt appears below.',
+  resume: 'Resumed: it continues where it stopped. Its deliveries show what comes of it.',
+  retry: 'Trying now. Its deliveries show what comes of it.',
 };
 
 /** What a command will do to this consumer, before it is given. */

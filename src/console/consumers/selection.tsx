@@ -2,6 +2,7 @@ import { useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
+import { useNarrow } from '../narrow.ts';
 import { AskForAll } from '../overview/askForAll.tsx';
 import type { EveryVerb } from '../overview/everyOne.ts';
 import { WORDS } from '../overview/trouble.ts';
@@ -68,6 +69,9 @@ interface Asked {
   find: () => Promise<Consumer[]>;
 }
 
+/** As tall without a selection as with one, so that no row moves under the pointer when the first is selected. */
+const BAR = 'flex min-h-22 flex-wrap items-center py-1 lg:min-h-11';
+
 /** What can be done with the consumers that are selected, each command with how many of them it concerns. */
 export function SelectionActs(props: {
   selection: ReturnType<typeof useSelection>;
@@ -91,13 +95,19 @@ export function SelectionActs(props: {
     const find = async () => (isEvery ? concerned(verb, await every()) : consumers);
     setAsked({ verb, isSingle: !isEvery && consumers.length === 1, find });
   }
+  const isNarrow = useNarrow();
   return (
     <>
+      {selected.length === 0 && listed > 0 && !isNarrow && (
+        <p className={`${BAR} text-soft`}>
+          Select consumers to pause, resume or retry them together.
+        </p>
+      )}
       {selected.length > 0 && (
         <div
           role="group"
           aria-label="Selected consumers"
-          className="flex flex-wrap items-center gap-2"
+          className={`${BAR} sticky z-20 gap-2 bg-bg sm:top-20 lg:top-10`}
         >
           <span className="font-medium">
             {isEvery ? 'All matching consumers' : amount(selected.length, 'consumer')} selected

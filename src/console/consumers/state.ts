@@ -14,6 +14,8 @@ export interface State {
   title: string;
   /** The code of the failure, as attempts have it; null: there is none. */
   code: string | null;
+  /** What that means, in a sentence; null: the facts say it. */
+  meaning: string | null;
   facts: Fact[];
   /** The command that ends it or tries to; null: no command does. */
   verb: Verb | null;
@@ -48,6 +50,7 @@ function cannotStart(
     tone: 'bad',
     title: `Can't send: ${detail}`,
     code,
+    meaning: null,
     facts: [
       { name: 'Since', at: since },
       { name: 'Next try', at: next_try_at },
@@ -65,11 +68,12 @@ function blocked(consumer: Consumer, { retryWindow }: Known): State {
     tone: 'warn',
     title: failure === null ? 'Its endpoint fails' : failureWords(failure),
     code: failure?.code ?? null,
+    meaning: null,
     facts: [
       ...(since === null ? [] : [{ name: 'Since', at: since }]),
       ...failingSince(failing_since, since),
       { name: 'Next attempt', at: next_attempt_at },
-      ...(givesUp === null ? [] : [{ name: 'Gives up', at: givesUp }]),
+      ...(givesUp === null ? [] : [{ name: 'Gives up and stops', at: givesUp }]),
       { name: 'Waiting', text: waiting(consumer) },
     ],
     verb: 'retry',
@@ -83,11 +87,11 @@ function stopped(consumer: Consumer, { alerts }: Known): State {
     tone: 'bad',
     title: status_reason === null ? 'Stopped' : `Stopped: ${status_reason}`,
     code: failure?.code ?? null,
+    meaning: `Nothing is sent until you resume it; ${waiting(consumer)} wait${waitsForOne(consumer) ? 's' : ''}.`,
     facts: [
       ...(stop === undefined ? [] : [{ name: 'Since', at: stop.at }]),
-      ...failingSince(failing_since, null),
+      ...failingSince(failing_since, stop?.at ?? null),
       ...(failure === null ? [] : [{ name: 'Last failure', text: failureWords(failure) }]),
-      { name: 'Waiting', text: waiting(consumer) },
     ],
     verb: 'resume',
   };
@@ -100,6 +104,7 @@ function paused(consumer: Consumer, { changes }: Known): State {
     tone: 'idle',
     title: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`,
     code: null,
+    meaning: null,
     facts: [
       ...(pause === undefined ? [] : [{ name: 'Since', at: pause.at }]),
       { name: 'Waiting', text: waiting(consumer) },
@@ -108,10 +113,19 @@ function paused(consumer: Consumer, { changes }: Known): State {
   };
 }
 
-/** Since when it has failed at all, if that is longer than it has failed in this way. */
+/** Two times that are no further apart are shown as one: their difference says nothing. */
+const SAME_MS = 120_000;
+
+/** Since when it has failed at all, if that is longer, by some minutes, than it has been as it is. */
 function failingSince(failing: string | null, since: string | null): Fact[] {
-  const isSame = since !== null && failing?.slice(0, 16) === since.slice(0, 16);
+  const isSame =
+    failing !== null && since !== null && Date.parse(since) - Date.parse(failing) < SAME_MS;
   return failing === null || isSame ? [] : [{ name: 'Failing since', at: failing }];
+}
+
+/** Whether what waits is a single thing, or nothing. */
+function waitsForOne({ lag, parked }: Consumer): boolean {
+  return parked === 0 && lag.entries <= 1;
 }
 
 function waiting({ lag, parked }: Consumer): string {

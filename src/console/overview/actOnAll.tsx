@@ -6,10 +6,10 @@ import type { Trouble } from '../../schema/overview.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { MendLink } from '../consumers/mendLink.tsx';
+import { testText } from '../targets/testText.ts';
 import { useToasts } from '../ui/toast.tsx';
-import { number } from '../words.ts';
 import { AskForAll } from './askForAll.tsx';
-import { consumersOf, type EveryVerb } from './everyOne.ts';
+import { consumersOf, everyConsumer, type EveryVerb } from './everyOne.ts';
 import { isIn, WORDS } from './trouble.ts';
 
 /** The actions for a trouble: commands for all consumers that have it or for its target, and a test of the target. */
@@ -46,10 +46,15 @@ export function TroubleActs({ trouble }: { trouble: Trouble }) {
 function TestButton({ trouble }: { trouble: Trouble }) {
   const toasts = useToasts();
   const test = useMutation({
-    mutationFn: () => api.targets.test(trouble.target_id),
-    onSuccess: ({ outcome, status, detail, duration_ms }) => {
-      const said = status === null ? (detail ?? 'no response') : `HTTP ${status}`;
-      const text = `Test webhook to ${trouble.target_name}: ${outcome}, ${said}, ${number(duration_ms)} ms.`;
+    mutationFn: async () => {
+      const { target_id: id } = trouble;
+      const [tested, consumers] = await Promise.all([
+        api.targets.test(id),
+        everyConsumer({ target_id: id }),
+      ]);
+      return { outcome: tested.outcome, text: testText(tested, consumers) };
+    },
+    onSuccess: ({ outcome, text }) => {
       if (outcome === 'delivered') toasts.done(text);
       else toasts.failed(text);
     },

@@ -12,7 +12,10 @@ import { allPlan, outcomeText } from './allPlan.ts';
 import { giveToAll, type EveryVerb } from './everyOne.ts';
 import { WORDS } from './trouble.ts';
 
-/** Says how many consumers a command concerns, gives it to a few at a time, and shows the outcome. */
+/** So many consumers are named before a command is given to them. */
+const NAMED = 10;
+
+/** Says which consumers a command concerns, gives it to a few at a time, and shows the outcome. */
 export function AskForAll(props: {
   verb: EveryVerb;
   target: { id: string; name: string };
@@ -64,12 +67,13 @@ export function AskForAll(props: {
             disabled={concerned.data?.length === 0}
             onClick={() => give.mutate()}
           >
-            {isSingle ? words.one : words.button}
+            {isSingle ? words.one : `${words.one} ${many}`}
           </Button>
         </>
       }
     >
       <Unsaved error={concerned.error} />
+      <Named consumers={all} />
       {verb === 'resume' && paused > 0 && paused < all.length && (
         <Hint tone="warn">
           {number(paused)} of them {paused === 1 ? 'was' : 'were'} paused by someone, and{' '}
@@ -83,5 +87,20 @@ export function AskForAll(props: {
         </p>
       )}
     </Dialog>
+  );
+}
+
+/** The consumers by name, and how many there are besides. */
+function Named({ consumers }: { consumers: readonly Consumer[] }) {
+  const further = consumers.length - NAMED;
+  return (
+    <ul aria-label="Consumers" className="flex list-disc flex-col pl-5 empty:hidden">
+      {consumers.slice(0, NAMED).map(({ id, name }) => (
+        <li key={id} className="foreign">
+          {name}
+        </li>
+      ))}
+      {further > 0 && <li>and {number(further)} more</li>}
+    </ul>
   );
 }

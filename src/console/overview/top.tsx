@@ -74,7 +74,7 @@ export function TopConsumers({ top }: { top: Top }) {
   );
 }
 
-const NAME = 'foreign min-w-0 truncate font-medium hover:underline';
+const NAME = 'foreign line-clamp-2 min-w-0 font-medium hover:underline';
 const FIGURE = 'text-xs whitespace-nowrap text-soft tabular-nums';
 
 /** A list in its order, each with a bar that compares its value with the first one. */

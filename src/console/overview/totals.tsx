@@ -9,7 +9,7 @@ import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RangeChoice } from '../ui/rangeChoice.tsx';
 import { TimeText } from '../ui/timeText.tsx';
-import { failureRate } from './failureRate.ts';
+import { failureRates } from './failureRate.ts';
 import { appendedText, sumsOf } from './sumText.ts';
 import { TopConsumers } from './top.tsx';
 
@@ -72,7 +72,7 @@ function Charts({ overview }: { overview: Overview }) {
         { title: 'delivered', colour: 'ok', values: values(({ delivered }) => delivered) },
         { title: 'failed', colour: 'bad', values: values(({ failed }) => failed) },
       ],
-      rate: [{ title: 'of attempts', colour: 'bad', values: values(failureRate) }],
+      rate: [{ title: 'of attempts', colour: 'bad', values: failureRates(series) }],
       answers: [
         { title: 'p50', colour: 'accent', values: values(({ p50_ms }) => p50_ms) },
         { title: 'p95', colour: 'chart-2', values: values(({ p95_ms }) => p95_ms) },

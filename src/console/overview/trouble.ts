@@ -1,6 +1,7 @@
 import { failurePhrase } from '../../rules/failurePhrase.ts';
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Trouble } from '../../schema/overview.ts';
+import { waits } from '../consumers/waits.ts';
 import { number } from '../words.ts';
 import type { EveryVerb } from './everyOne.ts';
 
@@ -22,12 +23,33 @@ function failureOf({ http_status, code }: Pick<Trouble, 'http_status' | 'code'>)
   return code === null ? null : (failurePhrase(code) ?? code);
 }
 
-/** `4 of 6 consumers`, `its only consumer`, `all 6 consumers`. */
+/** `4 of 6 consumers`, `all 6 consumers`. */
 export function manyOf({ consumers, of }: Pick<Trouble, 'consumers' | 'of'>): string {
-  if (of === 1) return 'its only consumer';
   return consumers === of
     ? `all ${number(of)} consumers`
     : `${number(consumers)} of ${number(of)} consumers`;
+}
+
+/** What stands before the target's name after the name of a single consumer: `1 of 6 consumers`, `the only consumer`. */
+export function oneOf(of: number): string {
+  return of === 1 ? 'the only consumer' : `1 of ${number(of)} consumers`;
+}
+
+/** What the trouble means for what waits: `Nothing is sent until it is resumed. 115 entries wait.` */
+export function waitingText({
+  status,
+  consumers,
+  waiting,
+}: Pick<Trouble, 'status' | 'consumers' | 'waiting'>): string {
+  const it = consumers === 1 ? 'it is' : 'they are';
+  const stop = status === 'stopped' ? `Nothing is sent until ${it} resumed.` : '';
+  const many =
+    waiting.entries === 0 ? '' : capital(`${waits(waiting, 'entry waits', 'entries wait')}.`);
+  return `${stop} ${many}`.trim();
+}
+
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
 /** The key that distinguishes a trouble from all others. */

@@ -5,15 +5,16 @@ import { Fragment, useState } from 'react';
 import type { Trouble } from '../../schema/overview.ts';
 import type { Status } from '../../schema/status.ts';
 import { api } from '../api.ts';
+import { timeForm, useSetting } from '../settings.ts';
 import { Button } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { Badge, StatusBadge } from '../ui/statusBadge.tsx';
-import { DueText, TimeText } from '../ui/timeText.tsx';
+import { DueText, SinceText, TimeText } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 import { TroubleActs } from './actOnAll.tsx';
 import { Apart } from './apart.tsx';
-import { causeOf, keyOf, manyOf } from './trouble.ts';
+import { causeOf, keyOf, manyOf, oneOf, waitingText } from './trouble.ts';
 
 const EVERY_MS = 5_000;
 /** So many groups are shown first, so that the charts are not far below. */
@@ -94,44 +95,31 @@ function Well({ what }: { what: string }) {
 
 /** One trouble: its cause, its consumers, since when and until when. `isOfPage`: the page is that of its target. */
 export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPage?: boolean }) {
-  const { target_id, target_name, status, since, next_attempt_at, gives_up_at } = trouble;
+  const { status, consumer_id } = trouble;
   return (
     <li className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2 py-2 first:pt-0 last:pb-0">
       <div className="flex min-w-0 flex-1 basis-72 flex-col gap-0.5">
-        <span className="flex min-w-0 items-center gap-2">
+        <span className="flex min-w-0 flex-wrap items-center gap-x-2">
           {status === 'cannot_start' ? (
             <Badge tone="bad" shape="■" text="can't send" />
           ) : (
             <StatusBadge status={status} />
           )}
-          {!isOfPage && (
-            <Link
-              to="/targets/$id"
-              params={{ id: target_id }}
-              className="foreign truncate font-semibold hover:underline"
-            >
-              {target_name}
-            </Link>
+          {consumer_id !== null ? (
+            <One trouble={trouble} id={consumer_id} isOfPage={isOfPage} />
+          ) : (
+            !isOfPage && <TargetLink trouble={trouble} isMain />
           )}
         </span>
         <span className="foreign">
-          <Whom trouble={trouble} />: <span className="font-medium">{causeOf(trouble)}</span>
-          {since !== null && (
+          {consumer_id === null && (
             <>
-              {status === 'stopped' ? ', failing since ' : ' since '}
-              <TimeText at={since} isMinute />
+              <Those trouble={trouble} />
+              {': '}
             </>
           )}
-          {next_attempt_at !== null && (
-            <>
-              , next attempt <DueText at={next_attempt_at} />
-            </>
-          )}
-          {gives_up_at !== null && (
-            <>
-              , gives up <TimeText at={gives_up_at} isMinute />
-            </>
-          )}
+          <span className="font-medium">{causeOf(trouble)}</span>
+          <Times trouble={trouble} /> {waitingText(trouble)}
         </span>
       </div>
       {!isOfPage && <TroubleActs trouble={trouble} />}
@@ -139,19 +127,90 @@ export function Group({ trouble, isOfPage = false }: { trouble: Trouble; isOfPag
   );
 }
 
-/** The number of consumers, as a link to them; a few by their names as well. */
-function Whom({ trouble }: { trouble: Trouble }) {
-  const { target_id, status, named, of } = trouble;
-  const those = status === 'cannot_start' ? ({ has: status } as const) : { status };
-  const search = { target: target_id, ...those };
+/** Since when it has been so, when it is tried again, and until when, as the end of a sentence. */
+function Times({ trouble }: { trouble: Trouble }) {
+  const { status, consumers, since, next_attempt_at, gives_up_at } = trouble;
+  const isRelative = useSetting(timeForm) === 'relative';
   return (
     <>
-      <Link to="/consumers" search={search} className="underline">
+      {since !== null && (
+        <>
+          {status === 'cannot_start' ? ', ' : ', failing '}
+          <SinceText at={since} />
+        </>
+      )}
+      {next_attempt_at !== null && (
+        <>
+          , next attempt <DueText at={next_attempt_at} />
+        </>
+      )}
+      {gives_up_at !== null && (
+        <>
+          {consumers === 1 ? ', ' : ', the first '}
+          gives up <TimeText at={gives_up_at} isMinute={!isRelative} /> and then stops
+        </>
+      )}
+      .
+    </>
+  );
+}
+
+/** The consumer alone that has the trouble, and of which target it is. */
+function One(props: { trouble: Trouble; id: string; isOfPage: boolean }) {
+  const { trouble, id, isOfPage } = props;
+  return (
+    <>
+      <Link
+        to="/consumers/$id"
+        params={{ id }}
+        className="foreign min-w-0 font-semibold hover:underline"
+      >
+        {trouble.consumer_name}
+      </Link>
+      <span className="foreign min-w-0 text-soft">
+        <Link to="/consumers" search={listOf(trouble)} className="underline">
+          {oneOf(trouble.of)}
+        </Link>
+        {!isOfPage && (
+          <>
+            {' of '}
+            <TargetLink trouble={trouble} />
+          </>
+        )}
+      </span>
+    </>
+  );
+}
+
+function TargetLink({ trouble, isMain = false }: { trouble: Trouble; isMain?: boolean }) {
+  const { target_id: id, target_name } = trouble;
+  return (
+    <Link
+      to="/targets/$id"
+      params={{ id }}
+      className={`foreign ${isMain ? 'min-w-0 font-semibold hover:underline' : 'underline'}`}
+    >
+      {target_name}
+    </Link>
+  );
+}
+
+function listOf({ target_id, status }: Trouble) {
+  const those = status === 'cannot_start' ? ({ has: status } as const) : { status };
+  return { target: target_id, ...those };
+}
+
+/** The number of consumers, as a link to them; a few by their names as well. */
+function Those({ trouble }: { trouble: Trouble }) {
+  const { named } = trouble;
+  return (
+    <>
+      <Link to="/consumers" search={listOf(trouble)} className="underline">
         {manyOf(trouble)}
       </Link>
       {named.length > 0 && (
         <>
-          {of === 1 ? ', ' : ' ('}
+          {' ('}
           {named.map(({ consumer_id: id, name }, index) => (
             <Fragment key={id}>
               {index > 0 && ', '}
@@ -160,7 +219,7 @@ function Whom({ trouble }: { trouble: Trouble }) {
               </Link>
             </Fragment>
           ))}
-          {of === 1 ? '' : ')'}
+          )
         </>
       )}
     </>

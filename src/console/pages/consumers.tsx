@@ -17,7 +17,7 @@ import { useTyped } from '../typed.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox, SelectField } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
-import { amount } from '../words.ts';
+import { amount, number } from '../words.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
 
@@ -26,7 +26,13 @@ const HAS = ['parked', 'dead_letters', 'cannot_start'] as const;
 const THOSE: Record<ConsumerWith, string> = {
   parked: 'with parked entries',
   dead_letters: 'with dead letters',
-  cannot_start: "that can't send",
+  cannot_start: "that can't start",
+};
+
+/** What is easily taken for something else. */
+const ABOUT: Partial<Record<ConsumerWith, string>> = {
+  cannot_start:
+    'A fault of Millrace or of the settings keeps them from sending. Consumers whose endpoints fail are blocked or stopped.',
 };
 
 const SORTS = ['lag', 'failed'] as const;
@@ -202,6 +208,14 @@ function Total({ filters }: { filters: ConsumersSearch }) {
 function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: ConsumersSearch }) {
   const { chosen, search } = props;
   const { status: _status, ...others } = search;
+  const isOfAll = Object.keys(others).every((name) => name === 'sort');
+  const figures = useQuery({
+    queryKey: ['status'],
+    queryFn: api.status,
+    refetchInterval: TOTAL_EVERY_MS,
+    enabled: isOfAll,
+  });
+  const counts = isOfAll ? figures.data?.figures?.consumers : undefined;
   return (
     <nav aria-label="Status" className="flex flex-wrap gap-1">
       {[undefined, ...STATUSES].map((status) => (
@@ -213,6 +227,9 @@ function StatusFilter(props: { chosen: ConsumerStatus | undefined; search: Consu
           className={`min-h-8 rounded-md border px-2 py-1 font-medium ${status === chosen ? 'border-accent bg-accent-soft text-accent' : 'border-line bg-panel text-soft hover:bg-sunk'}`}
         >
           {status ?? 'all'}
+          {counts !== undefined && (status === 'blocked' || status === 'stopped') && (
+            <span className="tabular-nums"> {number(counts[status])}</span>
+          )}
         </Link>
       ))}
     </nav>
@@ -255,6 +272,7 @@ function AlsoOnly({ search }: { search: ConsumersSearch }) {
           key={has}
           to="/consumers"
           search={{ ...search, has }}
+          title={ABOUT[has]}
           className="min-h-8 rounded-md border border-line bg-panel px-2 py-1 font-medium text-soft hover:bg-sunk"
         >
           {THOSE[has]}

@@ -136,10 +136,10 @@ export function Combobox(props: Props) {
                   onClick={() => take(option.value)}
                   className={`flex min-h-8 cursor-pointer items-center gap-2 rounded px-2 hover:bg-sunk ${index === active ? 'bg-sunk' : ''}`}
                 >
-                  <span className="foreign min-w-0 flex-1 truncate">
+                  <span className="foreign line-clamp-2 max-w-full shrink-0">
                     {option.text ?? option.value}
                   </span>
-                  <span className="foreign max-w-[45%] truncate text-xs text-soft">
+                  <span className="foreign ml-auto min-w-0 truncate text-xs text-soft">
                     {option.about}
                   </span>
                 </div>

@@ -29,14 +29,17 @@ export function useNow(): number {
 
 /**
  * A time in the form that the reader has chosen (relative, UTC or local); the other forms are shown on hover, and at a tap.
- * `isMinute`: it is known to the minute alone, which has no relative form.
+ * `isMinute`: it is known to the minute alone, which has no relative form; `isSpan`: the relative form is the time
+ * that has passed, `20 min`.
  */
-export function TimeText({ at, isMinute = false }: { at: string | null; isMinute?: boolean }) {
+export function TimeText(props: { at: string | null; isMinute?: boolean; isSpan?: boolean }) {
+  const { at, isMinute = false, isSpan = false } = props;
   const form = useSetting(timeForm);
   const current = useNow();
   if (at === null) return <span className="text-soft">–</span>;
   const time = Date.parse(at);
   const text = isMinute ? printMinute(form, time, current) : printTime(form, time, current);
+  const shown = isSpan ? text.replace(/ ago$/u, '') : text;
   return (
     <Tooltip
       onTap
@@ -54,9 +57,20 @@ export function TimeText({ at, isMinute = false }: { at: string | null; isMinute
         dateTime={at}
         className={`tabular-nums ${form === 'relative' ? 'whitespace-nowrap' : ''}`}
       >
-        {text}
+        {shown}
       </time>
     </Tooltip>
+  );
+}
+
+/** Since when something is so, after a comma: `since 12:03 UTC`, or `for 20 min` where times are relative. */
+export function SinceText({ at }: { at: string }) {
+  const isRelative = useSetting(timeForm) === 'relative';
+  return (
+    <>
+      {isRelative ? 'for ' : 'since '}
+      <TimeText at={at} isMinute={!isRelative} isSpan={isRelative} />
+    </>
   );
 }
 
