@@ -9,7 +9,7 @@ import { NEW_SECRET } from '../firstRun/newSecret.tsx';
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
-import { BLANK, bodyOf, faultsOf, TARGET_FORM } from '../targets/draft.ts';
+import { BLANK, bodyOf, faultsOf, TARGET_FORM, type TargetDraft } from '../targets/draft.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { newSigningSecret, WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
@@ -49,11 +49,7 @@ function NewTarget() {
   const { values: draft } = form;
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const [faults, setFaults] = useState<ReturnType<typeof faultsOf>>({});
-  const element = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    element.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
-  }, [faults]);
+  const { faults, element, isSendable, forget } = useFaults(draft);
   // Made here, so that a receiver can have it before the first test.
   const [secret, setSecret] = useState(newSigningSecret);
   const test = useMutation({
@@ -81,12 +77,6 @@ function NewTarget() {
   const isOlder = JSON.stringify(test.variables) !== JSON.stringify(input());
   const problem = save.error ?? test.error;
   const refused = errorsOf(problem);
-  /** Whether it may be sent; otherwise what is wrong is said beside the fields. */
-  const isSendable = (): boolean => {
-    const found = faultsOf(draft);
-    setFaults(found);
-    return Object.keys(found).length === 0;
-  };
 
   if (save.isSuccess) return <Saved target={save.data} />;
   return (
@@ -114,7 +104,7 @@ function NewTarget() {
             proposedName={hostOf(draft.base_url)}
             onChange={(change) => {
               form.set(change);
-              setFaults({});
+              forget();
             }}
             errorAt={(pointer) => faults[pointer] ?? refused(pointer)}
           />
@@ -166,6 +156,22 @@ function NewTarget() {
       </form>
     </>
   );
+}
+
+/** What is wrong with the form, once it was to be sent; the first field that is wrong gets the focus. */
+function useFaults(draft: TargetDraft) {
+  const [faults, setFaults] = useState<ReturnType<typeof faultsOf>>({});
+  const element = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    element.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
+  }, [faults]);
+  /** Whether it may be sent; otherwise what is wrong is said beside the fields. */
+  const isSendable = (): boolean => {
+    const found = faultsOf(draft);
+    setFaults(found);
+    return Object.keys(found).length === 0;
+  };
+  return { faults, element, isSendable, forget: () => setFaults({}) };
 }
 
 /** The secret of a new target, and the links to the next steps. */
