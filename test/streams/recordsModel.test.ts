@@ -24,7 +24,10 @@ type Step =
 
 const change: fc.Arbitrary<Change> = fc.record({
   record: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'),
-  fields: fc.dictionary(fc.constantFrom('x', 'y', 'z'), fc.constantFrom(1, 2), { maxKeys: 3 }),
+  fields: fc.dictionary(fc.constantFrom('x', 'y', 'z'), fc.constantFrom(1, 2), {
+    maxKeys: 3,
+    noNullPrototype: true,
+  }),
   kind: fc.constantFrom('whole', 'whole', 'merge', 'merge', 'delete'),
   pass: fc.constantFrom(null, 0, 0, 1),
 });
