@@ -61,7 +61,7 @@ describe('what keeps tables from being a source is found before anything is chan
     const { facts, found } = await inspect(named('one', 'full_one', 'by_index', 'parted'));
     expect(found).toEqual([]);
     expect(facts.tables.map((table) => table && keyOfTable(table))).toEqual([
-      ['b', 'a'],
+      ['a', 'b'],
       ['id'],
       ['code'],
       ['id'],

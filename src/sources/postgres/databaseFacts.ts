@@ -49,9 +49,9 @@ export interface TableFacts extends TableName {
   isOwned: boolean;
   canSelect: boolean;
   hasRowSecurity: boolean;
-  /** Columns of the primary key, in the order of the table; none without one. */
+  /** Columns of the primary key, in its order; none without one. */
   primaryKey: string[];
-  /** Columns of the index that is the replica identity, in the order of the table. */
+  /** Columns of the index that is the replica identity, in its order. */
   identityIndex: string[];
   /** Those that hold rows; none unless it is partitioned. */
   partitions: TableFacts[];
@@ -124,13 +124,13 @@ const TABLES_SQL = `
   join pg_catalog.pg_class c on c.oid = w.oid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join lateral (
-    select array_agg(a.attname::text order by a.attnum) as columns
+    select array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) as columns
     from pg_catalog.pg_index i
     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])
     where i.indrelid = c.oid and i.indisprimary and i.indisvalid
   ) primary_key on true
   left join lateral (
-    select array_agg(a.attname::text order by a.attnum) as columns
+    select array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) as columns
     from pg_catalog.pg_index i
     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])
     where i.indrelid = c.oid and i.indisreplident and i.indisvalid
