@@ -10,8 +10,8 @@ export interface LogCopy {
   /** Everything that was stored, in order. */
   readonly items: LogItem[];
   store(group: LogGroup): void;
-  /** What this copy and a table do not agree on; `key` is the SQL of the record's id. */
-  differences(session: SourceSession, table: string, key: string): Promise<string[]>;
+  /** What this copy and a table do not agree on; `key` is the SQL of the record's id, `rows` that of its rows. */
+  differences(session: SourceSession, table: string, key: string, rows?: string): Promise<string[]>;
   hasMark(content: string): boolean;
 }
 
@@ -59,9 +59,9 @@ export function createCopy(): LogCopy {
       items.push(...group.items);
       place = group.place;
     },
-    differences: async (session, table, key) => {
+    differences: async (session, table, key, from = table) => {
       const rows = await session.rows(
-        `select (${key})::text, replace(to_jsonb(t)::text, '+00:00"', 'Z"') from ${table} t`,
+        `select (${key})::text, replace(to_jsonb(t)::text, '+00:00"', 'Z"') from ${from} t`,
       );
       const there = collection(`postgres:public.${table}`);
       const found = new Set(rows.map(([id]) => id));
