@@ -1,8 +1,8 @@
 import { failureWords } from '../../rules/failurePhrase.ts';
 import type { Alert } from '../../schema/alert.ts';
 import type { Change, Consumer } from '../../schema/consumer.ts';
-import { lengthMs } from '../lengths.ts';
 import { pausedText } from '../changes/who.ts';
+import { lengthMs } from '../lengths.ts';
 import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
