@@ -1,3 +1,5 @@
+import { hasEscapedName, parseByNames } from './escapedNames.ts';
+
 /** A number whose text would change if it became a double; `JSON.stringify` gives the text back. */
 interface RawNumber {
   rawJSON: string;
@@ -16,12 +18,18 @@ interface Context {
 /** Finds numbers of 16 digits or more, or with an exponent; a double holds any number of up to 15 digits. */
 const LONG_NUMBER = /(?:^|[[,:])\s*-?(?:[\d.]{16}|[\d.]+[eE])/u;
 
+/** What is nested deeper is refused, so that names in it do not matter. */
+const DEEPEST = 1_000;
+
 /**
  * A `JSON.parse` that never rounds: numbers that a double cannot hold are kept as their text, so
  * that `JSON.stringify` of the result has the same values. Throws a SyntaxError, as `JSON.parse` does.
  */
 export function parseJson(text: string): unknown {
-  return LONG_NUMBER.test(text) ? sources.parse(text, keepNumber) : JSON.parse(text);
+  const parsed = LONG_NUMBER.test(text) ? sources.parse(text, keepNumber) : JSON.parse(text);
+  return hasEscapedName(text) && !isDeeperThan(text, DEEPEST)
+    ? parseByNames(text, (source) => keepNumber('', Number(source), { source }))
+    : parsed;
 }
 
 /** Whether two parsed values are the same JSON value: 1.0 equals 1, and the order of keys does not matter. */

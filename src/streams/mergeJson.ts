@@ -1,3 +1,5 @@
+import { afterSpace, endOfString } from './jsonScan.ts';
+
 /**
  * The JSON text of a stored object with the top-level fields of a given one put over it. Values are copied as their
  * text and never parsed, so that no number changes; fields keep their order, and new ones follow. If the stored text
@@ -34,15 +36,6 @@ function membersOf(text: string): Map<string, Member> | null {
   return members;
 }
 
-/** The index after the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text.charCodeAt(at) !== QUOTE) {
-    at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
-  }
-  return at + 1;
-}
-
 /** The index of the comma or brace that follows the value which begins at `start`. */
 function endOfValue(text: string, start: number): number {
   let depth = 0;
@@ -61,12 +54,4 @@ function endOfValue(text: string, start: number): number {
   return at;
 }
 
-function afterSpace(text: string, start: number): number {
-  let at = start;
-  while (at < text.length && text.charCodeAt(at) <= SPACE) at++;
-  return at;
-}
-
-const [SPACE, QUOTE, COMMA, BRACKET, BACKSLASH, OPEN, CLOSE] = [
-  0x20, 0x22, 0x2c, 0x5b, 0x5c, 0x7b, 0x7d,
-];
+const [QUOTE, COMMA, BRACKET, OPEN, CLOSE] = [0x22, 0x2c, 0x5b, 0x7b, 0x7d];

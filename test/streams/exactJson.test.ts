@@ -5,6 +5,14 @@ import { equalJson, isDeeperThan, parseJson } from '../../src/streams/exactJson.
 
 const same = (a: string, b: string): boolean => equalJson(parseJson(a), parseJson(b));
 
+/** The names of all fields, in the order of the text. */
+function namesOf(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null || 'rawJSON' in value) return [];
+  const fields = Object.entries(value);
+  if (Array.isArray(value)) return fields.flatMap(([, one]) => namesOf(one));
+  return fields.flatMap(([name, one]) => [name, ...namesOf(one)]);
+}
+
 describe('exact JSON', () => {
   test.each([
     '9007199254740993',
@@ -20,6 +28,26 @@ describe('exact JSON', () => {
     const text = '{"__proto__":{"n":9007199254740993},"b":1}';
     expect(JSON.stringify(parseJson(text))).toBe(text);
     expect(same(text, '{"b":1}')).toBe(false);
+  });
+
+  test('a name is never taken for one that was read before, however it is written', () => {
+    const texts = [
+      String.raw`{"\\":1}`,
+      String.raw`{"\n":1}`,
+      String.raw`{"b":[],"p\\":null}`,
+      String.raw`{"b":[],"p\"":null}`,
+      String.raw`[ { "a\\" : -1.50 , "t" : [ true , false , { } , [ ] ] } , { "a\t" : "x\n" } ]`,
+      String.raw`{"__proto__":9007199254740993,"\u0041":"\ud83d\ude00"}`,
+    ];
+    for (const text of texts) {
+      const names = [...text.matchAll(/("(?:[^"\\]|\\.)*")\s*:/gu)].map(([, name]) =>
+        JSON.parse(name!),
+      );
+      expect(namesOf(parseJson(text))).toEqual(names);
+    }
+    expect(JSON.stringify(parseJson(texts.at(-1)!))).toBe(
+      '{"__proto__":9007199254740993,"A":"\u{1f600}"}',
+    );
   });
 
   test('numbers are compared by value, not as doubles', () => {
