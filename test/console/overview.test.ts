@@ -379,7 +379,7 @@ test('a part that does not answer is named, and only Postgres takes the figures 
 });
 
 test('how long and how much waits says where it is an upper bound', async () => {
-  const [id] = accra;
+  const [, id] = accra;
   await opened.append('s', 3);
   await sql(`update events set event_inserted_at = now() - interval '3 days'`);
   await sql(`update consumers set updated_at = now() - interval '1 hour' where id = $1`, [id]);
