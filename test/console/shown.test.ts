@@ -112,6 +112,7 @@ test.each([
     await using _ = tab;
     const band = page.getByRole('region', { name: 'Why it does not send' });
     await band.getByText(since.slice(0, 16)).first().waitFor();
+    await page.getByRole('button', { name: '1h', exact: true }).click();
     await page.getByText('Show as table').first().click();
     const cell = page
       .getByRole('region', { name: /as a table$/u })
