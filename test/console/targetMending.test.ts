@@ -109,7 +109,7 @@ test('Resume all says how many entries will be sent, in which order and in which
   expect(text).toContain(said.slice(said.indexOf('Each')));
   expect(text).toContain('with a new retry window of 24 hours.');
   await page.clock.install();
-  await dialog.getByRole('button', { name: 'Resume all' }).click();
+  await dialog.getByRole('button', { name: 'Resume 3 consumers' }).click();
   const note = page.getByText('3 consumers resumed; 105 entries are being sent.');
   await note.waitFor();
   await page.clock.runFor(60_000);
