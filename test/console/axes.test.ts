@@ -14,6 +14,8 @@ const AHEAD = 330;
 const DAY = 1_440;
 /** Minutes of the range, with a step on either side. */
 const SHOWN = 62;
+/** The overview begins with the full hour before the range. */
+const FROM_FULL_HOUR = SHOWN + 60;
 
 const openTab = browserOfFile();
 let opened: ConsumersApi;
@@ -35,9 +37,16 @@ test('the axes of all charts follow the setting of times, at once and after a re
   const { page, context } = tab;
   await site.signIn(context);
   await context.addInitScript({ content: RECORD_TEXTS });
-  for (const path of [`/consumers/${id}`, `/targets/${opened.targetId}`, '/']) {
+  const paths = {
+    [`/consumers/${id}`]: SHOWN,
+    [`/targets/${opened.targetId}`]: SHOWN,
+    '/': FROM_FULL_HOUR,
+  };
+  for (const [path, minutes] of Object.entries(paths)) {
     const shown = (ahead: number, message: string) =>
-      expect.poll(() => timesBeside(page, ahead), { message: `${path}: ${message}` }).toEqual([]);
+      expect
+        .poll(() => timesBeside(page, ahead, minutes), { message: `${path}: ${message}` })
+        .toEqual([]);
     await openPage(page, `${site.url}${path}`);
     await choose(page, 'Times in UTC');
     await shown(0, 'UTC was chosen');
@@ -56,14 +65,14 @@ async function choose(page: Page, times: string): Promise<void> {
   await page.getByRole('menuitemradio', { name: times }).click();
 }
 
-/** The times on axes that are not of the last hour, so many minutes ahead of UTC; or that there are hardly any. */
-async function timesBeside(page: Page, ahead: number): Promise<string[]> {
+/** The times on axes that are not of the last `shown` minutes, so many minutes ahead of UTC; or that there are hardly any. */
+async function timesBeside(page: Page, ahead: number, shown: number): Promise<string[]> {
   const times = (await drawnTexts(page)).flatMap(({ text }) => /^\d\d:\d\d$/u.exec(text) ?? []);
   if (times.length < 3) return [`only ${times.length} times`];
   const now = Math.floor(Date.now() / 60_000) + ahead;
   return times.filter((text) => {
     const minute = Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
     const age = (now - minute + 2) % DAY; // 2: at the end of the last step
-    return age > SHOWN + 2;
+    return age > shown + 2;
   });
 }
