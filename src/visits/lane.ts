@@ -4,6 +4,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createInterruptions } from '../process/interruptions.ts';
 import { createLoop } from '../process/loop.ts';
+import type { Floors } from '../progress/laneLeases.ts';
 import { CLAIMED_AT_ONCE, createClaimer, type Current } from './claimer.ts';
 import { createLateness } from './lateness.ts';
 import { surplusOf, type Shares } from './share.ts';
@@ -52,6 +53,8 @@ export interface LaneOptions extends Omit<
 }
 
 const TICK_MS = 50;
+const UNKNOWN: Floors = { records: null, events: null };
+
 /** How many times the lease is renewed within its duration. */
 const RENEWALS = 4;
 
@@ -118,7 +121,9 @@ export function openLane(options: LaneOptions): Lane {
     const { term, visits } = one;
     try {
       const mine = visits.size;
-      const all = await term.renew({ floors: visits.floors(), visiting: mine });
+      // Of nobody, nothing is known: who is claimed before the next renewal would be shown as caught up.
+      const floors = mine === 0 ? UNKNOWN : visits.floors();
+      const all = await term.renew({ floors, visiting: mine });
       if (all === null) lapse(one);
       else if (one === current) share(visits, { mine, all: all.visiting, lanes: all.lanes });
     } catch (error) {

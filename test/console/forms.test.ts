@@ -205,7 +205,8 @@ test('tabs have no scrollbar of their own, and that of the page never comes or g
   await page.goto(`${site.url}/targets/${id}`);
   const tabs = page.getByRole('tablist', { name: 'Parts of the target' });
   await tabs.waitFor();
-  expect(await tabs.evaluate('(list) => getComputedStyle(list).overflow')).toBe('visible');
+  const overflow = 'getComputedStyle(document.querySelector("[role=tablist]")).overflow';
+  expect(await page.evaluate(overflow)).toBe('visible');
   expect(await page.evaluate('getComputedStyle(document.documentElement).overflowY')).toBe(
     'scroll',
   );

@@ -142,9 +142,8 @@ test('each number at the top is a link to a list of that many items', async () =
 });
 
 test('consumers that fail alike are one line of their target, with the time at which the first of them gives up', async () => {
-  await sql("insert into lag_samples values ($1, date_trunc('minute', now()), 35, true)", [
-    accra[0],
-  ]);
+  const sample = "insert into lag_samples values ($1, date_trunc('minute', now()), 35, true)";
+  await sql(sample, [accra[0]]);
   const { tab, page } = await openOverview();
   await using _ = tab;
   expect(await groups(page).count()).toBe(1);
@@ -379,7 +378,8 @@ test('a part that does not answer is named, and only Postgres takes the figures 
 });
 
 test('how long and how much waits says where it is an upper bound', async () => {
-  const [, id] = accra;
+  const [id] = accra;
+  await sql('truncate lag_samples');
   await opened.append('s', 3);
   await sql(`update events set event_inserted_at = now() - interval '3 days'`);
   await sql(`update consumers set updated_at = now() - interval '1 hour' where id = $1`, [id]);

@@ -41,7 +41,7 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     [`/consumers/${sending.id}?tab=changes`, /^Created, starting/u],
     ['/targets', /^Health$/u],
     ['/targets/new', /Try it before you save it/u],
-    [`/targets/${target.id}`, /^Its only consumer sends/u],
+    [`/targets/${target.id}`, /^Its only consumer is sending/u],
     [`/targets/${target.id}?tab=consumers`, /^Lag$/u],
     [`/targets/${target.id}?tab=verify`, /npm install standardwebhooks/u],
     [`/targets/${target.id}?tab=settings`, /Max requests in flight/u],
