@@ -27,8 +27,9 @@ function membersOf(text: string): Map<string, Member> | null {
   const members = new Map<string, Member>();
   at = afterSpace(text, at + 1);
   while (text.charCodeAt(at) === QUOTE) {
-    const colon = text.indexOf(':', endOfString(text, at));
-    const key = text.slice(at, endOfString(text, at));
+    const nameEnd = endOfString(text, at);
+    const colon = text.indexOf(':', nameEnd);
+    const key = text.slice(at, nameEnd);
     const end = endOfValue(text, colon + 1);
     members.set(JSON.parse(key) as string, { key, value: text.slice(colon + 1, end).trim() });
     at = afterSpace(text, end + 1);
