@@ -1,4 +1,4 @@
-import { afterSpace, endOfString } from './jsonScan.ts';
+import { afterSpace, endOfString } from '../rules/jsonScan.ts';
 
 /**
  * The JSON text of a stored object with the top-level fields of a given one put over it. Values are copied as their

@@ -1,4 +1,6 @@
-const [QUOTE, BACKSLASH, COMMA, MINUS] = [0x22, 0x5c, 0x2c, 0x2d];
+import { endOfString } from '../../rules/jsonScan.ts';
+
+const [QUOTE, COMMA, MINUS] = [0x22, 0x2c, 0x2d];
 const [BRACKET, BRACE] = [0x5b, 0x7b];
 const [LETTER_I, LETTER_N] = [0x49, 0x4e];
 
@@ -105,16 +107,6 @@ function withoutNoNumbers(text: string): { text: string; nulled: number } {
     nulled++;
   }
   return { text: out + text.slice(kept), nulled };
-}
-
-/** What comes after the string whose quote is at `start`; the end of the text when nothing closes it. */
-function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let slashes = 0;
-    while (text.charCodeAt(at - 1 - slashes) === BACKSLASH) slashes++;
-    if (slashes % 2 === 0) return at + 1;
-  }
-  return text.length;
 }
 
 function endOfValue(text: string, start: number): number {

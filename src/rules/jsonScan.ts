@@ -1,0 +1,21 @@
+/**
+ * The index after the string of a JSON text whose quote is at `start`, or in which `start` is just before an escape; the
+ * end of the text when nothing closes it.
+ */
+export function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(at - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return at + 1;
+  }
+  return text.length;
+}
+
+/** The index of the first character from `start` on that is no white space of JSON. */
+export function afterSpace(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && text.charCodeAt(at) <= SPACE) at++;
+  return at;
+}
+
+const [SPACE, BACKSLASH] = [0x20, 0x5c];
