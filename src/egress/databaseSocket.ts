@@ -1,7 +1,7 @@
 import { isIP, type LookupFunction, Socket } from 'node:net';
 
 import { createMayReach, isRuledOut } from './addresses.ts';
-import { AddressRefused, systemResolver, type Resolve } from './connector.ts';
+import { AddressRefused, notFound, systemResolver, type Resolve } from './connector.ts';
 
 /** The guard of connections to databases that users name: they reach public and allowed addresses, nothing else. */
 export interface DatabaseSockets {
@@ -32,7 +32,8 @@ export function createDatabaseSockets(options: {
     return (hostname, _options, done) => {
       resolve(hostname).then(
         (found) => {
-          if (found.every(({ address }) => mayReach(address, port))) done(null, found);
+          if (found.length === 0) done(notFound(hostname), []);
+          else if (found.every(({ address }) => mayReach(address, port))) done(null, found);
           else done(refused(), []);
         },
         (error: NodeJS.ErrnoException) => done(error, []),

@@ -18,7 +18,10 @@ const tables = z
   .meta({ description: 'The tables to follow, each with its schema', example: ['public.users'] });
 
 /** A connection URI of Postgres; it is judged in more detail by what connects. */
-const databaseUrl = text(4096).refine(isDatabaseUrl, 'must be postgres://user:password@host:port/database');
+const databaseUrl = text(4096).refine(
+  isDatabaseUrl,
+  'must be postgres://user:password@host:port/database; a character of the password that has a meaning in URLs is written as in %40 for @',
+);
 
 function isDatabaseUrl(value: string): boolean {
   const url = URL.parse(value);
@@ -141,6 +144,19 @@ export const Source = z
   })
   .meta({ id: 'Source' });
 export type Source = z.infer<typeof Source>;
+
+/** What a source that was deleted without its database has left behind there. */
+export const ForgottenSource = z
+  .object({
+    id: Uuid,
+    slot: z.string(),
+    publication: z.string(),
+    sql: z.array(z.string()).meta({
+      description: 'What drops both; until then the slot keeps the log of its database',
+    }),
+  })
+  .meta({ id: 'ForgottenSource' });
+export type ForgottenSource = z.infer<typeof ForgottenSource>;
 
 /** Rows of a table that could not be turned into records, for one reason. */
 export const SourceProblem = z
