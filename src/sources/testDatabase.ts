@@ -51,10 +51,14 @@ const LEAVE_MS = 1_000;
 const MOST_TABLES = 1_000;
 
 /** Inspects databases over sockets of the given kind, each in a transaction that may not write. */
-export function createInspectDatabase(openSocket: OpenSocket): InspectDatabase {
+export function createInspectDatabase(
+  openSocket: OpenSocket,
+  /** How long connecting may take. */
+  connectMs = CONNECT_MS,
+): InspectDatabase {
   return async (address, asked) => {
     try {
-      await using session = await openSession(address, openSocket);
+      await using session = await openSession(address, openSocket, connectMs);
       return await inspect(session.client, asked);
     } catch (error) {
       if (error instanceof TypeError || error instanceof ReferenceError) throw error; // a bug of ours
@@ -78,11 +82,12 @@ export function toSourceTest(inspection: Inspection): SourceTest {
 async function openSession(
   address: SourceAddress,
   openSocket: OpenSocket,
+  connectMs: number,
 ): Promise<AsyncDisposable & { client: pg.Client }> {
   const client = new pg.Client({
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: connectMs,
     query_timeout: ANSWER_MS,
-    ...(await sourceConfig(address, openSocket)),
+    ...(await sourceConfig(address, openSocket, connectMs)),
   });
   client.on('error', () => undefined); // its query fails as well
 

@@ -25,6 +25,7 @@ export interface SourceAddress {
 /** In place of a password. */
 const MASK = '••••';
 const PORT = 5432;
+const ASK_MS = 10_000;
 /** What libpq means by them; `require` with certificates to check is `verify-ca`, as there. */
 const ENCRYPTION: Record<string, Encryption> = {
   disable: 'none',
@@ -105,9 +106,12 @@ export function unmaskedUrl(sent: string, stored: string | null): string {
 export async function sourceConfig(
   address: SourceAddress,
   openSocket: OpenSocket,
+  /** How long that may take. */
+  askMs = ASK_MS,
 ): Promise<SourceConfig> {
   const { host, port, user, password, database, encryption } = address;
-  const isOffered = encryption === 'offered' && (await offersTls(openSocket, { host, port }));
+  const isAsked = encryption === 'offered';
+  const isOffered = isAsked && (await offersTls(openSocket, { host, port, withinMs: askMs }));
   return {
     host,
     port,

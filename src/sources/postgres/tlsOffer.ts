@@ -6,7 +6,6 @@ import type { OpenSocket } from './sourceConfig.ts';
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = 'S';
 const NO = 'N';
-const ANSWER_MS = 10_000;
 
 /** What answered does not speak the protocol of Postgres. */
 export class NotPostgres extends Error {
@@ -16,7 +15,7 @@ export class NotPostgres extends Error {
 /** Asks a server whether it offers TLS, over a connection of its own. Rejects with why it can't be asked. */
 export async function offersTls(
   openSocket: OpenSocket,
-  { host, port }: { host: string; port: number },
+  { host, port, withinMs }: { host: string; port: number; withinMs: number },
 ): Promise<boolean> {
   const socket = openSocket() as Duplex & { connect(port: number, host: string): void };
   const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -24,7 +23,7 @@ export async function offersTls(
   socket.once('close', () => reject(new Error('Connection terminated unexpectedly')));
   socket.once('connect', () => socket.write(SSL_REQUEST));
   socket.once('data', (answer: Buffer) => resolve(answer.toString('latin1', 0, 1)));
-  const late = setTimeout(() => socket.destroy(new Error('timeout expired')), ANSWER_MS);
+  const late = setTimeout(() => socket.destroy(new Error('timeout expired')), withinMs);
   try {
     socket.connect(port, host);
     const answer = await promise;
