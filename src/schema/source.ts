@@ -33,7 +33,7 @@ const sourceFields = {
   name: text(255).meta({ example: 'Shop database' }),
   url: databaseUrl.meta({
     description:
-      'postgres://user:password@host:port/database, with `sslmode` where it is needed. Answers show the password as ••••; sent back like this, it stays as it is stored',
+      'postgres://user:password@host:port/database. `sslmode` means what it means for psql: without it TLS is used if the server offers it; `require` insists on it, and `verify-full` also on a certificate for that host. Answers show the password as ••••; sent back like this, it stays as it is stored',
     example: 'postgres://millrace:secret@db.example.com:5432/shop?sslmode=verify-full',
   }),
   ca: z.string().min(1).max(65536).nullable().meta({
@@ -103,18 +103,25 @@ export const SourceTable = z
   .meta({ id: 'SourceTable' });
 export type SourceTable = z.infer<typeof SourceTable>;
 
+const SLOT = 'millrace_shop_database_0d6f3c1f8a11';
+
 /** A database whose tables are followed. */
 export const Source = z
   .object({
     id: Uuid,
-    name: z.string(),
+    name: z.string().meta({ example: 'Shop database' }),
     kind: z.literal('postgres'),
-    url: z.string().meta({ description: 'With the password masked' }),
+    url: z.string().meta({
+      description: 'With the password masked',
+      example: 'postgres://millrace:••••@db.example.com:5432/shop?sslmode=verify-full',
+    }),
     ca: z.string().nullable(),
     sync_id: z.string(),
     expect_within: z.int().nullable(),
-    slot: z.string().meta({ description: 'The replication slot in its database' }),
-    publication: z.string().meta({ description: 'The publication in its database' }),
+    slot: z.string().meta({ description: 'The replication slot in its database', example: SLOT }),
+    publication: z
+      .string()
+      .meta({ description: 'The publication in its database', example: SLOT }),
     status: SourceStatus,
     status_reason: z.string().nullable().meta({ description: 'Why it has failed, in words' }),
     status_since: Timestamp,
@@ -149,10 +156,14 @@ export type Source = z.infer<typeof Source>;
 export const ForgottenSource = z
   .object({
     id: Uuid,
-    slot: z.string(),
-    publication: z.string(),
+    slot: z.string().meta({ example: SLOT }),
+    publication: z.string().meta({ example: SLOT }),
     sql: z.array(z.string()).meta({
       description: 'What drops both; until then the slot keeps the log of its database',
+      example: [
+        `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${SLOT}'`,
+        `drop publication if exists ${SLOT}`,
+      ],
     }),
   })
   .meta({ id: 'ForgottenSource' });

@@ -4,7 +4,7 @@ import type { Vault } from '../db/vault.ts';
 import type { DatabaseSockets } from '../egress/databaseSocket.ts';
 import type { Source, SourcePatch } from '../schema/source.ts';
 import type { TableName } from './postgres/databaseFacts.ts';
-import { maskedUrl, unmaskedUrl } from './postgres/sourceAddress.ts';
+import { maskedUrl, nameSameDatabase, unmaskedUrl } from './postgres/sourceAddress.ts';
 import {
   needAddress,
   refuseDeleting,
@@ -64,7 +64,8 @@ export function createEditSource({ db, vault, sockets, inspect }: EditDeps): Edi
       withOthers: false,
     });
     refuseUnfit(seen);
-    if (plan.isElsewhere && row.last_lsn !== null) refuseOther(seen, slot, row.sync_id);
+    const isFollowed = row.last_lsn !== null;
+    if (isFollowed && !nameSameDatabase(url, row.url_shown)) refuseOther(seen, slot, row.sync_id);
   }
 
   function sealed(id: string, { url, isElsewhere }: Plan): Partial<SourceSettings> {

@@ -109,8 +109,9 @@ async function openSession(
 
 async function inspect(client: pg.Client, asked: Asked): Promise<Inspection> {
   const { rows } = await client.query<Pick<ServerFacts, 'version' | 'versionText'>>(VERSION_SQL);
-  const [{ versionText: version, ...number }] = rows as [ServerFacts];
-  const old = findOldVersion({ versionText: version, ...number });
+  const server = rows[0]!;
+  const { versionText: version } = server;
+  const old = findOldVersion(server);
   if (old !== null) {
     return { kind: 'seen', version, hasSlot: false, findings: [old], tables: [] };
   }

@@ -171,6 +171,15 @@ test('another URL is looked at with all tables, and only then stored', async () 
   expect(row && openUrl(row, site.api.vault)).toBe(url);
 });
 
+test('another role is accepted even when the slot has been lost: it is the same database', async () => {
+  const source = await create();
+  await note(source.id, `last_lsn = '0/1'`);
+  await shop.session.run(`create role "again ${source.id}" superuser login password 'x'`);
+  const fields = { username: `again ${source.id}`, password: 'x' };
+  const { status } = await patch(source.id, { url: Object.assign(new URL(shop.url), fields).href });
+  expect(status).toBe(200);
+});
+
 test('a password that was not sent is not sent to another host', async () => {
   const source = await create();
   const url = source.url.replace('127.0.0.1', '127.0.0.2');

@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { bytesText } from '../../src/cli/sourceView.ts';
+import { commandLine } from '../../src/embedded/processes.ts';
 import type { Source } from '../../src/schema/source.ts';
 import { KEY } from '../support/app.ts';
 import { runCli, startCli, type CliResult } from '../support/cli.ts';
@@ -116,7 +117,7 @@ test('the URL comes from a file, from stdin or from the environment, and is no a
 test('while it runs, the list of processes does not have the password', async () => {
   const running = startCli(['sources', 'test', '--url-file', '-'], env(), { input: null });
   const { pid } = running.child;
-  const listed = await until(() => readFile(`/proc/${pid}/cmdline`, 'utf8'));
+  const listed = await until(() => commandLine(pid!));
   running.child.stdin?.end(shop.url);
   expect((await running.ended).code).toBe(0);
   expect(listed).toContain('--url-file');

@@ -99,6 +99,14 @@ export function unmaskedUrl(sent: string, stored: string | null): string {
   return withPassword(url, from.password);
 }
 
+/** Whether two URLs name the same host, port and database, whoever logs in. */
+export function nameSameDatabase(one: string, other: string): boolean {
+  const [a, b] = [parsed(one), parsed(other)].map((url) =>
+    JSON.stringify([hostOf(url), portOf(url), url.pathname]),
+  );
+  return a === b;
+}
+
 /**
  * How the driver connects to an address. Nothing is left to the environment of this process, whose password for another
  * server would be sent there. Where encryption is optional, it asks the server whether it offers it.
