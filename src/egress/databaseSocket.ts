@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction, Socket } from 'node:net';
+import { isIP, type LookupFunction, Socket, type TcpSocketConnectOpts } from 'node:net';
 
 import { createMayReach, isRuledOut } from './addresses.ts';
 import { AddressRefused, notFound, systemResolver, type Resolve } from './connector.ts';
@@ -14,6 +14,8 @@ export interface DatabaseSockets {
    */
   open(): Socket;
 }
+
+type ConnectTo = (options: TcpSocketConnectOpts) => Socket;
 
 /** How long an address is tried before the next one, ms: a database is far away at times, and rarely has many. */
 const ATTEMPT_MS = 2_500;
@@ -49,7 +51,7 @@ export function createDatabaseSockets(options: {
     },
     open: () => {
       const socket = new Socket();
-      const connect = socket.connect.bind(socket);
+      const connect = socket.connect.bind(socket) as unknown as ConnectTo; // of its overloads this one
       return Object.assign(socket, {
         connect: (port: number, host?: string): Socket => {
           // Without a host it would be a socket of this machine's file system.

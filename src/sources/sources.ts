@@ -135,12 +135,13 @@ export function createSources(options: SourcesOptions): Sources {
       else await setStatus(tx, id, 'deleting');
     });
     if (begun === null) return null;
-    for (const until = performance.now() + removeMs; performance.now() < until;) {
+    const until = performance.now() + removeMs;
+    for (;;) {
       await pause(LOOK_MS);
-      if ((await findSource(db, id)) === null) return 'deleted';
+      const row = await findSource(db, id);
+      if (row === null) return 'deleted';
+      if (performance.now() >= until) return toSource(row);
     }
-    const row = await findSource(db, id);
-    return row === null ? 'deleted' : toSource(row);
   }
 
   async function forget(id: string): Promise<ForgottenSource | null> {
