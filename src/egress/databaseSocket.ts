@@ -1,4 +1,6 @@
+import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction, Socket, type TcpSocketConnectOpts } from 'node:net';
+import { callbackify } from 'node:util';
 
 import { createMayReach, isRuledOut } from './addresses.ts';
 import { AddressRefused, notFound, systemResolver, type Resolve } from './connector.ts';
@@ -30,17 +32,17 @@ export function createDatabaseSockets(options: {
   const { resolve = systemResolver() } = options;
   const mayReach = createMayReach(options.allowCidrs);
 
+  async function addressesOf(hostname: string, port: number): Promise<LookupAddress[]> {
+    const found = await resolve(hostname);
+    if (found.length === 0) throw notFound(hostname);
+    if (found.every(({ address }) => mayReach(address, port))) return found;
+    throw refused();
+  }
+
   function lookupFor(port: number): LookupFunction {
-    return (hostname, _options, done) => {
-      resolve(hostname).then(
-        (found) => {
-          if (found.length === 0) done(notFound(hostname), []);
-          else if (found.every(({ address }) => mayReach(address, port))) done(null, found);
-          else done(refused(), []);
-        },
-        (error: NodeJS.ErrnoException) => done(error, []),
-      );
-    };
+    const find = callbackify((hostname: string) => addressesOf(hostname, port));
+    return (hostname, _options, done) =>
+      find(hostname, (error, found) => done(error, error === null ? found : []));
   }
 
   return {

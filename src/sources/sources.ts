@@ -30,7 +30,14 @@ import {
   refuseUnfit,
   unreadable,
 } from './sourceRefusals.ts';
-import { announce, deleteSource, insertSource, lockNames, readAnew, setStatus } from './sourceRows.ts';
+import {
+  announce,
+  deleteSource,
+  insertSource,
+  lockNames,
+  readAnew,
+  setStatus,
+} from './sourceRows.ts';
 import { openUrl, SOURCE_URL } from './sourceUrl.ts';
 import { findSource, listProblems, listSources, toSource, type SourceQuery } from './sourceView.ts';
 import { nameOfTable, readTableNames } from './tableName.ts';

@@ -118,7 +118,9 @@ function byMessage(error: unknown, message: string, address: ShownAddress): Word
 
 function byTls(code: string): Words | null {
   const why = whyTlsFailed(code);
-  return why === null ? null : { problem: `TLS failed: ${why}.`, advice: 'See sslmode in the documentation.' };
+  return why === null
+    ? null
+    : { problem: `TLS failed: ${why}.`, advice: 'See sslmode in the documentation.' };
 }
 
 function silent({ host, port }: ShownAddress): Words {
