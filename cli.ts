@@ -26,6 +26,7 @@ import { onInterrupt } from './src/cli/interrupt.ts';
 import { reasonOf } from './src/cli/otherApi.ts';
 import { addSeenCommands } from './src/cli/seen.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
+import { addSourceCommands } from './src/cli/sources.ts';
 import { addStatus } from './src/cli/status.ts';
 import { addStreamCommands } from './src/cli/streams.ts';
 import { addTargetCommands } from './src/cli/targets.ts';
@@ -134,6 +135,7 @@ async function main(argv: string[]): Promise<number> {
   addImport(program, run);
   addIngest(program, run);
   addSeenCommands(program, run);
+  addSourceCommands(program, run);
   addTargetCommands(program, run);
   addConsumerCommands(program, run);
   addHistoryCommands(program, run);

@@ -15,6 +15,7 @@ import { createListener } from './src/db/listener.ts';
 import { migrateOnceItIsThere } from './src/db/migrate.ts';
 import { ensurePartitions } from './src/db/partitions.ts';
 import { createVault, type Vault } from './src/db/vault.ts';
+import { createDatabaseSockets } from './src/egress/databaseSocket.ts';
 import { createEgress } from './src/egress/egress.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
@@ -36,6 +37,8 @@ import { startUpkeep, type Chore } from './src/process/upkeep.ts';
 import { createAging } from './src/retention/aging.ts';
 import { createAttemptRetention } from './src/retention/attemptRetention.ts';
 import { createRetention } from './src/retention/eventRetention.ts';
+import { createSources, type Sources } from './src/sources/sources.ts';
+import { createInspectDatabase } from './src/sources/testDatabase.ts';
 import { createAppender } from './src/streams/append.ts';
 import { sealClearHeaders } from './src/targets/sealClearHeaders.ts';
 import { createTargets } from './src/targets/targets.ts';
@@ -119,6 +122,7 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const app = createApp({
     db,
     stores,
+    sources: openSources(config, db, vault),
     targets: createTargets({ db, vault, egress }),
     testTarget: (target, messageId) =>
       testTarget(target, {
@@ -173,6 +177,17 @@ async function sealHeaders(
 ): Promise<void> {
   const targets = await sealClearHeaders({ db, vault, beside: !supervised });
   if (targets > 0) log.info({ targets }, 'headers that carry credentials have been sealed');
+}
+
+function openSources({ region, allowCidrs }: ServiceConfig, db: Db, vault: Vault): Sources {
+  const sockets = createDatabaseSockets({ allowCidrs });
+  return createSources({
+    db,
+    vault,
+    region,
+    sockets,
+    inspect: createInspectDatabase(sockets.open),
+  });
 }
 
 function abortedBySignals(): AbortSignal {

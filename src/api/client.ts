@@ -23,6 +23,16 @@ import type { Problem } from '../schema/problem.ts';
 import type { SearchResult } from '../schema/search.ts';
 import type { ConsumerMetrics } from '../schema/series.ts';
 import type { SignInLink } from '../schema/session.ts';
+import type {
+  ForgottenSource,
+  Source,
+  SourceDraft,
+  SourceInput,
+  SourcePatch,
+  SourceProblem,
+  SourceSnapshot,
+  SourceTest,
+} from '../schema/source.ts';
 import type { Status } from '../schema/status.ts';
 import type {
   Collection,
@@ -77,6 +87,9 @@ export type ConsumersQuery = PageQuery & {
 
 /** The commands without arguments. */
 export type ConsumerVerb = 'pause' | 'resume' | 'retry';
+
+/** The commands of a source without arguments. */
+export type SourceVerb = 'pause' | 'resume';
 
 /** The parts of a request beside method and path. */
 export interface RequestOptions {
@@ -157,6 +170,7 @@ export function createClient(options: ClientOptions) {
   const consumer = (id: string): string => `/v1/consumers/${encodeURIComponent(id)}`;
   const letter = (id: string, one: string): string =>
     `${consumer(id)}/dead-letters/${encodeURIComponent(one)}`;
+  const source = (id: string): string => `/v1/sources/${encodeURIComponent(id)}`;
   const target = (id: string): string => `/v1/targets/${encodeURIComponent(id)}`;
 
   return {
@@ -200,6 +214,25 @@ export function createClient(options: ClientOptions) {
         get<Page<TargetAttempt>>(`${target(id)}/attempts`, query),
       metrics: (id: string, range: OverviewRange) =>
         get<TargetMetrics>(`${target(id)}/metrics`, { range }),
+    },
+    sources: {
+      list: (query?: PageQuery & { q?: string | undefined }) =>
+        get<Page<Source>>('/v1/sources', query),
+      get: (id: string) => get<Source>(source(id)),
+      create: (input: Partial<SourceInput>) => post<Source>('/v1/sources', input),
+      update: (id: string, patch: SourcePatch) =>
+        request<Source>('PATCH', source(id), { body: patch }),
+      /** Null once it is deleted, else the source that is still to be deleted. */
+      delete: (id: string) => request<Source | null>('DELETE', source(id)),
+      forget: (id: string) =>
+        request<ForgottenSource>('DELETE', source(id), { query: { forget: true } }),
+      command: (id: string, verb: SourceVerb) => post<Source>(`${source(id)}/${verb}`),
+      snapshot: (id: string, wanted: SourceSnapshot) =>
+        post<Source>(`${source(id)}/snapshot`, wanted),
+      test: (id: string) => post<SourceTest>(`${source(id)}/test`),
+      testDraft: (draft: Partial<SourceDraft>) => post<SourceTest>('/v1/sources/test', draft),
+      problems: (id: string, query?: PageQuery) =>
+        get<Page<SourceProblem>>(`${source(id)}/problems`, query),
     },
     consumers: {
       list: (query?: ConsumersQuery) =>

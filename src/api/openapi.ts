@@ -45,6 +45,7 @@ const TAGS = [
     description:
       'Append records and events, read and follow them, delete what is gone by full passes, and name their syncs',
   },
+  { name: 'Sources', description: 'Databases whose tables are followed' },
   { name: 'Targets', description: 'HTTP endpoints with their credentials' },
   { name: 'Consumers', description: 'Saved subscriptions: one stream, a filter, one target' },
   { name: 'Commands', description: 'Commands for a running consumer' },

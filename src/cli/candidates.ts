@@ -10,11 +10,15 @@ export interface Word {
 /** The candidates at a position: words, names that the API knows, or files, which the shell completes itself. */
 export type Candidates =
   | { kind: 'words'; words: Word[] }
-  | { kind: 'names'; of: 'consumers' | 'targets' | 'keys'; words?: Word[] }
+  | { kind: 'names'; of: NamedKind; words?: Word[] }
   | { kind: 'files' };
 
-const NAMES: Record<string, 'consumers' | 'targets' | 'keys'> = {
+/** What is completed by its name. */
+export type NamedKind = 'consumers' | 'targets' | 'sources' | 'keys';
+
+const NAMES: Record<string, NamedKind> = {
   consumer: 'consumers',
+  source: 'sources',
   target: 'targets',
   key: 'keys',
 };

@@ -6,6 +6,19 @@ import { examples } from './values.ts';
 const EXAMPLES: Record<string, [command: string, does: string]> = {
   dev: ['millrace dev --port 8080', 'run everything here, with the API on another port'],
   demo: ['millrace demo --once', 'deliver a real data set and check every webhook'],
+  'sources list': ['millrace sources list', 'with how far each is behind'],
+  'sources get': ['millrace sources get shop', ''],
+  'sources problems': ['millrace sources problems shop', 'rows that could not be read'],
+  'sources add': [
+    'millrace sources add --name shop --url-file shop.url --table public.users --table public.orders',
+    '',
+  ],
+  'sources edit': ['millrace sources edit shop --add-table public.orders', ''],
+  'sources delete': ['millrace sources delete shop --yes', 'without asking first'],
+  'sources pause': ['millrace sources pause shop', ''],
+  'sources resume': ['millrace sources resume shop', ''],
+  'sources snapshot': ['millrace sources snapshot shop --table public.orders', ''],
+  'sources test': ['millrace sources test --url-file shop.url', 'exit 0: it can be followed'],
   'targets list': ['millrace targets list --q accra', 'by a part of a name, a base URL or an id'],
   'targets get': ['millrace targets get shop', ''],
   'targets create': [

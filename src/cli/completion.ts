@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
 
 import type { Client, Page } from '../api/client.ts';
-import { candidates, type Candidates, type Word } from './candidates.ts';
+import { candidates, type Candidates, type NamedKind, type Word } from './candidates.ts';
 import { openContext, type GlobalOptions } from './context.ts';
 import { printable } from './table.ts';
 import { examples } from './values.ts';
@@ -61,10 +61,7 @@ async function wordsOf(
   }
 }
 
-function listOf(
-  client: Client,
-  what: 'consumers' | 'targets' | 'keys',
-): Promise<Page<{ id: string; name: string }>> {
+function listOf(client: Client, what: NamedKind): Promise<Page<{ id: string; name: string }>> {
   if (what === 'keys') return client.apiKeys.list({ limit: NAMES });
   return client[what].list({ limit: NAMES });
 }

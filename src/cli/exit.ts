@@ -1,4 +1,5 @@
 import { ClientError } from '../api/client.ts';
+import type { SourceFinding } from '../schema/source.ts';
 import { nameOf, type Flags } from './flagNames.ts';
 import { printable } from './table.ts';
 
@@ -83,6 +84,7 @@ export function describe(
     return lines(
       printable(first ?? error.detail),
       ...faults.map(printable),
+      ...findingsOf(error).map(printable),
       hintOf(error),
       error.status >= 500 ? id : null,
       pageOf(error, url),
@@ -93,6 +95,12 @@ export function describe(
   if (ours) return error.stack ?? error.message;
   const { code } = error as NodeJS.ErrnoException; // several errors in one have no message of their own
   return error.message || code || error.name;
+}
+
+/** All that keeps a database from being followed, unless the detail says the only thing. */
+function findingsOf({ problem }: ClientError): string[] {
+  const findings = (problem as { findings?: SourceFinding[] }).findings ?? [];
+  return findings.slice(1).map(({ problem: what, advice }) => `  ${what} ${advice}`);
 }
 
 /** The address at which the API's documentation says what the code of the error means. */

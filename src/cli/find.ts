@@ -37,6 +37,14 @@ export async function findTarget(client: Client, text: string): Promise<string> 
   return (await findIn(kind, text, list)).id;
 }
 
+/** Finds a source as `findConsumer` finds a consumer. */
+export async function findSource(client: Client, text: string): Promise<string> {
+  if (UUID.test(text)) return text;
+  const kind = { one: 'source', list: 'sources list' };
+  const list: Lister = (cursor) => client.sources.list({ limit: 1000, cursor });
+  return (await findIn(kind, text, list)).id;
+}
+
 /** Finds an API key that is not revoked as `findConsumer` finds a consumer; for an id alone it looks up no name. */
 export async function findApiKey(
   client: Client,

@@ -11,6 +11,8 @@ const SET_BY: Record<string, readonly string[]> = {
   collections: ['--collection'],
   collection_id: ['--collection'],
   event_types: ['--event'],
+  url: ['--url-file'],
+  tables: ['--table'],
   upstream_id: ['--upstream-id', '--id', '--key'],
   target_id: ['--target'],
   alert_emails: ['--alert-email'],

@@ -11,4 +11,5 @@ export const ADVISORY_LOCKS = {
   dropAttempts: 4_600_005,
   watchAging: 4_600_006,
   countAttempts: 4_600_007,
+  nameSources: 4_600_008,
 } as const;

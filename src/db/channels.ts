@@ -15,6 +15,8 @@ export const CHANNELS = {
   visits: 'millrace_visits',
   /** A consumer or its target has changed; the payload is the consumer's id, or empty for any number of them. */
   consumers: 'millrace_consumers',
+  /** A source has been created, changed or is to be deleted; the payload is its id. */
+  sources: 'millrace_sources',
   /** Someone has asked for a test alert; there is no payload. */
   alertTests: 'millrace_alert_tests',
   /** An API key has been revoked; the payload is its id. */

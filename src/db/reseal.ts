@@ -9,6 +9,7 @@ interface Sealed {
 
 /** The columns that hold sealed texts; each of their tables has a column `id`. */
 export const SEALED: readonly Sealed[] = [
+  { table: 'sources', column: 'url' },
   { table: 'targets', column: 'credentials' },
   { table: 'targets', column: 'secret_headers' },
   { table: 'targets', column: 'signing_secret' },
@@ -26,7 +27,7 @@ export interface Resealed {
 /**
  * Seals under the active key everything that another key has sealed, one batch in each transaction.
  * Running it again continues where it ended, and changes nothing when everything is done. The secrets
- * stay the same, so no sender is notified. All processes have to know the active key beforehand.
+ * stay the same, so nobody is notified. All processes have to know the active key beforehand.
  */
 export async function reseal(options: {
   db: Db;

@@ -22,6 +22,18 @@ export function createMayReach(allowCidrs: readonly string[]): MayReach {
   };
 }
 
+/** Whether the text of a host alone rules it out: a refused address, or a name of this machine (RFC 6761 §6.3). */
+export function isRuledOut(mayReach: MayReach, hostname: string, port: number): boolean {
+  if (isIP(hostname) !== 0) return !mayReach(hostname, port);
+  return isLoopbackName(hostname) && !LOOPBACK.some((one) => mayReach(one, port));
+}
+
+const LOOPBACK = ['127.0.0.1', '::1'];
+
+function isLoopbackName(hostname: string): boolean {
+  return /(?:^|\.)localhost\.?$/iu.test(hostname);
+}
+
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 function isIn(address: Address, range: Address, bits: number): boolean {

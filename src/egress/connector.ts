@@ -111,6 +111,7 @@ export function refusingConnector(why: string): Connect {
   };
 }
 
-function notFound(hostname: string): NodeJS.ErrnoException {
+/** The error of a look-up that finds nothing. */
+export function notFound(hostname: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' });
 }

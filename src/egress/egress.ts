@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-import { createMayReach } from './addresses.ts';
+import { createMayReach, isRuledOut } from './addresses.ts';
 import { guardedConnector, refusingConnector, systemResolver, type Resolve } from './connector.ts';
 import { openLines } from './lines.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
@@ -44,11 +44,8 @@ export function createEgress(options: EgressOptions): Egress {
 
   function refusal(url: string): string | null {
     const { hostname, port } = placeOf(url);
-    if (isIP(hostname) !== 0) {
-      return mayReach(hostname, port) ? null : `${hostname}:${port}${WHY}`;
-    }
-    const ours = isLoopbackName(hostname) && !LOOPBACK.some((one) => mayReach(one, port));
-    return ours ? `${hostname}${WHY}` : null;
+    if (!isRuledOut(mayReach, hostname, port)) return null;
+    return `${isIP(hostname) === 0 ? hostname : `${hostname}:${port}`}${WHY}`;
   }
 
   function connectorOf({ origin, connectTimeoutMs, ca = null }: OutletOptions) {
@@ -70,7 +67,6 @@ export function createEgress(options: EgressOptions): Egress {
 }
 
 const WHY = ' is not a public address and port that webhooks may be sent to (MILLRACE_ALLOW_CIDRS)';
-const LOOPBACK = ['127.0.0.1', '::1'];
 
 function placeOf(text: string): { hostname: string; port: number } {
   const { hostname, port, protocol } = new URL(text);
@@ -78,9 +74,4 @@ function placeOf(text: string): { hostname: string; port: number } {
     hostname: hostname.replace(/^\[|\]$/gu, ''),
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
   };
-}
-
-/** RFC 6761 §6.3. The URL parser has already converted the name to lower case. */
-function isLoopbackName(hostname: string): boolean {
-  return /(?:^|\.)localhost\.?$/u.test(hostname);
 }

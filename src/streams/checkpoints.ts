@@ -6,6 +6,8 @@ import type { Checkpoint, CheckpointInput } from '../schema/checkpoint.ts';
 export interface Checkpoints {
   /** Returns up to `limit` checkpoints of a source whose key is above `after`, by their keys. */
   list(source: string, page: { limit: number; after: string }): Promise<Checkpoint[]>;
+  /** Removes all checkpoints of a source that will never append again. */
+  forget(source: string): Promise<void>;
 }
 
 /** Creates the store of checkpoints; appends write them. */
@@ -20,6 +22,9 @@ export function createCheckpoints(sql: Sql): Checkpoints {
         values: [source, after, limit],
       });
       return rows;
+    },
+    forget: async (source) => {
+      await sql.query({ text: 'delete from checkpoints where source = $1', values: [source] });
     },
   };
 }

@@ -5,10 +5,15 @@ import { text } from 'node:stream/consumers';
 
 import { expect, test } from 'vitest';
 
-import { openDb } from '../../src/db/db.ts';
+import { openDb, type Db } from '../../src/db/db.ts';
+import { newId } from '../../src/db/ids.ts';
 import { reseal, SEALED } from '../../src/db/reseal.ts';
-import { createVault } from '../../src/db/vault.ts';
+import { createVault, type Vault } from '../../src/db/vault.ts';
 import { TargetInput } from '../../src/schema/target.ts';
+import { maskedUrl } from '../../src/sources/postgres/sourceAddress.ts';
+import * as sourceRows from '../../src/sources/sourceRows.ts';
+import { openUrl, SOURCE_URL } from '../../src/sources/sourceUrl.ts';
+import { findSource } from '../../src/sources/sourceView.ts';
 import { openTarget } from '../../src/targets/openTarget.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { createDatabase } from '../support/database.ts';
@@ -32,19 +37,23 @@ test('everything sealed under an older key is sealed under the active one, in ba
   for (let n = 0; n < 7; n += 1) ids.push((await before.create(input)).id);
   await before.rotateSecret(ids[0]!, 3_600);
   const opened = await openTarget(db, createVault([older]), ids[0]!);
+  const source = await insertSource(db, createVault([older]));
 
   const vault = createVault([newer, older]);
   await createTargets({ db, vault, egress }).create(input);
   const done = await reseal({ db, vault, batch: 3 });
   expect(done).toEqual([
+    { column: 'sources.url', resealed: 1, unopened: [] },
     { column: 'targets.credentials', resealed: 7, unopened: [] },
     { column: 'targets.secret_headers', resealed: 7, unopened: [] },
     { column: 'targets.signing_secret', resealed: 7, unopened: [] },
     { column: 'targets.signing_secret_previous', resealed: 1, unopened: [] },
   ]);
   expect(await openTarget(db, createVault([newer]), ids[0]!)).toEqual(opened);
+  const row = await findSource(db, source);
+  expect(row && openUrl(row, createVault([newer]))).toBe(SOURCE);
   const again = await reseal({ db, vault, batch: 3 });
-  expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0]);
+  expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0, 0]);
 });
 
 test('a value that no key opens is named and left alone, and the rest is sealed all the same', async () => {
@@ -55,7 +64,7 @@ test('a value that no key opens is named and left alone, and the rest is sealed 
     gone.push((await createTargets({ db, vault: createVault([lost]), egress }).create(input)).id);
     await createTargets({ db, vault: createVault([older]), egress }).create(input);
   }
-  const [credentials] = await reseal({ db, vault: createVault([newer, older]), batch: 2 });
+  const [, credentials] = await reseal({ db, vault: createVault([newer, older]), batch: 2 });
   expect(credentials?.resealed).toBe(5);
   expect(credentials?.unopened.sort()).toEqual(
     gone.map((id) => `targets:credentials:${id}`).sort(),
@@ -76,7 +85,7 @@ test('the command says what it did and shows no secret; a missing variable is na
     0,
     {
       active_key: 'newer',
-      columns: [{ resealed: 1 }, { resealed: 1 }, { resealed: 1 }, { resealed: 0 }],
+      columns: [0, 1, 1, 1, 0].map((resealed) => ({ resealed })),
     },
   ]);
   expect(stderr).toContain('targets.credentials: 1 sealed with key "newer"');
@@ -88,17 +97,29 @@ test('the command says what it did and shows no secret; a missing variable is na
   expect(without.stderr).toContain('MILLRACE_ENCRYPTION_KEYS must be set');
 });
 
-test('every sealed column of a target is sealed again', async () => {
+test('every sealed column is sealed again', async () => {
   await using database = await createDatabase();
   await using db = openDb({ url: database.url, onError: () => undefined });
   const { rows } = await db.query<{ at: string }>(`
     select table_name || '.' || column_name as at from information_schema.columns
      where table_schema = 'public' and data_type = 'text'
-       and (column_name like '%secret%' or column_name like '%credential%' or column_name like '%sealed%')
+       and (column_name like '%secret%' or column_name like '%credential%' or column_name like '%sealed%'
+            or column_name = 'url')
        and table_name not like '%\\_p%'`);
   const known = SEALED.map(({ table, column }) => `${table}.${column}`);
   expect(rows.map(({ at }) => at).sort()).toEqual([...known].sort());
 });
+
+const SOURCE = 'postgres://u:planted-password@db.example.com/d';
+
+async function insertSource(db: Db, vault: Vault): Promise<string> {
+  const id = newId();
+  const url = vault.seal(SOURCE, SOURCE_URL(id));
+  const settings = { url, urlShown: maskedUrl(SOURCE), ca: null, expectWithinS: null };
+  const names = { name: 's', syncId: 's', region: 'r', slot: 'millrace_s', publication: 'p' };
+  await sourceRows.insertSource(db, { id, ...names, settings, tables: [] });
+  return id;
+}
 
 /** The command in a process of its own. */
 async function run(env: NodeJS.ProcessEnv) {

@@ -18,6 +18,8 @@ const OWNERS: Record<string, string> = {
   checkpoints: 'streams/checkpoints.ts',
   syncs: 'streams/syncs.ts',
   collections: 'streams/rollUp.ts',
+  sources: 'sources/sourceRows.ts',
+  source_tables: 'sources/sourceRows.ts',
   targets: 'targets/targets.ts',
   consumers: 'consumers/consumerRows.ts',
   changes: 'consumers/changes.ts',

@@ -12,7 +12,10 @@ import { Unavailable } from '../../src/consumers/commands.ts';
 import { openDb, type Db } from '../../src/db/db.ts';
 import { createListener } from '../../src/db/listener.ts';
 import { createVault, type Vault } from '../../src/db/vault.ts';
+import { createDatabaseSockets } from '../../src/egress/databaseSocket.ts';
 import { createEgress } from '../../src/egress/egress.ts';
+import { createSources } from '../../src/sources/sources.ts';
+import { createInspectDatabase, type InspectDatabase } from '../../src/sources/testDatabase.ts';
 import { createAppender, type Appender } from '../../src/streams/append.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
@@ -59,10 +62,20 @@ export interface OwnApp extends TestApp {
 /** What a test has in the place of parts of the API. */
 export type AppOverrides = Partial<Omit<AppDeps, 'stores'> & Stores>;
 
+/** How the API under test differs from others. */
+export type AppSettings = Partial<AccessOptions> & {
+  allowCidrs?: string[];
+  /** In the place of looking at the databases of sources. */
+  inspect?: InspectDatabase;
+};
+
 /** The API on a database of its own, which goes with it; otherwise as `openApp`. */
-export async function openOwnApp(overrides: AppOverrides = {}): Promise<OwnApp> {
+export async function openOwnApp(
+  overrides: AppOverrides = {},
+  settings: AppSettings = {},
+): Promise<OwnApp> {
   const database = await createDatabase();
-  const api = openApp(database.url, overrides);
+  const api = openApp(database.url, overrides, settings);
   return {
     ...api,
     databaseUrl: database.url,
@@ -77,7 +90,7 @@ export async function openOwnApp(overrides: AppOverrides = {}): Promise<OwnApp> 
 export function openApp(
   databaseUrl: string,
   overrides: AppOverrides = {},
-  { allowCidrs = LOOPBACK, ...settings }: Partial<AccessOptions> & { allowCidrs?: string[] } = {},
+  { allowCidrs = LOOPBACK, inspect, ...settings }: AppSettings = {},
 ): TestApp {
   const logged: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
@@ -98,6 +111,7 @@ export function openApp(
     ...settings,
   });
   const egress = createEgress({ allowCidrs });
+  const sockets = createDatabaseSockets({ allowCidrs });
   const stores = createStores({
     db,
     listener,
@@ -109,6 +123,14 @@ export function openApp(
   const app = createApp({
     db,
     stores: { ...stores, ...overrides },
+    sources: createSources({
+      db,
+      vault,
+      region: 'us-west-2',
+      sockets,
+      inspect: inspect ?? createInspectDatabase(sockets.open),
+      removeMs: 500,
+    }),
     targets: createTargets({ db, vault, egress }),
     testTarget: (target, messageId) =>
       testTarget(target, { egress, userAgent: 'Millrace/test', now: Date.now, messageId }),

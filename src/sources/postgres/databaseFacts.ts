@@ -34,6 +34,10 @@ export interface ServerFacts {
   canCreate: boolean;
   database: string;
   isSlotTaken: boolean;
+  /** Whether the slot of that name is one of this database, not of another one of its server. */
+  isSlotHere: boolean;
+  /** Whether somebody reads it now. */
+  isSlotRead: boolean;
   isPublicationTaken: boolean;
 }
 
@@ -96,6 +100,9 @@ const SERVER_SQL = `
          has_database_privilege(current_database(), 'create') as "canCreate",
          current_database()::text as database,
          exists (select from pg_catalog.pg_replication_slots where slot_name = $1) as "isSlotTaken",
+         exists (select from pg_catalog.pg_replication_slots
+                  where slot_name = $1 and database = current_database()) as "isSlotHere",
+         exists (select from pg_catalog.pg_replication_slots where slot_name = $1 and active) as "isSlotRead",
          exists (select from pg_catalog.pg_publication where pubname = $2) as "isPublicationTaken"`;
 
 /** The tables that were asked for, and the partitions of those that hold the rows. */

@@ -50,14 +50,34 @@ export function keyOfTable(table: TableFacts): string[] {
   return table.identity === 'i' ? table.identityIndex : table.primaryKey;
 }
 
+/** What is wrong with a version of Postgres, whose catalog may not have what `readFacts` asks for; null: nothing. */
+export function findOldVersion(
+  server: Pick<ServerFacts, 'version' | 'versionText'>,
+): Finding | null {
+  if (server.version >= OLDEST) return null;
+  return {
+    table: null,
+    problem: `The database runs Postgres ${server.versionText}.`,
+    advice: 'Upgrade it to Postgres 14 or newer.',
+  };
+}
+
+/** What the database says once its slot and its publication are left out: they are no obstacle to their own source. */
+export function withoutOwn(server: ServerFacts): ServerFacts {
+  const { slots, senders } = server;
+  return {
+    ...server,
+    slots: { ...slots, used: slots.used - (server.isSlotTaken ? 1 : 0) },
+    senders: { ...senders, used: senders.used - (server.isSlotRead ? 1 : 0) },
+    isSlotTaken: false,
+    isPublicationTaken: false,
+  };
+}
+
 function ofServer(server: ServerFacts, names: { slot: string; publication: string }): Finding[] {
   const { role } = server;
+  const old = findOldVersion(server);
   const checks: [isWrong: boolean, problem: string, advice: string][] = [
-    [
-      server.version < OLDEST,
-      `The database runs Postgres ${server.versionText}.`,
-      'Upgrade it to Postgres 14 or newer.',
-    ],
     [server.isStandby, 'The database is a standby.', 'Use the address of its primary.'],
     [
       server.walLevel !== 'logical',
@@ -95,9 +115,10 @@ function ofServer(server: ServerFacts, names: { slot: string; publication: strin
       `If nobody uses it, run: drop publication ${quoted(names.publication)}`,
     ],
   ];
-  return checks.flatMap(([isWrong, problem, advice]) =>
+  const found = checks.flatMap(([isWrong, problem, advice]) =>
     isWrong ? [{ table: null, problem, advice }] : [],
   );
+  return old === null ? found : [old, ...found];
 }
 
 type Words = Omit<Finding, 'table'>;
