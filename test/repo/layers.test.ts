@@ -18,7 +18,7 @@ const MAY: Record<string, string> = {
   sources: 'schema rules db process streams egress',
   targets: 'schema rules db egress',
   access: 'schema rules db process',
-  alerts: 'schema rules db process streams progress egress',
+  alerts: 'schema rules db process streams sources progress egress',
   attempts: 'schema db process progress',
   search: 'schema rules db streams',
   retention: 'rules db streams alerts',

@@ -37,6 +37,7 @@ const OWNERS: Record<string, string> = {
   alerts: 'alerts/writeAlert.ts',
   outbox: 'alerts/outboxRows.ts',
   alert_tests: 'alerts/alertTests.ts',
+  source_episodes: 'alerts/sourceWatch.ts',
   aging: 'retention/aging.ts',
   lag_samples: 'telemetry/lagSamples.ts',
   lag_minutes: 'telemetry/lagSamples.ts',
