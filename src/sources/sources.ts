@@ -112,6 +112,8 @@ export function createSources(options: SourcesOptions): Sources {
     const settings = { url: sealed, urlShown: maskedUrl(url), ca, expectWithinS };
     return db.transaction(async (tx) => {
       await lockNames(tx);
+      const meanwhile = await findSource(tx, id);
+      if (meanwhile !== null) return toSource(meanwhile);
       await refuseTaken(tx, { id, name, syncId, tables });
       await insertSource(tx, { id, name, syncId, region, ...names, settings, tables });
       return toSource((await findSource(tx, id))!);

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { newSeed } from '../../src/db/seed.ts';
+import { createDatabaseSockets } from '../../src/egress/databaseSocket.ts';
+import { SourceInput } from '../../src/schema/source.ts';
+import { createSources } from '../../src/sources/sources.ts';
 import { openUrl } from '../../src/sources/sourceUrl.ts';
 import { findSource } from '../../src/sources/sourceView.ts';
-import { openApp, type Answer } from '../support/app.ts';
+import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
+import { LOOPBACK, openApp, type Answer } from '../support/app.ts';
 import {
   createSource,
   openSourceSite,
@@ -156,10 +161,22 @@ test('the stored URL opens only for its own source', async () => {
 
 test('a repeated request creates one source', async () => {
   const fields = { name: 'Repeated', kind: 'postgres', url: shop.url, tables: ['public.users'] };
-  const key = { 'idempotency-key': 'repeated source' };
+  const key = { 'idempotency-key': 'repeated-source' };
   const first = await site.api.request('POST', '/v1/sources', fields, key);
   const second = await site.api.request('POST', '/v1/sources', fields, key);
   expect([first.status, second.status, second.body.id]).toEqual([201, 201, first.body.id]);
+});
+
+test('requests that repeat it at the same time create one source', async () => {
+  const sockets = createDatabaseSockets({ allowCidrs: LOOPBACK });
+  const { db, vault } = site.api;
+  const inspect = createInspectDatabase(sockets.open);
+  const sources = createSources({ db, vault, region: 'r', sockets, inspect });
+  const fields = { name: 'At once', kind: 'postgres', url: shop.url, tables: ['public.users'] };
+  const input = SourceInput.parse(fields);
+  const seed = newSeed();
+  const made = await Promise.all([1, 2, 3].map(() => sources.create(input, seed)));
+  expect(new Set(made.map(({ id }) => id))).toEqual(new Set([seed.id]));
 });
 
 test('a name is that of one source, and the records of a table in a sync come from one', async () => {
