@@ -83,7 +83,8 @@ const OUTWARD: Record<string, string> = {
   undici: 'egress cli/forward.ts', // `listen --forward-to`, on the caller's own machine
   'node:net': 'egress embedded/state.ts cli/doctorHere.ts process/config.ts', // `isIP`, and free ports
   'node:tls': 'egress',
-  'node:http': 'api embedded/receiver.ts cli/demoReceiver.ts telemetry/metricsServer.ts', // servers
+  'node:http':
+    'api embedded/receiver.ts cli/demoReceiver.ts cli/demoMirror.ts telemetry/metricsServer.ts', // servers
   'node:https': '',
   'node:http2': '',
   'node:dgram': '',
