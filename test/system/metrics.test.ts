@@ -115,10 +115,11 @@ test('appends, deliveries and refusals are counted, and each consumer has its st
 });
 
 test('a source has its lag and its changes', async () => {
-  const { api } = await scrapeBoth();
+  const { api, sender } = await scrapeBoth();
   expect(find(api, 'millrace_source_lag_bytes')).toBe(512);
   expect(find(api, 'millrace_source_changes_total')).toBe(7);
   expect(find(api, 'millrace_sources', { state: 'paused' })).toBe(1);
+  expect(find(sender, 'millrace_append_duration_seconds_count')).toBe(0); // of sources that are followed
 });
 
 test('no more consumers than allowed have series of their own, those in trouble first, and totals include all', async () => {
