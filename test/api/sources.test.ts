@@ -212,6 +212,8 @@ test('tables are named exactly as they are written, and each once', async () => 
   expect(tables).toMatchObject([{ table: odd, collection_id: 'postgres:Odd.one.say "hi"' }]);
   const { body } = await postSource(site, { url: shop.url, tables: ['public.Users'] });
   expect(body.findings[0]).toMatchObject({ problem: 'There is no table public.Users.' });
+  const missing = await postSource(site, { url: shop.url, tables: ['"Odd.one".other'] });
+  expect(missing.body.findings).toMatchObject([{ table: '"Odd.one".other' }]);
   for (const names of [
     ['public.users', '"public".users'],
     ['public.users', 'public.users'],
