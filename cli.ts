@@ -126,9 +126,10 @@ async function main(argv: string[]): Promise<number> {
       'deliver a real data set to a receiver here and check every webhook (npm run demo)',
     )
     .option('--once', 'exit once everything is delivered and verified')
-    .action(async (options: { once?: boolean }) => {
+    .option('--postgres', 'follow the tables of a second Postgres instead of appending')
+    .action(async ({ once = false, postgres = false }: { once?: boolean; postgres?: boolean }) => {
       const { runDemo } = await import('./src/cli/demo.ts');
-      code = await runDemo({ env: process.env, once: options.once === true });
+      code = await runDemo({ env: process.env, once, postgres });
     });
 
   addStreamCommands(program, run, version);

@@ -51,11 +51,14 @@ import { sampleLag } from './src/telemetry/lagSamples.ts';
 import { createMetrics, showClock, showPool, type Metrics } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { createOverviews } from './src/telemetry/overview.ts';
+import { showSourceGauges } from './src/telemetry/sourceGauges.ts';
 import { createReadiness, type Readiness } from './src/temporal/readiness.ts';
 import { createWorkflowClient, type Workflows } from './src/temporal/workflowClient.ts';
 
 const MINUTE = 60_000;
 const METRICS_KEPT_MS = 10_000;
+/** How many sources have series of their own. */
+const METRICS_SOURCES = 100;
 /** How many consumers /v1/status names one by one. */
 const WORST = 20;
 
@@ -249,13 +252,9 @@ function readinessOf(
 function openMetrics(config: ServiceConfig, db: Db, log: Log): Metrics {
   const metrics = createMetrics();
   showPool(metrics, db);
-  showConsumerGauges({
-    metrics,
-    sql: db,
-    limit: config.metricsConsumers,
-    keepMs: METRICS_KEPT_MS,
-    log,
-  });
+  const shown = { metrics, sql: db, keepMs: METRICS_KEPT_MS, log };
+  showConsumerGauges({ ...shown, limit: config.metricsConsumers });
+  showSourceGauges({ ...shown, limit: METRICS_SOURCES });
   return metrics;
 }
 

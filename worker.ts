@@ -31,9 +31,10 @@ import { proxiesToSet } from './src/process/proxies.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
 import { logStrayOutput } from './src/process/strayOutput.ts';
 import { createAppender } from './src/streams/append.ts';
+import { countAppends } from './src/telemetry/appendMetrics.ts';
 import { showCalls } from './src/telemetry/callMetrics.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
-import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
+import { createMetrics, showClock, showPool, type Metrics } from './src/telemetry/metrics.ts';
 import { serveMetrics } from './src/telemetry/metricsServer.ts';
 import { countVisits } from './src/telemetry/visitMetrics.ts';
 import { pacedConnection } from './src/temporal/pacedConnection.ts';
@@ -120,7 +121,7 @@ async function serve(
   const temporal = openClients(config, db);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
-  const sources = openFollowing(config, db, log);
+  const sources = openFollowing(config, { db, metrics, log });
   const workers = await createWorkers({
     db,
     egress,
@@ -198,10 +199,14 @@ async function serve(
   );
 }
 
-/** What following sources needs. */
-function openFollowing({ allowCidrs, databaseUrl: url }: ServiceConfig, db: Db, log: Log) {
+/** What following sources needs; what it appends and deletes is counted. */
+function openFollowing(
+  { allowCidrs, databaseUrl: url }: ServiceConfig,
+  { db, metrics, log }: { db: Db; metrics: Metrics; log: Log },
+) {
   const { open: openSocket } = createDatabaseSockets({ allowCidrs });
-  return { appender: createAppender({ db, url, log }), openSocket };
+  const { appender, countDeleted } = countAppends(metrics, createAppender({ db, url, log }));
+  return { appender, openSocket, onDeleted: countDeleted };
 }
 
 /** Temporal's clients, each on a connection of its own that is opened with its first call, and what uses both. */

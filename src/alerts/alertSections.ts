@@ -1,5 +1,5 @@
 import { waitingInAll } from '../rules/waitingWords.ts';
-import type { AlertKind } from '../schema/alert.ts';
+import type { ConsumerAlertKind } from '../schema/alert.ts';
 import { lastAnswerOf, reasonOf, sinceOf, waitsOf, type Named } from './alertFacts.ts';
 import type { AlertItem } from './alertItem.ts';
 import { moment, sayingOf, untilApart, type Saying } from './alertWords.ts';
@@ -29,7 +29,7 @@ export interface PageLink {
  * The sections of an alert: one, or for several consumers one that sums up what concerns them all, one for each
  * of them, and one with the commands.
  */
-export function sectionsOf(kind: AlertKind, items: readonly AlertItem[]): Section[] {
+export function sectionsOf(kind: ConsumerAlertKind, items: readonly AlertItem[]): Section[] {
   const saying = sayingOf(kind, items[0]);
   const [first] = items;
   if (first === undefined) return [];

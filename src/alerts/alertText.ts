@@ -1,10 +1,12 @@
-import type { AlertKind } from '../schema/alert.ts';
+import type { AlertKind, ConsumerAlertKind, SourceAlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import { sectionsOf, targetsOf, type Section } from './alertSections.ts';
 import { sayingOf } from './alertWords.ts';
+import { isOfSource, type SourceItem } from './sourceItem.ts';
+import { sourceSections, sourceSubject } from './sourceText.ts';
 
 /** The subject of a mail: the kind of alert, and the consumer and the target or how many there are. */
-export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): string {
+export function mailSubject(kind: ConsumerAlertKind, items: readonly AlertItem[]): string {
   const [first] = items;
   const who = items.length === 1 ? first?.name : `${items.length} consumers`;
   const targets = targetsOf(items);
@@ -13,18 +15,25 @@ export function mailSubject(kind: AlertKind, items: readonly AlertItem[]): strin
 }
 
 /** The plain text of a mail: a section for each consumer, after one for what several have in common. */
-export function mailText(kind: AlertKind, items: readonly AlertItem[]): string {
+export function mailText(kind: ConsumerAlertKind, items: readonly AlertItem[]): string {
   return textOf(sectionsOf(kind, items));
 }
 
 /** The HTML of a mail, in the same words as its text; everything from outside is escaped. */
-export function mailHtml(kind: AlertKind, items: readonly AlertItem[]): string {
+export function mailHtml(kind: ConsumerAlertKind, items: readonly AlertItem[]): string {
   return htmlOf(sectionsOf(kind, items));
 }
 
 /** The text of a message for Slack, in the words of the mail; everything from outside is escaped. */
-export function slackText(kind: AlertKind, items: readonly AlertItem[]): string {
+export function slackText(kind: ConsumerAlertKind, items: readonly AlertItem[]): string {
   return slackOf(sectionsOf(kind, items));
+}
+
+/** The plain text of one alert by its kind and its facts as they are stored. */
+export function alertText(kind: AlertKind, detail: object): string {
+  return isOfSource(kind)
+    ? textOf(sourceSections(kind, detail as SourceItem))
+    : mailText(kind, [detail as AlertItem]);
 }
 
 /** Sections as plain text. */
@@ -116,10 +125,11 @@ function slackEscape(text: string): string {
   return text.replaceAll(/[&<>]/gu, (character) => ENTITIES[character] ?? character);
 }
 
-type Written = [items: string, subject: string, body: string, html: string, headers: string];
+/** The columns of a mail's row that depend on what it tells of. */
+export type Written = [items: string, subject: string, body: string, html: string, headers: string];
 
-/** The columns of a mail's row that depend on its items. */
-export function written(kind: AlertKind, items: AlertItem[]): Written {
+/** The columns of a mail about consumers. */
+export function written(kind: ConsumerAlertKind, items: AlertItem[]): Written {
   const headers = {
     'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // the header has five documented values
     'X-Millrace-Consumer': items.map((item) => item.consumer_id).join(', '),
@@ -131,4 +141,12 @@ export function written(kind: AlertKind, items: AlertItem[]): Written {
     mailHtml(kind, items),
     JSON.stringify(headers),
   ];
+}
+
+/** The columns of a mail about a source; it has no items, as it is never shared and never changed. */
+export function writtenOfSource(kind: SourceAlertKind, item: SourceItem): Written {
+  const sections = sourceSections(kind, item);
+  const headers = { 'X-Millrace-Alert': kind, 'X-Millrace-Source': item.source_id };
+  const html = htmlOf(sections);
+  return ['[]', sourceSubject(kind, item), textOf(sections), html, JSON.stringify(headers)];
 }

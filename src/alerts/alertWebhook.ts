@@ -7,6 +7,8 @@ import { createSigner } from '../egress/signing.ts';
 import type { AlertItem } from './alertItem.ts';
 import { slackOf, slackText } from './alertText.ts';
 import type { Mail, Send, Taken } from './mail.ts';
+import { isOfSource, type SourceItem } from './sourceItem.ts';
+import { sourceSections } from './sourceText.ts';
 
 const TIMEOUT_MS = 15_000;
 /** The largest number of alerts in a text for Slack, which stays far below what Slack accepts. */
@@ -71,8 +73,12 @@ export function alertWebhook(options: {
 function slackBody({ kind, items, sections, body }: Mail): string {
   if (sections !== undefined) return JSON.stringify({ text: slackOf(sections) });
   if (kind === null) throw new Error('an alert without a kind says nothing');
-  // An early version kept the alert only in the body.
-  const told = items.length > 0 ? items : [(JSON.parse(body) as { alert: AlertItem }).alert];
+  // That of a source is only in the body, and an early version kept every alert only there.
+  const inBody = (): object => (JSON.parse(body) as { alert: object }).alert;
+  if (isOfSource(kind)) {
+    return JSON.stringify({ text: slackOf(sourceSections(kind, inBody() as SourceItem)) });
+  }
+  const told = items.length > 0 ? items : [inBody() as AlertItem];
   return JSON.stringify({ text: slackText(kind, told) });
 }
 

@@ -1,4 +1,4 @@
-import type { AlertKind } from '../schema/alert.ts';
+import type { ConsumerAlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 
 /** What to do on a page: `when`, open it and `verb` the consumers there. */
@@ -7,7 +7,7 @@ interface PageAct {
   verb: string;
 }
 
-/** The words of one kind of alert; those ending in `All` are for several consumers together. */
+/** The words of one kind of alert about consumers; those ending in `All` are for several consumers together. */
 export interface Saying {
   subject: string;
   lead: (item: AlertItem) => string;
@@ -39,7 +39,7 @@ const ALL_STAY =
   'Nothing more is sent until someone resumes them. They then continue exactly where they stopped. A mail warns you before waiting events become too old to be kept.';
 
 /** The subject of an alert: its kind, or a distinction between alerts of one kind. */
-export type Matter = Exclude<AlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart';
+export type Matter = Exclude<ConsumerAlertKind, 'retention'> | 'aging' | 'lost' | 'cannotStart';
 
 const SAYS: Record<Matter, Saying> = {
   warning: {
@@ -141,12 +141,12 @@ const SAYS: Record<Matter, Saying> = {
 };
 
 /** The words for an alert of this kind about these consumers. */
-export function sayingOf(kind: AlertKind, first: AlertItem | undefined): Saying {
+export function sayingOf(kind: ConsumerAlertKind, first: AlertItem | undefined): Saying {
   return SAYS[matterOf(kind, first)];
 }
 
 /** The subject of an alert of this kind about these consumers. */
-export function matterOf(kind: AlertKind, first: AlertItem | undefined): Matter {
+export function matterOf(kind: ConsumerAlertKind, first: AlertItem | undefined): Matter {
   if (kind === 'retention') return first?.first === undefined ? 'aging' : 'lost';
   return kind === 'warning' && first?.cannot_start !== undefined ? 'cannotStart' : kind;
 }

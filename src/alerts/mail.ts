@@ -13,7 +13,7 @@ export interface Mail {
   channel: 'mail' | 'webhook';
   /** The kind of its alerts; null in rows of early versions. */
   kind: AlertKind | null;
-  /** The facts of the mail, one item for each consumer; empty for a webhook of an early version. */
+  /** The facts of the mail, one item for each consumer; empty for one about a source, and for a webhook of an early version. */
   items: AlertItem[];
   message_id: string;
   recipients: string[];

@@ -1,4 +1,4 @@
-import type { AlertKind } from '../schema/alert.ts';
+import type { AlertKind, SourceAlertKind } from '../schema/alert.ts';
 import type { Matter } from './alertWords.ts';
 
 /** What has become of a consumer by the time the mail of an alert was to be sent. */
@@ -29,4 +29,18 @@ export function whyNotNeeded(matter: Matter, { later, isDeleted }: Since): strin
   if (isStop && isWarning) return 'the consumer had stopped by then, which has a mail of its own';
   if (later === 'warning' && isWarning) return 'a newer warning has a mail of its own';
   return REASONS[matter];
+}
+
+const OF_SOURCES: Record<SourceAlertKind, string> = {
+  'source-failed': 'the source had been resumed or changed by then',
+  'source-interrupted': 'the source was followed again by then',
+  'source-behind': 'the source had caught up by then, or a newer alert has a mail of its own',
+  'source-silent': 'its tables had changed by then',
+  'source-asking': 'the source no longer asked that by then',
+  'source-recovered': 'the alert before it was not sent either',
+};
+
+/** Why the mail of an alert about a source was not needed, in the same form. */
+export function whySourceNotNeeded(kind: SourceAlertKind): string {
+  return OF_SOURCES[kind];
 }

@@ -14,7 +14,8 @@ import {
   noteSent,
   rewriteMail,
 } from './outboxRows.ts';
-import { stillTrue } from './stillTrue.ts';
+import { isOfSource } from './sourceItem.ts';
+import { sourceStillTrue, stillTrue } from './stillTrue.ts';
 import { within } from './within.ts';
 import { leaveOutOfMail } from './writeAlert.ts';
 
@@ -128,6 +129,9 @@ export function startChannel(options: ChannelOptions): Channel {
    */
   async function asItStands(sql: Sql, mail: Mail): Promise<Mail | null> {
     if (channel === 'webhook') return mail;
+    if (mail.kind !== null && isOfSource(mail.kind)) {
+      return (await sourceStillTrue(sql, mail)) ? mail : drop(sql, mail);
+    }
     const items = await stillTrue(sql, mail);
     if (items.length === mail.items.length) return mail;
     if (items.length > 0) {
@@ -137,8 +141,11 @@ export function startChannel(options: ChannelOptions): Channel {
       if (mail.attempts === 1) await leaveOutOfMail(sql, mail.message_id, left);
       return rewriteMail(sql, mail, items);
     }
-    await dropMail(sql, mail.id);
-    const { subject, message_id } = mail;
+    return drop(sql, mail);
+  }
+
+  async function drop(sql: Sql, { id, subject, message_id }: Mail): Promise<null> {
+    await dropMail(sql, id);
     log.info(
       { channel, subject, message_id },
       'an alert was not sent: nothing in it is true any more',

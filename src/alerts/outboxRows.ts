@@ -1,18 +1,19 @@
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
 import { isOfAllTargets } from '../rules/startFault.ts';
-import type { AlertKind } from '../schema/alert.ts';
+import type { AlertKind, ConsumerAlertKind, SourceAlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
-import { written } from './alertText.ts';
+import { written, writtenOfSource, type Written } from './alertText.ts';
 import { sayingOf } from './alertWords.ts';
 import type { Mail } from './mail.ts';
+import { isOfSource, type SourceItem } from './sourceItem.ts';
 
-/** A mail as it is put into the outbox. */
+/** A mail about consumers as it is put into the outbox. */
 export interface NewMail {
   messageId: string;
   /** The id of its first alert. */
   alertId: string;
-  kind: AlertKind;
+  kind: ConsumerAlertKind;
   recipients: string[];
   targetId: string;
   /** Whether it may join a mail about consumers of other targets. */
@@ -23,10 +24,39 @@ export interface NewMail {
   waitMs: number;
 }
 
-/** Puts mails into the outbox. Their times are those of the real clock, which a workflow's time may be ahead of. */
+/** Puts mails about consumers into the outbox. */
 export async function putMails(sql: Sql, mails: NewMail[]): Promise<void> {
+  await insertMails(
+    sql,
+    mails.map((mail) => ({ ...mail, columns: written(mail.kind, mail.items) })),
+  );
+}
+
+/** A mail about a source as it is put into the outbox. */
+export interface NewSourceMail {
+  messageId: string;
+  alertId: string;
+  kind: SourceAlertKind;
+  recipients: string[];
+  item: SourceItem;
+}
+
+/** Puts a mail about a source into the outbox, to be sent immediately. */
+export async function putSourceMail(sql: Sql, mail: NewSourceMail): Promise<void> {
+  const columns = writtenOfSource(mail.kind, mail.item);
+  await insertMails(sql, [{ ...mail, targetId: null, waitMs: 0, columns }]);
+}
+
+type InsertedMail = Pick<NewMail, 'messageId' | 'alertId' | 'recipients' | 'waitMs'> & {
+  kind: AlertKind;
+  targetId: string | null;
+  columns: Written;
+};
+
+/** The times of mails are those of the real clock, which a workflow's time may be ahead of. */
+async function insertMails(sql: Sql, mails: InsertedMail[]): Promise<void> {
   const rows = mails.map((mail) => {
-    const [items, subject, body, html, headers] = written(mail.kind, mail.items);
+    const [items, subject, body, html, headers] = mail.columns;
     return {
       id: newId(),
       message_id: mail.messageId,
@@ -95,14 +125,15 @@ export async function joinMail(sql: Sql, mail: NewMail): Promise<string | null> 
 
 /** Replaces the items of a claimed mail by these, and returns it as it is sent. */
 export async function rewriteMail(sql: Sql, mail: Mail, items: AlertItem[]): Promise<Mail> {
-  if (mail.kind === null) throw new Error('a mail without a kind has no items');
+  if (mail.kind === null || isOfSource(mail.kind))
+    throw new Error('a mail of this kind has no items');
   const columns = written(mail.kind, items);
   await rewrite(sql, mail.id, columns);
   const [, subject, body, html, headers] = columns;
   return { ...mail, items, subject, body, html, headers: JSON.parse(headers) };
 }
 
-async function rewrite(sql: Sql, id: string, columns: ReturnType<typeof written>): Promise<void> {
+async function rewrite(sql: Sql, id: string, columns: Written): Promise<void> {
   await sql.query({
     text: 'update outbox set items = $2, subject = $3, body = $4, html = $5, headers = $6 where id = $1',
     values: [id, ...columns],
@@ -114,7 +145,7 @@ export interface NewWebhook {
   alertId: string;
   kind: AlertKind;
   at: Date;
-  item: AlertItem;
+  item: AlertItem | SourceItem;
 }
 
 /** Puts webhooks into the outbox, to be sent immediately. */
@@ -123,7 +154,7 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
     id: newId(),
     alert_id: alertId,
     kind,
-    items: [item],
+    items: isOfSource(kind) ? [] : [item],
     body: JSON.stringify({ alert: { id: alertId, kind, at: at.toISOString(), ...shownIn(item) } }),
   }));
   await sql.query({
@@ -138,7 +169,8 @@ export async function putWebhooks(sql: Sql, webhooks: NewWebhook[]): Promise<voi
 }
 
 /** The item without what is only for texts for people, because receivers know the fields of the webhook. */
-function shownIn(item: AlertItem): object {
+function shownIn(item: AlertItem | SourceItem): object {
+  if ('source_id' in item) return item;
   const {
     target_id: _target,
     retries_until: _until,
@@ -181,7 +213,7 @@ export async function claimAlike(
   { kind, channel, items: [item] }: Mail,
   most: number,
 ): Promise<Pick<Mail, 'id' | 'items'>[]> {
-  if (kind === null || item?.target_id === undefined || most <= 0) return [];
+  if (kind === null || isOfSource(kind) || item?.target_id === undefined || most <= 0) return [];
   const { cannot_start, first, reason, target_id } = item;
   const isOfEndpoint = cannot_start === undefined;
   const isApart = sayingOf(kind, item).apart === true || (kind === 'warning' && isOfEndpoint);

@@ -2,6 +2,7 @@ import type { Sql } from '../db/db.ts';
 import type { AlertItem } from './alertItem.ts';
 import { matterOf, type Matter } from './alertWords.ts';
 import type { Mail } from './mail.ts';
+import { isOfSource } from './sourceItem.ts';
 
 /** An SQL condition: the newest alert about consumer k for which this holds is in the mail $2. */
 const newestIsHere = (which: string): string => `
@@ -47,7 +48,7 @@ export async function stillTrue(
   sql: Sql,
   { kind, items, message_id }: Pick<Mail, 'kind' | 'items' | 'message_id'>,
 ): Promise<AlertItem[]> {
-  if (kind === null) return items; // written before mails had a kind
+  if (kind === null || isOfSource(kind)) return items; // written before mails had a kind, or none of consumers
   const matter = matterOf(kind, items[0]);
   const byConsumer = new Map(items.map((item) => [item.consumer_id, item]));
   const { rows } = await sql.query<{ id: string }>({
@@ -58,4 +59,27 @@ export async function stillTrue(
   });
   const holds = new Set(rows.map(({ id }) => id));
   return [...byConsumer.values()].filter((item) => holds.has(item.consumer_id));
+}
+
+/**
+ * Whether what a mail tells of a source still holds: no newer alert has told more of it, and it has not ended. A
+ * recovery holds when the mail of the trouble before it may have been handed to a server.
+ */
+export async function sourceStillTrue(
+  sql: Sql,
+  { message_id }: Pick<Mail, 'message_id'>,
+): Promise<boolean> {
+  const { rows } = await sql.query<{ holds: boolean }>({
+    text: `
+      select case when a.kind = 'source-recovered'
+                  then o.message_id is null or o.sent_at is not null
+                       or o.attempts > case when o.dropped_at is null then 0 else 1 end
+                  else exists (select from source_episodes e where e.alert_id = a.id) end as holds
+        from alerts a
+        left join alerts ended on ended.id = (a.detail ->> 'ends')::uuid
+        left join outbox o on o.message_id = ended.message_id
+       where a.message_id = $1`,
+    values: [message_id],
+  });
+  return rows[0]?.holds ?? false;
 }

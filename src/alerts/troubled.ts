@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { readerFrom } from '../rules/readerSql.ts';
 import { requestUrl } from '../rules/requestUrl.ts';
-import type { AlertKind } from '../schema/alert.ts';
+import type { ConsumerAlertKind } from '../schema/alert.ts';
 import { countWaiting, NOTHING_WAITS, type Reader, type Waiting } from '../streams/waiting.ts';
 import type { AlertItem, AlertOptions, CannotStartNote } from './alertItem.ts';
 import { readLastAnswers } from './lastAnswers.ts';
@@ -30,7 +30,7 @@ export const TROUBLED = `
 
 /** An alert about one consumer that is about to be written. */
 export interface Alert {
-  kind: AlertKind;
+  kind: ConsumerAlertKind;
   consumerId: string;
   reason: string;
   at: Date;
@@ -47,7 +47,11 @@ type Told = Pick<Alert, 'consumerId' | 'reason' | 'troubled' | 'cannotStart'> &
   Partial<Pick<Alert, 'kind'>>;
 
 /** The kinds of alerts about an endpoint that fails. */
-const OF_ENDPOINT: ReadonlySet<AlertKind | undefined> = new Set(['warning', 'stopped', 'gone']);
+const OF_ENDPOINT: ReadonlySet<ConsumerAlertKind | undefined> = new Set([
+  'warning',
+  'stopped',
+  'gone',
+]);
 
 /** Describes consumers for mails and webhooks, and counts what waits for each. */
 export async function itemsOf(

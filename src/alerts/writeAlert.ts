@@ -1,8 +1,9 @@
 import type { Sql } from '../db/db.ts';
 import { newId } from '../db/ids.ts';
-import type { AlertKind } from '../schema/alert.ts';
+import type { AlertKind, ConsumerAlertKind, SourceAlertKind } from '../schema/alert.ts';
 import type { AlertItem, AlertOptions } from './alertItem.ts';
-import { joinMail, putMails, putWebhooks, type NewMail } from './outboxRows.ts';
+import { joinMail, putMails, putSourceMail, putWebhooks, type NewMail } from './outboxRows.ts';
+import type { SourceItem } from './sourceItem.ts';
 import { itemsOf, type Alert } from './troubled.ts';
 
 const MINUTE = 60_000;
@@ -56,7 +57,7 @@ function retriesOf(
 /** Alerts of one kind and target that share a mail. */
 export interface AlertMail {
   messageId: string;
-  kind: AlertKind;
+  kind: ConsumerAlertKind;
   recipients: string[];
   targetId: string;
   /** Whether it may be shared by consumers of other targets. */
@@ -100,21 +101,63 @@ function webhooksOf(mails: AlertMail[]): Parameters<typeof putWebhooks>[1] {
 }
 
 async function insertAlerts(sql: Sql, mails: AlertMail[]): Promise<void> {
-  const rows = mails.flatMap(({ kind, messageId, alerts }) =>
-    alerts.map(({ id, consumerId, at, item }) => ({
-      id,
-      consumer_id: consumerId,
-      kind,
-      detail: item,
-      at,
-      message_id: messageId,
-    })),
+  await insertRows(
+    sql,
+    mails.flatMap(({ kind, messageId, alerts }) =>
+      alerts.map(({ id, consumerId, at, item }) => ({
+        id,
+        consumer_id: consumerId,
+        kind,
+        detail: item,
+        at,
+        message_id: messageId,
+      })),
+    ),
   );
+}
+
+/** An alert about one source that is about to be written. */
+export interface SourceAlert {
+  kind: SourceAlertKind;
+  at: Date;
+  item: SourceItem;
+}
+
+/**
+ * Writes an alert about a source and puts its mail to the operators, and its webhook if there is one, into the outbox,
+ * in the caller's transaction. Returns the id of the alert.
+ */
+export async function writeSourceAlert(
+  sql: Sql,
+  { alertEmails, alertWebhook }: Pick<AlertOptions, 'alertEmails' | 'alertWebhook'>,
+  { kind, at, item }: SourceAlert,
+): Promise<string> {
+  const id = newId();
+  const messageId = `<${kind}.${item.source_id}.${id}@millrace>`;
+  const told = { id, source_id: item.source_id, kind, detail: item, at, message_id: messageId };
+  await insertRows(sql, [told]);
+  const recipients = alertEmails.toSorted();
+  await putSourceMail(sql, { messageId, alertId: id, kind, recipients, item });
+  if (alertWebhook) await putWebhooks(sql, [{ alertId: id, kind, at, item }]);
+  return id;
+}
+
+interface AlertRow {
+  id: string;
+  consumer_id?: string;
+  source_id?: string;
+  kind: AlertKind;
+  detail: object;
+  at: Date;
+  message_id: string;
+}
+
+async function insertRows(sql: Sql, rows: AlertRow[]): Promise<void> {
   await sql.query({
     text: `
-      insert into alerts (id, consumer_id, kind, detail, at, message_id)
-      select id, consumer_id, kind, detail, at, message_id
-        from json_to_recordset($1) as a(id uuid, consumer_id uuid, kind text, detail jsonb,
+      insert into alerts (id, consumer_id, source_id, kind, detail, at, message_id)
+      select id, consumer_id, source_id, kind, detail, at, message_id
+        from json_to_recordset($1) as a(id uuid, consumer_id uuid, source_id uuid, kind text, detail jsonb,
                                         at timestamptz, message_id text)`,
     values: [JSON.stringify(rows)],
   });

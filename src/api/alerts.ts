@@ -52,8 +52,8 @@ export function createAlertRoutes(deps: {
   });
 
   app.openapi(ALL, async (c) => {
-    const { consumer_id, kind, limit, cursor } = c.req.valid('query');
-    const query = { consumerId: consumer_id, kind, limit, after: cursor };
+    const { consumer_id, source_id, kind, limit, cursor } = c.req.valid('query');
+    const query = { consumerId: consumer_id, sourceId: source_id, kind, limit, after: cursor };
     return c.json(toList(await alerts.list({ ...query, withAddresses: manages(c) })), 200);
   });
 
@@ -88,8 +88,15 @@ const ALL = createRoute({
   ...about,
   path: '/v1/alerts',
   summary: 'List all alerts, newest first',
-  description: 'Includes alerts of consumers that have been deleted since.',
-  request: { query: z.strictObject({ consumer_id: Uuid.optional(), ...fields }) },
+  description:
+    'Includes alerts of consumers that have been deleted since, but not those of deleted sources.',
+  request: {
+    query: z.strictObject({
+      consumer_id: Uuid.optional(),
+      source_id: Uuid.optional(),
+      ...fields,
+    }),
+  },
   responses: { 200: json(pageOf(Alert), 'A page of alerts'), ...problems(400) },
 });
 

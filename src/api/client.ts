@@ -188,8 +188,13 @@ export function createClient(options: ClientOptions) {
       get<Page<Collection>>('/v1/collections', query),
     changes: (query?: PageQuery & { consumer_id?: string | undefined }) =>
       get<Page<Change>>('/v1/changes', query),
-    alerts: (query?: PageQuery & { consumer_id?: string | undefined; kind?: string | undefined }) =>
-      get<Page<Alert>>('/v1/alerts', query),
+    alerts: (
+      query?: PageQuery & {
+        consumer_id?: string | undefined;
+        source_id?: string | undefined;
+        kind?: string | undefined;
+      },
+    ) => get<Page<Alert>>('/v1/alerts', query),
     testAlert: (input: AlertTestInput) => post<AlertTest>('/v1/alerts/test', input),
     append: {
       records: (records: RecordInput[]) => post<RecordsAppended>('/v1/records', { records }),

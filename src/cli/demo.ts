@@ -11,8 +11,9 @@ import { readDemoData } from './demoData.ts';
 import { Stalled, startEndpoint } from './demoEndpoint.ts';
 import { AIRPORTS, planDemo } from './demoPlan.ts';
 import { pageOf, playSteps, since, type Consumers, type Show } from './demoPlay.ts';
+import { performPostgres } from './demoPostgres.ts';
 import type { Report } from './demoReceiver.ts';
-import { count, createScreen, type Screen } from './demoScreen.ts';
+import { count, createScreen, type Screen, type WhenDone } from './demoScreen.ts';
 import { onInterrupt } from './interrupt.ts';
 
 /** How to run the demo. */
@@ -20,6 +21,8 @@ export interface DemoOptions {
   env: NodeJS.ProcessEnv;
   /** Whether to end when all is delivered instead of running until Ctrl-C. */
   once: boolean;
+  /** Whether to follow the tables of a second Postgres instead of appending. */
+  postgres: boolean;
 }
 
 const INTERRUPTED = 130;
@@ -42,8 +45,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     again: () => stack?.hurry(),
   });
 
+  const what = options.postgres ? 'the tables of a Postgres in' : 'real records in';
   screen.say(
-    'Millrace demo: real records in, signed webhooks out, each one checked. It takes about half a minute.',
+    `Millrace demo: ${what}, signed webhooks out, each one checked. It takes about half a minute.`,
   );
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
   await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
@@ -59,16 +63,20 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       signal: interrupted.signal,
     });
     screen.say(`Everything is up after ${since(began)} s: ${stack.url}`);
-    await using endpoint = await startEndpoint(screen);
-    const report = await perform({ stack, endpoint, screen, once, signal: interrupted.signal });
-    const result = JSON.stringify({ ...report.counts, seconds: Number(since(began)) });
-    if (!once) {
+    const { signal } = interrupted;
+    const running = stack;
+    let result = '';
+    const whenDone: WhenDone = async (counts, hints) => {
+      result = JSON.stringify({ ...counts, seconds: Number(since(began)) });
+      if (once) return;
       process.stdout.write(`${result}\n`);
-      await stayUp(stack, screen, interrupted.signal);
-    }
+      await stayUp({ stack: running, screen, signal }, hints);
+    };
+    const show = { stack, screen, once, signal, whenDone };
+    const isFine = options.postgres ? await performPostgres(show) : await performRecords(show);
     await end();
     if (once) process.stdout.write(`${result}\n`);
-    return isClean(report) ? 0 : 1;
+    return isFine ? 0 : 1;
   } catch (error) {
     if (interrupted.signal.aborted) return INTERRUPTED;
     throw error;
@@ -81,6 +89,14 @@ async function remove(stack: Stack | null, dataDir: string, screen: Screen): Pro
   screen.say(`Stopping everything and removing ${dataDir}`);
   await stack?.stop();
   await rm(dataDir, { recursive: true, force: true });
+}
+
+/** Appends records by the API, and has a receiver check each webhook; resolves with whether all was well. */
+async function performRecords(given: Omit<Show, 'endpoint'>): Promise<boolean> {
+  await using endpoint = await startEndpoint(given.screen);
+  const report = await perform({ ...given, endpoint });
+  await given.whenDone(report.counts, hintsFor(given.stack));
+  return isClean(report);
 }
 
 async function perform(show: Show): Promise<Report> {
@@ -151,17 +167,25 @@ function showAddresses({ stack, screen, once }: Show, consumers: Consumers): voi
   for (const [what = '', where] of rows) screen.say(`   ${what.padEnd(13)}${where}`);
 }
 
-async function stayUp(stack: Stack, screen: Screen, signal: AbortSignal): Promise<void> {
+function hintsFor(stack: Stack): string[] {
   const record = {
     sync_id: 'mine',
     collection_id: AIRPORTS,
     upstream_id: '1',
     data: { name: 'My own airport' },
   };
-  screen.head('It stays up. Append something of your own and see it arrive here:');
-  screen.say(
+  return [
+    'It stays up. Append something of your own and see it arrive here:',
     `   curl ${stack.url}/v1/records -H 'authorization: Bearer ${stack.apiKey}' -H 'content-type: application/json' -d '${JSON.stringify({ records: [record] })}'`,
-  );
+  ];
+}
+
+async function stayUp(
+  { stack, screen, signal }: Pick<Show, 'stack' | 'screen' | 'signal'>,
+  [first = '', ...hints]: readonly string[],
+): Promise<void> {
+  screen.head(first);
+  for (const hint of hints) screen.say(hint);
   screen.say(`   Ctrl-C stops everything and removes ${stack.dataDir}`);
   if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();

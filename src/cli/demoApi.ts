@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
+import type { Source, SourceInput } from '../schema/source.ts';
 import type { Target, TargetInput } from '../schema/target.ts';
 import type { DemoChange } from './demoPlan.ts';
 
@@ -11,6 +12,7 @@ export interface DemoApi {
   /** Appends any number of changes in one NDJSON request. */
   appendLines(changes: DemoChange[]): Promise<void>;
   createTarget(input: Partial<TargetInput>): Promise<Target>;
+  createSource(input: Partial<SourceInput>): Promise<Source>;
   createConsumer(input: Partial<ConsumerInput>): Promise<string>;
   /** Resolves with the filter's version once the collection is in it (`present`), or no longer is. */
   filterHas(consumerId: string, collection: string, present: boolean): Promise<number>;
@@ -74,6 +76,7 @@ export function createDemoApi(options: {
       await request('POST', '/v1/records', lines, 'application/x-ndjson');
     },
     createTarget: async (input) => (await create('/v1/targets', input)) as Target,
+    createSource: async (input) => (await create('/v1/sources', input)) as Source,
     createConsumer: async (input) => ((await create('/v1/consumers', input)) as Consumer).id,
     filterHas: async (id, collection, present) => {
       const one = await until(id, (now) => now.collections.includes(collection) === present);

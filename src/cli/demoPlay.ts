@@ -7,7 +7,7 @@ import type { StreamName } from '../schema/stream.ts';
 import type { DemoApi } from './demoApi.ts';
 import type { Endpoint } from './demoEndpoint.ts';
 import { AIRPORTS, STOCKS, type Step } from './demoPlan.ts';
-import { count, type Screen } from './demoScreen.ts';
+import { count, type Screen, type WhenDone } from './demoScreen.ts';
 
 /** What the demo works with. */
 export interface Show {
@@ -16,6 +16,7 @@ export interface Show {
   screen: Screen;
   once: boolean;
   signal: AbortSignal;
+  whenDone: WhenDone;
 }
 
 /** What the demo works with while it performs the steps. */
@@ -125,7 +126,12 @@ async function changeFilter(
 
 /** The URL of a consumer's page in the Temporal UI. */
 export function pageOf(stack: Stack, id: string): string {
-  const workflow = encodeURIComponent(`consumer/${id}`);
+  return workflowPage(stack, `consumer/${id}`);
+}
+
+/** The URL of a workflow's page in the Temporal UI. */
+export function workflowPage(stack: Stack, workflowId: string): string {
+  const workflow = encodeURIComponent(workflowId);
   return `${stack.uiUrl}/namespaces/${stack.temporal.namespace}/workflows/${workflow}`;
 }
 

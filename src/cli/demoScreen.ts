@@ -15,6 +15,12 @@ export interface Screen {
   settle(progress: Progress, seconds: number): void;
 }
 
+/**
+ * Called with what came of a demo and with what to try next, before its parts end; resolves at once, or at Ctrl-C when
+ * the demo stays up.
+ */
+export type WhenDone = (counts: object, hints: readonly string[]) => Promise<void>;
+
 const PLAIN_EVERY_MS = 3_000;
 const RATE_OVER_MS = 1_000;
 

@@ -279,10 +279,15 @@ const ATTEMPTS = [
 const ALERTS = [
   { title: 'AT', of: (one: Alert) => `${one.at.slice(0, 19)}Z` },
   { title: 'KIND', of: (one: Alert) => one.kind },
-  { title: 'CONSUMER', of: ({ detail, consumer_id: id }: Alert) => textIn(detail, 'name') ?? id },
+  { title: 'ABOUT', of: aboutOf },
   { title: 'MAIL', of: ({ mail }: Alert) => mailState(mail) },
   { title: 'REASON', of: whyOf },
 ];
+
+/** The consumer or the source that an alert is about. */
+function aboutOf({ detail, consumer_id, source_id }: Alert): string {
+  return textIn(detail, 'name') ?? consumer_id ?? source_id ?? '';
+}
 
 /** The state of an alert's mail. */
 function mailState(mail: Alert['mail']): string {

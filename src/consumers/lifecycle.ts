@@ -2,7 +2,7 @@ import type { AlertOptions } from '../alerts/alertItem.ts';
 import { TROUBLED, type Troubled } from '../alerts/troubled.ts';
 import { writeAlert } from '../alerts/writeAlert.ts';
 import type { Db, Sql } from '../db/db.ts';
-import type { AlertKind } from '../schema/alert.ts';
+import type { ConsumerAlertKind } from '../schema/alert.ts';
 import { noteChange } from './changes.ts';
 import { blockConsumer, STOP, UNBLOCK, WARN } from './consumerRows.ts';
 
@@ -29,7 +29,7 @@ export interface LifecycleOptions extends AlertOptions {
 }
 
 /** The reason that a stop gives, the statuses from which it is possible, and the kind of its alert. */
-const STOPS: Record<StopReason, { reason: string; from: string[]; kind: AlertKind }> = {
+const STOPS: Record<StopReason, { reason: string; from: string[]; kind: ConsumerAlertKind }> = {
   window: {
     reason: 'the endpoint failed for the whole retry window',
     from: ['blocked'],

@@ -12,4 +12,5 @@ export const ADVISORY_LOCKS = {
   watchAging: 4_600_006,
   countAttempts: 4_600_007,
   nameSources: 4_600_008,
+  watchSources: 4_600_009,
 } as const;

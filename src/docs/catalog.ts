@@ -52,6 +52,11 @@ const GROUPS: PageGroup[] = [
     pages: [
       page('appending', 'Appending records', 'how records get in, whole or in parts'),
       page('receiving', 'Receiving webhooks', 'what arrives, how to verify it, what to answer'),
+      page(
+        'sources',
+        'A Postgres database',
+        'each row a record, each change an event, without code',
+      ),
       page('connectors', 'Singer, Airbyte and Debezium', 'any connector that there is, on stdin'),
       page('filters', 'Filters', 'which entries a consumer gets, and how to change them'),
       page('failures', 'Failures and the 24 hours', 'retries, dead letters, stops and resuming'),

@@ -2,17 +2,41 @@ import { z } from 'zod';
 
 import { Timestamp, Uuid } from './fields.ts';
 
+const OF_CONSUMERS = [
+  'warning',
+  'stopped',
+  'gone',
+  'recovered',
+  'dead-letters',
+  'retention',
+] as const;
+const OF_SOURCES = [
+  'source-failed',
+  'source-interrupted',
+  'source-behind',
+  'source-silent',
+  'source-asking',
+  'source-recovered',
+] as const;
+
+/** What an alert about a consumer says of it. */
+export type ConsumerAlertKind = (typeof OF_CONSUMERS)[number];
+/** What an alert about a source says of it. */
+export type SourceAlertKind = (typeof OF_SOURCES)[number];
+
 /** What an alert is about. */
-export const AlertKind = z
-  .enum(['warning', 'stopped', 'gone', 'recovered', 'dead-letters', 'retention'])
-  .meta({ id: 'AlertKind' });
+export const AlertKind = z.enum([...OF_CONSUMERS, ...OF_SOURCES]).meta({
+  id: 'AlertKind',
+  description: 'Those that begin with `source-` are about a source, the others about a consumer',
+});
 export type AlertKind = z.infer<typeof AlertKind>;
 
-/** A notification of people about a consumer, and what became of its mail. */
+/** A notification of people about a consumer or a source, and what became of its mail. */
 export const Alert = z
   .object({
     id: Uuid,
-    consumer_id: Uuid,
+    consumer_id: Uuid.nullable().meta({ description: 'Null for an alert about a source' }),
+    source_id: Uuid.nullable().meta({ description: 'Null for an alert about a consumer' }),
     kind: AlertKind,
     detail: z.record(z.string(), z.unknown()).meta({
       description:
@@ -22,7 +46,10 @@ export const Alert = z
     mail: z
       .object({
         message_id: z.string().meta({ description: 'A mail may be about several consumers' }),
-        consumers: z.int().nullable().meta({ description: 'How many consumers it is about' }),
+        consumers: z
+          .int()
+          .nullable()
+          .meta({ description: 'How many consumers it is about; null for a source' }),
         recipients: z.int().nullable().meta({ description: 'The number of addresses' }),
         to: z.array(z.string()).nullable().meta({
           description: 'The addresses; null without the scope `manage`',

@@ -1,21 +1,10 @@
-import type { Logger } from 'pino';
-
 import type { Sql } from '../db/db.ts';
 import { START_FAULT_CODES } from '../rules/startFault.ts';
-import { readConsumerFigures, type ConsumerFigures, type AllFigures } from './consumerFigures.ts';
-import type { Metrics, Source } from './metrics.ts';
+import { readConsumerFigures, type ConsumerFigures } from './consumerFigures.ts';
+import { createFigureMetrics, type GaugesOptions } from './figureMetrics.ts';
+import type { Source } from './metrics.ts';
 
 const STATUSES = ['active', 'paused', 'blocked', 'stopped'] as const;
-
-export interface ConsumerGaugesOptions {
-  metrics: Metrics;
-  sql: Sql;
-  /** The number of consumers with series of their own. */
-  limit: number;
-  /** How long figures are reused before Postgres is queried again, ms. */
-  keepMs: number;
-  log: Pick<Logger, 'warn'>;
-}
 
 /** Registers gauges of the consumers, read from Postgres; while it is away these series are missing. */
 export function showConsumerGauges({
@@ -24,39 +13,18 @@ export function showConsumerGauges({
   limit,
   keepMs,
   log,
-}: ConsumerGaugesOptions): void {
-  let last: { at: number; read: Promise<AllFigures | null> } | null = null;
-
-  function read(): Promise<AllFigures | null> {
-    const now = performance.now();
-    if (last === null || now - last.at > keepMs) {
-      last = {
-        at: now,
-        read: readConsumerFigures(sql, limit).catch((error: unknown) => {
-          log.warn({ err: error }, 'consumers could not be counted for metrics');
-          return null; // the scrape continues without them
-        }),
-      };
-    }
-    return last.read;
-  }
-
-  function show(name: string, help: string, values: (figures: AllFigures) => Value[]): Source {
-    const get: Source['get'] = async () => {
-      const figures = await read();
-      return { name, help, type: 'gauge', values: figures === null ? [] : values(figures) };
-    };
-    return { name, get };
-  }
+}: GaugesOptions & { sql: Sql }): void {
+  const { read, show, all } = createFigureMetrics({
+    readFigures: () => readConsumerFigures(sql, limit),
+    keepMs,
+    log,
+    failed: 'consumers could not be counted for metrics',
+  });
 
   function each(name: string, help: string, value: (one: ConsumerFigures) => number): Source {
     return show(name, help, ({ consumers }) =>
       consumers.map((one) => ({ labels: { consumer: one.id }, value: value(one) })),
     );
-  }
-
-  function all(name: string, help: string, value: (figures: AllFigures) => number): Source {
-    return show(name, help, (figures) => [{ labels: {}, value: value(figures) }]);
   }
 
   metrics.register(
@@ -134,9 +102,4 @@ export function showConsumerGauges({
         Object.entries(tailDelay).map(([stream, value]) => ({ labels: { stream }, value })),
     ),
   );
-}
-
-interface Value {
-  labels: Record<string, string>;
-  value: number;
 }

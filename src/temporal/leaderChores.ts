@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 
 import type { AlertOptions } from '../alerts/alertItem.ts';
 import { createDeadLetterDigest } from '../alerts/deadLetterDigest.ts';
+import { createSourceWatch } from '../alerts/sourceWatch.ts';
 import { mailGraceMs } from '../alerts/writeAlert.ts';
 import { createChangedTargetRetry } from '../consumers/retryChangedTargets.ts';
 import type { Db } from '../db/db.ts';
@@ -38,8 +39,8 @@ export interface LeaderChoresOptions {
 }
 
 /**
- * Starts the leader's tasks apart from waking consumers: it reports dead letters, retries changed targets, starts
- * workflows that are new or missing, and keeps sources followed.
+ * Starts the leader's tasks apart from waking consumers: it reports dead letters and troubles of sources, retries
+ * changed targets, starts workflows that are new or missing, and keeps sources followed.
  */
 export function startLeaderChores(options: LeaderChoresOptions): {
   /** Stops, and waits for the tasks in progress. */
@@ -48,14 +49,25 @@ export function startLeaderChores(options: LeaderChoresOptions): {
   const { db, workflows, holder, leads, log } = options;
   const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, holder, log });
   const digest = createDeadLetterDigest({ ...options.alerts, db, log });
+  const watchSources = createSourceWatch({ ...options.alerts, db, log });
+  const tellEveryMs = Math.max(RETARGET_MS, mailGraceMs(options.alerts.retryWindowMs));
   const upkeep = startUpkeep(
     [
       {
         name: 'telling of dead letters',
-        everyMs: Math.max(RETARGET_MS, mailGraceMs(options.alerts.retryWindowMs)),
+        everyMs: tellEveryMs,
         run: async () => {
           if (!leads()) return;
           await digest();
+          options.mailWaits();
+        },
+      },
+      {
+        name: 'telling of sources',
+        everyMs: tellEveryMs,
+        run: async () => {
+          if (!leads()) return;
+          await watchSources();
           options.mailWaits();
         },
       },

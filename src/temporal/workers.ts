@@ -59,7 +59,10 @@ export interface WorkersOptions {
   /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
   deliveryQueueOf?: (region: string) => string;
   /** What following sources needs; without it, this process follows none. */
-  sources?: Pick<FollowSourceDeps, 'appender' | 'openSocket' | 'leaseMs'>;
+  sources?: Pick<FollowSourceDeps, 'appender' | 'openSocket' | 'leaseMs'> & {
+    /** Called with how many records a full pass has deleted. */
+    onDeleted?: (count: number) => void;
+  };
   workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
   /** Which queues this process serves. */
   queues: { control: boolean; deliver: boolean };
@@ -270,9 +273,11 @@ const CACHED_WORKFLOWS = 300;
 
 /** What following sources needs; null when this process follows none. */
 function followsOf(options: WorkersOptions, holder: string): FollowSourceDeps | null {
-  const { db, vault, listener, sources, log } = options;
-  if (sources === undefined) return null;
-  return { ...sources, db, vault, listener, passes: createPasses({ db }), holder, log };
+  const { db, vault, listener, log } = options;
+  if (options.sources === undefined) return null;
+  const { onDeleted, ...sources } = options.sources;
+  const passes = createPasses({ db, ...(onDeleted && { onDeleted }) });
+  return { ...sources, db, vault, listener, passes, holder, log };
 }
 
 /** One Temporal worker for each queue that this process serves. */

@@ -24,7 +24,7 @@ test('alerts are listed with their texts, and a test alert shows its outcome, in
   await desk.lifecycle.stop(id, new Date('2026-11-23T11:52:00Z'), 'gone');
 
   const listed = await runCli(['alerts'], env);
-  expect(listed.stdout).toMatch(/^AT +KIND +CONSUMER +MAIL +REASON$/mu);
+  expect(listed.stdout).toMatch(/^AT +KIND +ABOUT +MAIL +REASON$/mu);
   expect(listed.stdout).toMatch(
     /^2026-11-23T11:52:00Z +gone +orders +waiting +the endpoint answered 410 Gone$/mu,
   );

@@ -4,11 +4,14 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { text } from 'node:stream/consumers';
 
+import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
 import { readDemoData } from '../../src/cli/demoData.ts';
 import { createExpectation } from '../../src/cli/demoExpectation.ts';
+import { openMirror } from '../../src/cli/demoMirror.ts';
 import { type DemoChange, type Step, planDemo, STOCKS } from '../../src/cli/demoPlan.ts';
+const SECRET = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 const CLEAN = { duplicates: 0, missing: 0, out_of_order: 0 };
 
 let steps: Step[];
@@ -111,6 +114,65 @@ test('a duplicate, a wrong value, a wrong order and an entry that the filter exc
     missing: 2,
   });
 });
+
+test('the receiver of the demo builds tables from signed webhooks alone, and tells what is missing or different', async () => {
+  const signer = new Webhook(SECRET);
+  await using mirror = await openMirror({
+    onTold: () => undefined,
+    signal: new AbortController().signal,
+  });
+  const send = async (
+    id: string,
+    kind: string,
+    data: object | null,
+    by = signer,
+  ): Promise<number> => {
+    const fields = { collection_id: 'postgres:public.airports', upstream_id: 'ATL', data };
+    const body = JSON.stringify({ event: { ...fields, event: kind } });
+    const now = new Date();
+    const headers = {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
+      'webhook-signature': by.sign(id, now, body),
+    };
+    return (await fetch(mirror.url, { method: 'POST', headers, body })).status;
+  };
+  const rows = new Map([['postgres:public.airports ATL', { iata: 'ATL', name: 'Atlanta' }]]);
+  expect(await send('1', 'created', { iata: 'ATL', name: 'Atlanta' })).toBe(401); // no secret is known
+  mirror.trust(SECRET);
+  const other = new Webhook('whsec_b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyb3Q=');
+  expect(await send('2', 'created', { iata: 'ATL', name: 'Atlanta' }, other)).toBe(401);
+  expect(mirror.differences(rows)).toBe(1);
+  expect(await send('3', 'created', { iata: 'ATL', name: 'Atlanta', city: null })).toBe(204);
+  await mirror.arrived(1);
+  expect(mirror.differences(rows)).toBe(0);
+  await send('4', 'updated', { iata: 'ATL', name: 'Hartsfield' });
+  await send('4', 'updated', { iata: 'ATL', name: 'Hartsfield' });
+  expect(mirror.differences(rows)).toBe(1);
+  await send('5', 'deleted', { iata: 'ATL', name: 'Hartsfield' });
+  expect(mirror.differences(new Map())).toBe(0);
+  expect(mirror.counts).toEqual({ delivered: 6, verified: 4, duplicates: 1 });
+});
+
+test('npm run demo -- --postgres --once follows the tables of a second Postgres, and the receiver has the same rows in the end', async () => {
+  const child = spawn('npm', ['run', '--silent', 'demo', '--', '--postgres', '--once'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: 'not used' },
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  expect(code, stderr).toBe(0);
+  const result = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
+  expect(result).toMatchObject({ duplicates: 0, missing: 0, different: 0 });
+  expect(result['delivered']).toBe(result['expected']);
+  expect(result['verified']).toBe(result['expected']);
+  expect(result['expected']).toBeGreaterThan(3_376 + 560);
+  expect(stderr).toContain('deleted  postgres:public.airports JFK ');
+  expect(stderr).toMatch(/workflows\/source%2F[\da-f-]{36}/u);
+}, 240_000);
 
 test('npm run demo -- --once delivers and verifies everything, exits with 0 and leaves nothing behind', async () => {
   const child = spawn('npm', ['run', '--silent', 'demo', '--', '--once'], {

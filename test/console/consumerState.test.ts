@@ -32,6 +32,7 @@ function alert(kind: Alert['kind'], minute: number, reason: string): Alert {
   return {
     id: `${minute}`,
     consumer_id: 'c',
+    source_id: null,
     kind,
     detail: { reason },
     at: at(minute),

@@ -40,6 +40,10 @@ const rows = manyRowsOfFile({
     select gen_random_uuid(), id, 'create', 'created', 'x', '{}', 1, created_at from consumers;
     insert into alerts (id, consumer_id, kind, detail, at)
     select gen_random_uuid(), id, case when random() < 0.01 then 'gone' else 'warning' end, '{}', created_at from consumers;
+    insert into sources (id, name, kind, sync_id, region, url, url_shown, slot, publication, status, status_since, version, created_at, updated_at)
+    values ('${id(5)}', 'Shop', 'postgres', 's', 'r', '', '', 'slot', 'slot', 'active', now(), 1, now(), now());
+    insert into alerts (id, source_id, kind, detail, at)
+    select gen_random_uuid(), '${id(5)}', 'source-behind', '{}', timestamptz '2026-01-01' + n * interval '1 min' from generate_series(1, 2000) n;
     insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, body, attempts, parked_at, died_at, last_failure)
     select gen_random_uuid(), ${uuidOf('1 + n % 20')}, n, 'm', 's', 'a:b', 'r' || n % 500, '{}', 9, now(), timestamptz '2026-01-01' + n * interval '1 min',
            json_build_object('code', case when n % 1000 < 20 then 'TIMEOUT' else 'HTTP_4XX' end,
@@ -117,6 +121,11 @@ const CASES: { what: string; work: (sql: Db) => Promise<unknown>; by: RegExp[] }
     what: 'alerts of a consumer',
     work: (sql) => createAlertsList(sql).list({ ...alerts, consumerId: ONE, kind: 'gone' }),
     by: [/using alerts_by_consumer/u],
+  },
+  {
+    what: 'alerts of a source',
+    work: (sql) => createAlertsList(sql).list({ ...alerts, sourceId: id(5) }),
+    by: [/using alerts_by_source/u],
   },
   {
     what: 'dead letters',

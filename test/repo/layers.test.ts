@@ -18,7 +18,7 @@ const MAY: Record<string, string> = {
   sources: 'schema rules db process streams egress',
   targets: 'schema rules db egress',
   access: 'schema rules db process',
-  alerts: 'schema rules db process streams progress egress',
+  alerts: 'schema rules db process streams sources progress egress',
   attempts: 'schema db process progress',
   search: 'schema rules db streams',
   retention: 'rules db streams alerts',
@@ -83,7 +83,8 @@ const OUTWARD: Record<string, string> = {
   undici: 'egress cli/forward.ts', // `listen --forward-to`, on the caller's own machine
   'node:net': 'egress embedded/state.ts cli/doctorHere.ts process/config.ts', // `isIP`, and free ports
   'node:tls': 'egress',
-  'node:http': 'api embedded/receiver.ts cli/demoReceiver.ts telemetry/metricsServer.ts', // servers
+  'node:http':
+    'api embedded/receiver.ts cli/demoReceiver.ts cli/demoMirror.ts telemetry/metricsServer.ts', // servers
   'node:https': '',
   'node:http2': '',
   'node:dgram': '',

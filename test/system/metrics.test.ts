@@ -4,11 +4,13 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
+import { openDb } from '../../src/db/db.ts';
 import { createDatabase } from '../support/database.ts';
 import { parseExposition, type Sample } from '../support/exposition.ts';
 import { until } from '../support/poll.ts';
 import { openCluster, type Cluster, type Running } from '../support/processes.ts';
 import { answer, openReceiver } from '../support/receiver.ts';
+import { addSource, addSourceTable } from '../support/sourceRow.ts';
 
 const DOCS = resolve(import.meta.dirname, '../../docs/operating');
 
@@ -44,6 +46,10 @@ beforeAll(async () => {
   ({ id: failing } = await cluster.consumer(bad.url));
   const third = await cluster.consumer(good.url, { start: 'end' }); // it may run until it is paused
   await cluster.request('POST', `/v1/consumers/${third.id}/pause`, {});
+  await using db = openDb({ url: database.url, onError: () => undefined });
+  const columns = { status: "'paused'", lag_bytes: '512', lag_ms: '1500' };
+  const source = await addSource(db, 'Shop', { ...columns, holder: 'null', lease_until: 'null' });
+  await addSourceTable(db, source, ['public', 'users'], { changes: 7 });
   await cluster.caughtUp(fine.id, 30_000);
   await until(async () => (await cluster.get(failing)).status === 'blocked', {
     timeoutMs: 30_000,
@@ -106,6 +112,14 @@ test('appends, deliveries and refusals are counted, and each consumer has its st
   expect(find(sender, 'millrace_temporal_calls_limit')).toBeGreaterThan(0);
   expect(find(sender, 'millrace_temporal_calls_waiting')).toBe(0);
   expect(find(sender, 'millrace_temporal_call_failures_total')).toBe(0);
+});
+
+test('a source has its lag and its changes', async () => {
+  const { api, sender } = await scrapeBoth();
+  expect(find(api, 'millrace_source_lag_bytes')).toBe(512);
+  expect(find(api, 'millrace_source_changes_total')).toBe(7);
+  expect(find(api, 'millrace_sources', { state: 'paused' })).toBe(1);
+  expect(find(sender, 'millrace_append_duration_seconds_count')).toBe(0); // of sources that are followed
 });
 
 test('no more consumers than allowed have series of their own, those in trouble first, and totals include all', async () => {

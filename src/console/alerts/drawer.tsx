@@ -2,20 +2,19 @@ import { Link } from '@tanstack/react-router';
 
 import type { Alert } from '../../schema/alert.ts';
 import { ConsumerName } from '../consumerName.tsx';
-import { tabOfAlert } from '../consumers/asideTab.ts';
+import { tabOfAlert, type AsideTab } from '../consumers/asideTab.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';
 import { Drawer } from '../ui/dialog.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
+import { AlertAbout } from './about.tsx';
 import { gist, KindBadge, said } from './kind.tsx';
 import { MailFacts, OutboxHint } from './mail.tsx';
 
 /** One alert: its text and whether it was sent. */
 export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => void }) {
   const { kind, consumer_id, at, mail } = alert;
-  const params = { id: consumer_id };
-  const tab = tabOfAlert(kind);
   return (
     <Drawer
       open
@@ -29,24 +28,13 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
     >
       <Facts
         facts={[
-          ['Consumer', <ConsumerName key="consumer" id={consumer_id} />],
+          consumer_id === null
+            ? ['Source', <AlertAbout key="source" alert={alert} />]
+            : ['Consumer', <ConsumerName key="consumer" id={consumer_id} />],
           ['Time', <TimeText key="at" at={at} />],
         ]}
       />
-      <div className="flex flex-wrap gap-2">
-        {tab !== undefined && (
-          <Link to="/consumers/$id" params={params} search={{ tab }} className={buttonLook('main')}>
-            Open its dead letters
-          </Link>
-        )}
-        <Link
-          to="/consumers/$id"
-          params={params}
-          className={buttonLook(tab === undefined ? 'main' : 'plain')}
-        >
-          Open the consumer
-        </Link>
-      </div>
+      {consumer_id !== null && <ConsumerLinks id={consumer_id} tab={tabOfAlert(kind)} />}
       <Code label="Text" text={said(alert)} />
       <MailFacts mail={mail} />
       <OutboxHint />
@@ -55,5 +43,24 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
         <Code label="Detail" text={JSON.stringify(alert, null, 2)} />
       </details>
     </Drawer>
+  );
+}
+
+function ConsumerLinks({ id, tab }: { id: string; tab: AsideTab | undefined }) {
+  return (
+    <div className="flex flex-wrap gap-2">
+      {tab !== undefined && (
+        <Link to="/consumers/$id" params={{ id }} search={{ tab }} className={buttonLook('main')}>
+          Open its dead letters
+        </Link>
+      )}
+      <Link
+        to="/consumers/$id"
+        params={{ id }}
+        className={buttonLook(tab === undefined ? 'main' : 'plain')}
+      >
+        Open the consumer
+      </Link>
+    </div>
   );
 }

@@ -1,5 +1,4 @@
-import type { AlertItem } from '../../alerts/alertItem.ts';
-import { mailText } from '../../alerts/alertText.ts';
+import { alertText } from '../../alerts/alertText.ts';
 import type { Alert, AlertKind } from '../../schema/alert.ts';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
 export const ALERT_KINDS = [
@@ -9,6 +8,12 @@ export const ALERT_KINDS = [
   'recovered',
   'dead-letters',
   'retention',
+  'source-failed',
+  'source-interrupted',
+  'source-behind',
+  'source-silent',
+  'source-asking',
+  'source-recovered',
 ] as const satisfies readonly AlertKind[];
 
 const LOOKS: Record<AlertKind, [Tone, string]> = {
@@ -18,6 +23,12 @@ const LOOKS: Record<AlertKind, [Tone, string]> = {
   recovered: ['ok', '●'],
   'dead-letters': ['bad', '✕'],
   retention: ['warn', '◆'],
+  'source-failed': ['bad', '■'],
+  'source-interrupted': ['warn', '▲'],
+  'source-behind': ['warn', '◆'],
+  'source-silent': ['warn', '▲'],
+  'source-asking': ['warn', '▲'],
+  'source-recovered': ['ok', '●'],
 };
 
 export function KindBadge({ kind }: { kind: AlertKind }) {
@@ -30,7 +41,7 @@ export function gist({ kind, detail }: Alert): string {
   return textIn(detail, 'reason') ?? (kind === 'retention' ? lostText(detail) : '');
 }
 
-/** The name of its consumer when it was written. */
+/** The name of its consumer or source when it was written. */
 export function nameIn({ detail }: Alert): string | undefined {
   return textIn(detail, 'name');
 }
@@ -38,7 +49,7 @@ export function nameIn({ detail }: Alert): string | undefined {
 /** The text of an alert, in the mail's words; for a mail about several consumers, the part about this one. */
 export function said({ kind, detail }: Alert): string {
   if (kind === 'retention' && textIn(detail, 'reason') === undefined) return lostText(detail);
-  return mailText(kind, [detail as unknown as AlertItem]);
+  return alertText(kind, detail);
 }
 
 /** The text of an older alert about lost events, which has no mail. */

@@ -19,11 +19,11 @@ import { StatusBadge } from '../ui/statusBadge.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { number } from '../words.ts';
+import { workflowUrl } from '../workflowUrl.ts';
 import { AttemptsTimeline } from './attemptsTimeline.tsx';
 import { ChangedFields } from './changedFields.tsx';
 import { curlOf, type Sent } from './curl.ts';
 import { useSentEntry } from './sentEntry.ts';
-import { workflowUrl } from './workflowUrl.ts';
 
 /** One attempt: the request, the answer, and the other attempts that were made and will be. */
 export function DeliveryDrawer(props: {
@@ -62,7 +62,7 @@ export function DeliveryDrawer(props: {
           messageId: attempt.message_id,
           body,
         };
-  const temporal = workflowUrl(info, consumer);
+  const temporal = workflowUrl(info, consumer.workflow_id);
   return (
     <Drawer
       open

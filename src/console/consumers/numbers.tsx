@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
 
 import { requestUrl } from '../../rules/requestUrl.ts';
 import type { Consumer } from '../../schema/consumer.ts';
@@ -8,12 +7,13 @@ import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
+import { Figure, Figures } from '../ui/figures.tsx';
 import { DueText, TimeText } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
+import { workflowUrl } from '../workflowUrl.ts';
 import { useCatchUp } from './catchUp.ts';
 import { useLastDelivery } from './lastDelivery.ts';
 import { waitingNumber } from './waits.ts';
-import { workflowUrl } from './workflowUrl.ts';
 
 /** A consumer's numbers, and links to other places that show it. */
 export function Numbers({ consumer }: { consumer: Consumer }) {
@@ -25,10 +25,10 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
     queryKey: ['target', consumer.target_id],
     queryFn: () => api.targets.get(consumer.target_id),
   });
-  const temporal = workflowUrl(info, consumer);
+  const temporal = workflowUrl(info, consumer.workflow_id);
   const isOfParked = failing_since === null && next_attempt_at !== null;
   return (
-    <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-4 xl:grid-cols-8">
+    <Figures>
       <Figure
         title="Position"
         value={number(position)}
@@ -95,7 +95,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         }
         about={consumer.workflow_id}
       />
-    </dl>
+    </Figures>
   );
 }
 
@@ -115,14 +115,4 @@ function senderOf({ sender }: Consumer): string {
   return sender.activity === 'visit'
     ? `lane ${sender.lane} of visits`
     : `its own ${sender.activity}`;
-}
-
-function Figure(props: { title: string; value: ReactNode; about: ReactNode }) {
-  return (
-    <div className="min-w-0 bg-panel px-3 py-2">
-      <dt className="text-xs text-soft">{props.title}</dt>
-      <dd className="foreign truncate text-base font-semibold tabular-nums">{props.value}</dd>
-      <dd className="foreign truncate text-xs text-soft">{props.about}</dd>
-    </div>
-  );
 }

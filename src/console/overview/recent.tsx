@@ -3,11 +3,11 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
 import type { Page } from '../../api/client.ts';
-import { gist, KindBadge, nameIn } from '../alerts/kind.tsx';
+import { AlertAbout } from '../alerts/about.tsx';
+import { gist, KindBadge } from '../alerts/kind.tsx';
 import { api } from '../api.ts';
 import { changeSentence } from '../changes/changeText.ts';
 import { ConsumerName } from '../consumerName.tsx';
-import { tabOfAlert } from '../consumers/asideTab.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { Sentence } from '../ui/sentence.tsx';
@@ -33,11 +33,7 @@ export function LastAlerts() {
       {(alert) => (
         <>
           <Head at={alert.at} what={<KindBadge kind={alert.kind} />}>
-            <ConsumerName
-              id={alert.consumer_id}
-              known={nameIn(alert)}
-              tab={tabOfAlert(alert.kind)}
-            />
+            <AlertAbout alert={alert} />
           </Head>
           <span className="foreign line-clamp-2 text-xs text-soft">{gist(alert)}</span>
         </>

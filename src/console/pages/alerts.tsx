@@ -2,13 +2,12 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Alert, AlertKind } from '../../schema/alert.ts';
+import { AlertAbout } from '../alerts/about.tsx';
 import { AlertDrawer } from '../alerts/drawer.tsx';
-import { ALERT_KINDS, gist, KindBadge, nameIn } from '../alerts/kind.tsx';
+import { ALERT_KINDS, gist, KindBadge } from '../alerts/kind.tsx';
 import { MailBadge, MailLine, OutboxHint } from '../alerts/mail.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
-import { ConsumerName } from '../consumerName.tsx';
-import { tabOfAlert } from '../consumers/asideTab.ts';
 import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
 import { textOf, wordOf } from '../search.ts';
@@ -73,7 +72,7 @@ export function AlertsPage() {
         onClearFilters={() => set({ kind: undefined, consumer: undefined })}
         empty={{
           title: 'No alerts yet',
-          text: 'An alert is created when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, or events become too old to be kept.',
+          text: 'An alert is created when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, events become too old to be kept, or a source fails, falls behind or asks something.',
           action: (
             <Link to="/settings" className={buttonLook()}>
               Send a test alert
@@ -86,7 +85,7 @@ export function AlertsPage() {
   );
 }
 
-/** On a phone the text and the mail are under the consumer. */
+/** On a phone the text and the mail are under the name of the consumer or source. */
 function columnsOf(
   onOpen: (alert: Alert) => void,
   timeWidth: string,
@@ -97,7 +96,7 @@ function columnsOf(
     {
       id: 'kind',
       title: 'Kind',
-      width: '8rem',
+      width: '10.5rem',
       cell: (alert) => (
         <button type="button" onClick={() => onOpen(alert)} aria-label={`Open: ${alert.kind}`}>
           <KindBadge kind={alert.kind} />
@@ -105,12 +104,12 @@ function columnsOf(
       ),
     },
     {
-      id: 'consumer',
-      title: 'Consumer',
+      id: 'about',
+      title: 'About',
       width: 'minmax(0,1.5fr)',
       cell: (alert) => (
         <>
-          <ConsumerName id={alert.consumer_id} known={nameIn(alert)} tab={tabOfAlert(alert.kind)} />
+          <AlertAbout alert={alert} />
           {isNarrow && (
             <>
               <span className="foreign line-clamp-2 text-xs text-soft">{gist(alert)}</span>
