@@ -24,9 +24,10 @@ import { poison } from './poison.ts';
 import { push } from './push.ts';
 import { quiet } from './quiet.ts';
 import { openRehearsal } from './rehearsal/openRehearsal.ts';
+import { source } from './source.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|source|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -54,6 +55,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   latency: (installation) => latency(installation, 20),
   ingest: (installation, { entries }) => ingest(installation, entries),
   connector: (installation, { entries }) => connector(installation, entries),
+  source: (installation, { entries }) => source(installation, entries),
   filters,
   sparse: (installation) => sparse(installation, 1_000_000),
   wake: (installation) => wakes(installation),
