@@ -181,7 +181,13 @@ async function sealHeaders(
 
 function openSources({ region, allowCidrs }: ServiceConfig, db: Db, vault: Vault): Sources {
   const sockets = createDatabaseSockets({ allowCidrs });
-  return createSources({ db, vault, region, sockets, inspect: createInspectDatabase(sockets.open) });
+  return createSources({
+    db,
+    vault,
+    region,
+    sockets,
+    inspect: createInspectDatabase(sockets.open),
+  });
 }
 
 function abortedBySignals(): AbortSignal {

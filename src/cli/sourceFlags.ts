@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import type { SourceDraft, SourceInput } from '../schema/source.ts';
 import { usage } from './exit.ts';
-import { collect, given, readBytes, seconds, textOf, withInput } from './values.ts';
+import { given, readBytes, seconds, textOf, withInput } from './values.ts';
 
 /** What the flags of `sources add`, `sources edit` and `sources test` give. */
 export interface SourceFlags {
@@ -73,7 +73,9 @@ export async function sourcePatchOf(
   const { table, addTable = [], removeTable = [] } = flags;
   const changes = addTable.length + removeTable.length > 0;
   if (table !== undefined && changes) {
-    throw usage("--table replaces all tables, and can't be combined with --add-table, --remove-table");
+    throw usage(
+      "--table replaces all tables, and can't be combined with --add-table, --remove-table",
+    );
   }
   const changed = changes ? edited(await tables(), addTable, removeTable) : undefined;
   return withInput(flags.input, {

@@ -74,7 +74,8 @@ export function showTest(out: Output, tested: SourceTest): void {
   for (const { table, estimated_rows: rows, key, findings } of tested.tables) {
     const [first] = findings;
     const size = rows === null ? '' : `, about ${rows} rows`;
-    const text = first === undefined ? `key ${key.join(', ')}${size}` : `can't be followed: ${first.problem}`;
+    const text =
+      first === undefined ? `key ${key.join(', ')}${size}` : `can't be followed: ${first.problem}`;
     out.line(`${table}: ${text}`);
   }
 }

@@ -32,7 +32,10 @@ export function addSourceCommands(program: Command, run: RunCommand): void {
     .addHelpText(
       'before',
       examples(
-        ['millrace sources test --url-file shop.url', 'what is missing, and which tables there are'],
+        [
+          'millrace sources test --url-file shop.url',
+          'what is missing, and which tables there are',
+        ],
         ['millrace sources add --name shop --url-file shop.url --table public.orders', ''],
         ['millrace sources get shop', 'how far it is behind, and each of its tables'],
         ['millrace sources snapshot shop --table public.orders', 'read a table anew'],
@@ -53,7 +56,9 @@ function addReads(group: Command, run: RunCommand): void {
     .option('--limit <n>', 'list at most this many', limit)
     .option('--cursor <cursor>', 'list the page that begins here')
     .action((options: ListFlags) =>
-      run(async ({ client, out }) => out.page(await client.sources.list(options), SOURCES, 'sources')),
+      run(async ({ client, out }) =>
+        out.page(await client.sources.list(options), SOURCES, 'sources'),
+      ),
     );
 
   group
@@ -79,7 +84,10 @@ function addReads(group: Command, run: RunCommand): void {
 }
 
 function addChanges(group: Command, run: RunCommand): void {
-  const add = withDatabase(group.command('add').option('--name <name>', 'its name'), FROM_ENVIRONMENT)
+  const add = withDatabase(
+    group.command('add').option('--name <name>', 'its name'),
+    FROM_ENVIRONMENT,
+  )
     .option('--table <schema.table>', 'a table to follow; repeatable', collect)
     .option('--sync <sync>', 'the sync of its records (default: the id of the source)');
   withExpectation(add)

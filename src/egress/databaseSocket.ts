@@ -1,4 +1,6 @@
-import { isIP, type LookupFunction, Socket } from 'node:net';
+import type { LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction, Socket, type TcpSocketConnectOpts } from 'node:net';
+import { callbackify } from 'node:util';
 
 import { createMayReach, isRuledOut } from './addresses.ts';
 import { AddressRefused, notFound, systemResolver, type Resolve } from './connector.ts';
@@ -15,6 +17,8 @@ export interface DatabaseSockets {
   open(): Socket;
 }
 
+type ConnectTo = (options: TcpSocketConnectOpts) => Socket;
+
 /** How long an address is tried before the next one, ms: a database is far away at times, and rarely has many. */
 const ATTEMPT_MS = 2_500;
 
@@ -28,17 +32,17 @@ export function createDatabaseSockets(options: {
   const { resolve = systemResolver() } = options;
   const mayReach = createMayReach(options.allowCidrs);
 
+  async function addressesOf(hostname: string, port: number): Promise<LookupAddress[]> {
+    const found = await resolve(hostname);
+    if (found.length === 0) throw notFound(hostname);
+    if (found.every(({ address }) => mayReach(address, port))) return found;
+    throw refused();
+  }
+
   function lookupFor(port: number): LookupFunction {
-    return (hostname, _options, done) => {
-      resolve(hostname).then(
-        (found) => {
-          if (found.length === 0) done(notFound(hostname), []);
-          else if (found.every(({ address }) => mayReach(address, port))) done(null, found);
-          else done(refused(), []);
-        },
-        (error: NodeJS.ErrnoException) => done(error, []),
-      );
-    };
+    const find = callbackify((hostname: string) => addressesOf(hostname, port));
+    return (hostname, _options, done) =>
+      find(hostname, (error, found) => done(error, error === null ? found : []));
   }
 
   return {
@@ -49,7 +53,7 @@ export function createDatabaseSockets(options: {
     },
     open: () => {
       const socket = new Socket();
-      const connect = socket.connect.bind(socket);
+      const connect = socket.connect.bind(socket) as unknown as ConnectTo; // of its overloads this one
       return Object.assign(socket, {
         connect: (port: number, host?: string): Socket => {
           // Without a host it would be a socket of this machine's file system.

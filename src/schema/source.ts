@@ -82,13 +82,11 @@ export const SourceStatus = z.enum(['active', 'paused', 'failed', 'deleting']).m
 });
 export type SourceStatus = z.infer<typeof SourceStatus>;
 
-export const SourceTableState = z
-  .enum(['waiting', 'reading', 'asking', 'following', 'gone'])
-  .meta({
-    id: 'SourceTableState',
-    description:
-      '`waiting`: its rows are still to be read; `reading`: they are being read, while its changes are followed; `asking`: reading it anew would delete more than a fifth of its records, and has to be confirmed; `gone`: it is not in the database any more',
-  });
+export const SourceTableState = z.enum(['waiting', 'reading', 'asking', 'following', 'gone']).meta({
+  id: 'SourceTableState',
+  description:
+    '`waiting`: its rows are still to be read; `reading`: they are being read, while its changes are followed; `asking`: reading it anew would delete more than a fifth of its records, and has to be confirmed; `gone`: it is not in the database any more',
+});
 export type SourceTableState = z.infer<typeof SourceTableState>;
 
 export const SourceTable = z
@@ -119,24 +117,22 @@ export const Source = z
     sync_id: z.string(),
     expect_within: z.int().nullable(),
     slot: z.string().meta({ description: 'The replication slot in its database', example: SLOT }),
-    publication: z
-      .string()
-      .meta({ description: 'The publication in its database', example: SLOT }),
+    publication: z.string().meta({ description: 'The publication in its database', example: SLOT }),
     status: SourceStatus,
     status_reason: z.string().nullable().meta({ description: 'Why it has failed, in words' }),
     status_since: Timestamp,
-    interruption: z
-      .object({ detail: z.string(), since: Timestamp })
-      .nullable()
-      .meta({
-        description: 'Why an active source can’t go on at the moment; it goes on by itself',
-      }),
+    interruption: z.object({ detail: z.string(), since: Timestamp }).nullable().meta({
+      description: 'Why an active source can’t go on at the moment; it goes on by itself',
+    }),
     lag: z
       .object({
         bytes: z.int().meta({ description: 'How much of its log is not stored yet' }),
-        seconds: z.number().meta({ description: 'How old the oldest change is that is not stored' }),
+        seconds: z
+          .number()
+          .meta({ description: 'How old the oldest change is that is not stored' }),
         limit_bytes: z.int().nullable().meta({
-          description: 'Its server’s max_slot_wal_keep_size: beyond it the slot is lost; null for none',
+          description:
+            'Its server’s max_slot_wal_keep_size: beyond it the slot is lost; null for none',
         }),
         measured_at: Timestamp,
       })
@@ -205,14 +201,20 @@ export const SourceTest = z
     detail: z.string().nullable(),
     version: z.string().nullable().meta({ description: 'Of Postgres', example: '18.1' }),
     findings: z.array(SourceFinding),
-    tables: z.array(
-      z.object({
-        table: z.string(),
-        estimated_rows: z.int().nullable(),
-        key: z.array(z.string()).meta({ description: 'The columns by which its records are known' }),
-        findings: z.array(SourceFinding).meta({ description: 'What keeps it from being followed' }),
-      }),
-    ).meta({ description: 'The tables that the role can see, at most 1,000' }),
+    tables: z
+      .array(
+        z.object({
+          table: z.string(),
+          estimated_rows: z.int().nullable(),
+          key: z
+            .array(z.string())
+            .meta({ description: 'The columns by which its records are known' }),
+          findings: z
+            .array(SourceFinding)
+            .meta({ description: 'What keeps it from being followed' }),
+        }),
+      )
+      .meta({ description: 'The tables that the role can see, at most 1,000' }),
   })
   .meta({ id: 'SourceTest' });
 export type SourceTest = z.infer<typeof SourceTest>;

@@ -92,9 +92,10 @@ interface Plan {
 function planOf(row: SourceRow, patch: SourcePatch, stored: string | null): Plan {
   const url = patch.url === undefined ? stored : unmaskedUrl(patch.url, stored);
   const ca = patch.ca === undefined ? row.ca : patch.ca;
-  const tables = patch.tables === undefined ? row.tables : readTableNames(patch.tables);
-  const added = without(tables, row.tables);
-  const removed = without(row.tables, tables);
+  const own = row.tables.map(({ schema, table }): TableName => ({ schema, table }));
+  const tables = patch.tables === undefined ? own : readTableNames(patch.tables);
+  const added = without(tables, own);
+  const removed = without(own, tables);
   const isElsewhere = url !== stored || ca !== row.ca;
   const looks = isElsewhere || added.length > 0;
   if (looks && url === null) throw unreadable(row.id);
@@ -117,9 +118,7 @@ function planOf(row: SourceRow, patch: SourcePatch, stored: string | null): Plan
 
 function without(tables: readonly TableName[], others: readonly TableName[]): TableName[] {
   const names = new Set(others.map(nameOfTable));
-  return tables
-    .filter((one) => !names.has(nameOfTable(one)))
-    .map(({ schema, table }) => ({ schema, table }));
+  return tables.filter((one) => !names.has(nameOfTable(one)));
 }
 
 /** Refuses an edit of what was changed while the database was looked at; keeps it from being changed from now on. */

@@ -30,7 +30,14 @@ import {
   refuseUnfit,
   unreadable,
 } from './sourceRefusals.ts';
-import { announce, deleteSource, insertSource, lockNames, readAnew, setStatus } from './sourceRows.ts';
+import {
+  announce,
+  deleteSource,
+  insertSource,
+  lockNames,
+  readAnew,
+  setStatus,
+} from './sourceRows.ts';
 import { openUrl, SOURCE_URL } from './sourceUrl.ts';
 import { findSource, listProblems, listSources, toSource, type SourceQuery } from './sourceView.ts';
 import { nameOfTable, readTableNames } from './tableName.ts';
@@ -105,6 +112,8 @@ export function createSources(options: SourcesOptions): Sources {
     const settings = { url: sealed, urlShown: maskedUrl(url), ca, expectWithinS };
     return db.transaction(async (tx) => {
       await lockNames(tx);
+      const meanwhile = await findSource(tx, id);
+      if (meanwhile !== null) return toSource(meanwhile);
       await refuseTaken(tx, { id, name, syncId, tables });
       await insertSource(tx, { id, name, syncId, region, ...names, settings, tables });
       return toSource((await findSource(tx, id))!);
@@ -135,12 +144,13 @@ export function createSources(options: SourcesOptions): Sources {
       else await setStatus(tx, id, 'deleting');
     });
     if (begun === null) return null;
-    for (const until = performance.now() + removeMs; performance.now() < until;) {
+    const until = performance.now() + removeMs;
+    for (;;) {
       await pause(LOOK_MS);
-      if ((await findSource(db, id)) === null) return 'deleted';
+      const row = await findSource(db, id);
+      if (row === null) return 'deleted';
+      if (performance.now() >= until) return toSource(row);
     }
-    const row = await findSource(db, id);
-    return row === null ? 'deleted' : toSource(row);
   }
 
   async function forget(id: string): Promise<ForgottenSource | null> {

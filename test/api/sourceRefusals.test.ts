@@ -42,7 +42,9 @@ afterEach(async () => {
   await shop[Symbol.asyncDispose]();
 });
 
-function shopUrl(fields: Partial<Pick<URL, 'username' | 'password' | 'port' | 'pathname'>>): string {
+function shopUrl(
+  fields: Partial<Pick<URL, 'username' | 'password' | 'port' | 'pathname'>>,
+): string {
   return Object.assign(new URL(shop.url), fields).href;
 }
 
@@ -111,7 +113,7 @@ describe('a database that can not be reached', () => {
     await once(taken, 'listening');
     const { port: free } = taken.address() as AddressInfo;
     taken.close();
-    await using _silent = await openSilent('127.0.0.2', free);
+    await using _ = await openSilent('127.0.0.2', free);
     const url = shop.url.replace(`127.0.0.1:${port()}`, `127.0.0.2:${free}`);
     const [only] = await refused({ url });
     expect(only).toEqual({
@@ -155,7 +157,14 @@ describe('a database that can not be reached', () => {
   test('because its address may not be reached', async () => {
     await using guarded = openApp(site.api.databaseUrl, {}, { allowCidrs: [] });
     const fields = { name: 'Guarded', kind: 'postgres', tables: ['public.users'] };
-    for (const host of ['127.0.0.1', '[::1]', '10.1.2.3', '169.254.169.254', 'localhost', '127.1']) {
+    for (const host of [
+      '127.0.0.1',
+      '[::1]',
+      '10.1.2.3',
+      '169.254.169.254',
+      'localhost',
+      '127.1',
+    ]) {
       const url = shop.url.replace('127.0.0.1', host);
       const { status, body } = await guarded.request('POST', '/v1/sources', { ...fields, url });
       expect([host, status, body.code, body.errors?.[0].pointer]).toEqual([
@@ -282,7 +291,11 @@ test.each([
     ['/v1/sources', { name: 'x', tables: ['public.users'] }],
     ['/v1/sources/test', {}],
   ] as const) {
-    const { status, body } = await site.api.request('POST', path, { kind: 'postgres', url, ...more });
+    const { status, body } = await site.api.request('POST', path, {
+      kind: 'postgres',
+      url,
+      ...more,
+    });
     expect([status, body.errors?.[0].pointer]).toEqual([422, pointer]);
     expect(body.detail).toMatch(detail);
   }

@@ -1,9 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { newSeed } from '../../src/db/seed.ts';
+import { createDatabaseSockets } from '../../src/egress/databaseSocket.ts';
+import { SourceInput } from '../../src/schema/source.ts';
+import { createSources } from '../../src/sources/sources.ts';
 import { openUrl } from '../../src/sources/sourceUrl.ts';
 import { findSource } from '../../src/sources/sourceView.ts';
-import type { Answer } from '../support/app.ts';
-import { openApp } from '../support/app.ts';
+import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
+import { LOOPBACK, openApp, type Answer } from '../support/app.ts';
 import {
   createSource,
   openSourceSite,
@@ -36,19 +40,13 @@ async function noteTables(id: string, columns: string): Promise<void> {
   await site.api.db.query({ text, values: [id] });
 }
 
-async function snapshots(id: string): Promise<Record<string, number>> {
-  const { rows } = await site.api.db.query<{ name: string; snapshot: number }>({
-    text: 'select table_name as name, snapshot from source_tables where source_id = $1',
-    values: [id],
-  });
-  return Object.fromEntries(rows.map(({ name, snapshot }) => [name, snapshot]));
-}
-
 const patch = (id: string, body: object): Promise<Answer> =>
   site.api.request('PATCH', `/v1/sources/${id}`, body);
 
 /** The URL of the shop with another password, role, host or database. */
-function shopUrl(fields: Partial<Pick<URL, 'username' | 'password' | 'host' | 'pathname'>>): string {
+function shopUrl(
+  fields: Partial<Pick<URL, 'username' | 'password' | 'host' | 'pathname'>>,
+): string {
   return Object.assign(new URL(shop.url), fields).href;
 }
 
@@ -163,10 +161,22 @@ test('the stored URL opens only for its own source', async () => {
 
 test('a repeated request creates one source', async () => {
   const fields = { name: 'Repeated', kind: 'postgres', url: shop.url, tables: ['public.users'] };
-  const key = { 'idempotency-key': 'repeated source' };
+  const key = { 'idempotency-key': 'repeated-source' };
   const first = await site.api.request('POST', '/v1/sources', fields, key);
   const second = await site.api.request('POST', '/v1/sources', fields, key);
   expect([first.status, second.status, second.body.id]).toEqual([201, 201, first.body.id]);
+});
+
+test('requests that repeat it at the same time create one source', async () => {
+  const sockets = createDatabaseSockets({ allowCidrs: LOOPBACK });
+  const { db, vault } = site.api;
+  const inspect = createInspectDatabase(sockets.open);
+  const sources = createSources({ db, vault, region: 'r', sockets, inspect });
+  const fields = { name: 'At once', kind: 'postgres', url: shop.url, tables: ['public.users'] };
+  const input = SourceInput.parse(fields);
+  const seed = newSeed();
+  const made = await Promise.all([1, 2, 3].map(() => sources.create(input, seed)));
+  expect(new Set(made.map(({ id }) => id))).toEqual(new Set([seed.id]));
 });
 
 test('a name is that of one source, and the records of a table in a sync come from one', async () => {
@@ -202,6 +212,8 @@ test('tables are named exactly as they are written, and each once', async () => 
   expect(tables).toMatchObject([{ table: odd, collection_id: 'postgres:Odd.one.say "hi"' }]);
   const { body } = await postSource(site, { url: shop.url, tables: ['public.Users'] });
   expect(body.findings[0]).toMatchObject({ problem: 'There is no table public.Users.' });
+  const missing = await postSource(site, { url: shop.url, tables: ['"Odd.one".other'] });
+  expect(missing.body.findings).toMatchObject([{ table: '"Odd.one".other' }]);
   for (const names of [
     ['public.users', '"public".users'],
     ['public.users', 'public.users'],
@@ -280,7 +292,12 @@ test('what a follower has seen is shown: its lag, its interruption, its tables a
   expect(seen.map(({ reason }) => reason).sort()).toEqual(
     [1, 2, 3, 4, 5].map((n) => `reason ${n}`),
   );
-  expect(seen.slice(0, 2).map(({ reason }) => reason).sort()).toEqual(['reason 4', 'reason 5']);
+  expect(
+    seen
+      .slice(0, 2)
+      .map(({ reason }) => reason)
+      .sort(),
+  ).toEqual(['reason 4', 'reason 5']);
   expect(seen.find(({ reason }) => reason === 'reason 3')).toEqual({
     table: 'public.users',
     reason: 'reason 3',
@@ -290,121 +307,6 @@ test('what a follower has seen is shown: its lag, its interruption, its tables a
     last_lsn: '0/2',
     first_at: '2026-11-30T00:00:01Z',
     last_at: expect.stringMatching(/Z$/u),
-  });
-});
-
-describe('commands', () => {
-  const STATUSES = ['active', 'paused', 'failed', 'deleting'] as const;
-  /** The status that each command leaves; null: it is refused. */
-  const AFTER: Record<string, Record<(typeof STATUSES)[number], string | null>> = {
-    pause: { active: 'paused', paused: 'paused', failed: 'paused', deleting: null },
-    resume: { active: 'active', paused: 'active', failed: 'active', deleting: null },
-    snapshot: { active: 'active', paused: 'paused', failed: 'failed', deleting: null },
-  };
-  const cases = Object.entries(AFTER).flatMap(([verb, after]) =>
-    STATUSES.map((status) => [verb, status, after[status]] as const),
-  );
-
-  test.each(cases)('%s of a source that is %s makes it %s', async (verb, status, after) => {
-    const { id } = await createSource(site, { url: shop.url });
-    await note(id, `status = '${status}', status_reason = 'why'`);
-    const { status: code, body } = await site.api.request('POST', `/v1/sources/${id}/${verb}`);
-    if (after === null) {
-      expect([code, body.code]).toEqual([409, 'wrong_status']);
-      expect((await patch(id, { name: 'Late' })).body.code).toBe('wrong_status');
-      return;
-    }
-    expect([code, body.status]).toEqual([200, after]);
-    expect(body.status_reason).toBe(after === status ? 'why' : null);
-  });
-
-  test('tables are read anew, all of them or those that are named', async () => {
-    const tables = ['public.users', 'public.orders'];
-    const { id } = await createSource(site, { url: shop.url, tables });
-    await noteTables(id, `state = 'following', rows_read = 5`);
-    const path = `/v1/sources/${id}/snapshot`;
-    const one = await site.api.request('POST', path, { tables: ['public.users'] });
-    expect(one.body.tables).toMatchObject([
-      { table: 'public.orders', state: 'following', rows: 5 },
-      { table: 'public.users', state: 'waiting', rows: 0 },
-    ]);
-    const first = await snapshots(id);
-    expect(first['users']).toBeGreaterThan(first['orders']!);
-    const all = await site.api.request('POST', path);
-    expect(all.body.tables.map(({ state }: { state: string }) => state)).toEqual([
-      'waiting',
-      'waiting',
-    ]);
-    const second = await snapshots(id);
-    for (const name of ['users', 'orders']) expect(second[name]).toBeGreaterThan(first[name]!);
-    const { status, body } = await site.api.request('POST', path, { tables: ['public.notes'] });
-    expect([status, body.errors[0].pointer]).toEqual([422, '/tables/0']);
-  });
-
-  test('a table that asks is confirmed, and not read again', async () => {
-    const tables = ['public.users', 'public.orders'];
-    const { id } = await createSource(site, { url: shop.url, tables });
-    await noteTables(id, `state = 'asking', detail = 'why', rows_read = 5`);
-    const before = await snapshots(id);
-    const path = `/v1/sources/${id}/snapshot`;
-    const confirmed = { tables: ['public.users'], confirm: true };
-    const { body } = await site.api.request('POST', path, confirmed);
-    expect(body.tables[1]).toMatchObject({ state: 'asking', detail: 'why', rows: 5 });
-    expect(await snapshots(id)).toEqual(before);
-    const { rows } = await site.api.db.query({
-      text: 'select table_name, is_confirmed from source_tables where source_id = $1 order by 1',
-      values: [id],
-    });
-    expect(rows).toEqual([
-      { table_name: 'orders', is_confirmed: false },
-      { table_name: 'users', is_confirmed: true },
-    ]);
-    const again = await site.api.request('POST', path, { tables: ['public.orders'] });
-    expect(again.body.tables[0]).toMatchObject({ state: 'waiting', detail: null, rows: 0 });
-  });
-});
-
-describe('a deletion', () => {
-  test('waits for the follower to drop the slot, and then answers 204', async () => {
-    const { id } = await createSource(site, { url: shop.url });
-    const deleted = site.api.request('DELETE', `/v1/sources/${id}`);
-    await expect
-      .poll(async () => (await site.api.request('GET', `/v1/sources/${id}`)).body.status)
-      .toBe('deleting');
-    await site.api.db.query({ text: 'delete from sources where id = $1', values: [id] });
-    expect((await deleted).status).toBe(204);
-    expect((await site.api.request('DELETE', `/v1/sources/${id}`)).status).toBe(404);
-  });
-
-  test('that takes longer answers 202, and goes on', async () => {
-    const { id } = await createSource(site, { url: shop.url });
-    for (const _ of ['first', 'again']) {
-      const { status, body } = await site.api.request('DELETE', `/v1/sources/${id}`);
-      expect([status, body.status]).toEqual([202, 'deleting']);
-    }
-  });
-
-  test('without the database says what is left in it, and how to drop it', async () => {
-    const { id, slot } = await createSource(site, { url: shop.url });
-    await using session = await site.postgres.connect(shop.url);
-    await session.run(
-      `select pg_create_logical_replication_slot('${slot}', 'pgoutput')`,
-      `create publication ${slot} for table users`,
-    );
-    await site.api.db.query({
-      text: `insert into checkpoints (source, key, value, updated_at) values ($1, 'log', '', now())`,
-      values: [`source/${id}`],
-    });
-    const { status, body } = await site.api.request('DELETE', `/v1/sources/${id}?forget=true`);
-    expect([status, body.id, body.slot, body.publication]).toEqual([200, id, slot, slot]);
-    expect((await site.api.request('GET', `/v1/sources/${id}`)).status).toBe(404);
-    expect((await site.api.request('GET', `/v1/checkpoints/source%2F${id}`)).body.data).toEqual([]);
-    await session.run(...body.sql);
-    expect(
-      await session.rows(
-        'select slot_name from pg_replication_slots union all select pubname from pg_publication',
-      ),
-    ).toEqual([]);
   });
 });
 

@@ -61,7 +61,9 @@ test('a source is tested, added, shown, changed, given commands and deleted by i
   const tested = await cli(['sources', 'test', '--url-file', file]);
   expect(tested.code).toBe(0);
   expect(tested.stdout).toContain('public.users: key id, about 100 rows');
-  expect(tested.stdout).toContain("public.notes: can't be followed: public.notes has no primary key");
+  expect(tested.stdout).toContain(
+    "public.notes: can't be followed: public.notes has no primary key",
+  );
 
   const add = words('sources add --name shop --table public.users --sync s --expect-within 1d');
   const made = await json<Source>([...add, '--url-file', file]);

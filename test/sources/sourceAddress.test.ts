@@ -98,10 +98,15 @@ test.each([
   'postgres://shop:••••@db.example.com/shop?sslmode=require',
   'postgres://shop:••••@db.example.com:5433/shop?sslmode=disable',
   'postgres://shop:••••@db.example.com:5433/shop',
-])('a password that was not sent goes to no other place, and not with less protection: %s', (to) => {
-  const url = `postgres://shop:${ENCODED}@db.example.com:5433/shop?sslmode=require`;
-  expect(refusalOf(() => unmaskedUrl(to, url)).message).toContain('must be sent with its password');
-});
+])(
+  'a password that was not sent goes to no other place, and not with less protection: %s',
+  (to) => {
+    const url = `postgres://shop:${ENCODED}@db.example.com:5433/shop?sslmode=require`;
+    expect(refusalOf(() => unmaskedUrl(to, url)).message).toContain(
+      'must be sent with its password',
+    );
+  },
+);
 
 test('a mask is refused where no password is known', () => {
   for (const stored of [null, 'postgres://u@h/d']) {

@@ -60,7 +60,8 @@ export function readAddress(text: string, ca: string | null): SourceAddress {
   const database = decoded('database', url.pathname.slice(1));
   if (database === '') throw refuseField('/url', 'must name a database: postgres://…/database');
   const password = decoded('password', url.password);
-  if (password === MASK) throw refuseField('/url', 'has a masked password: send the password itself');
+  if (password === MASK)
+    throw refuseField('/url', 'has a masked password: send the password itself');
   return {
     host: hostOf(url),
     port: portOf(url),
@@ -238,6 +239,9 @@ function placeOf(url: URL): string {
   return JSON.stringify([hostOf(url), portOf(url), url.searchParams.get('sslmode')]);
 }
 
-function withPassword({ protocol, username, host, pathname, search }: URL, password: string): string {
+function withPassword(
+  { protocol, username, host, pathname, search }: URL,
+  password: string,
+): string {
   return `${protocol}//${username}:${password}@${host}${pathname}${search}`;
 }
