@@ -2,7 +2,7 @@ import { isDatabaseAway, mayBeRepeated } from '../db/errors.ts';
 import { codeOf } from '../egress/networkError.ts';
 import { ProtocolError } from './postgres/byteReader.ts';
 import { connectionFault, type ShownAddress } from './postgres/connectionFault.ts';
-import type { LogEnding } from './postgres/logEnding.ts';
+import { REFUSED, type LogEnding } from './postgres/logEnding.ts';
 import { NotFit } from './setUp.ts';
 
 /** An error of the database that is followed, not of ours. */
@@ -31,8 +31,6 @@ export type FollowFault =
   /** It is tried again. */
   | { kind: 'passing'; words: string };
 
-/** Codes of what only somebody can change: logins that are refused, rights that are missing, no such database. */
-const LASTING = /^(?:28|3D000|42501|ADDRESS_REFUSED$)/u;
 /** Codes by which Postgres refuses a statement that is right, for a while. */
 const PASSING = /^(?:55006|53|57)/u;
 
@@ -48,7 +46,8 @@ export function followFaultOf(error: unknown, address: ShownAddress): FollowFaul
 
 function isLasting(cause: unknown): boolean {
   const code = codeOf(cause);
-  if (LASTING.test(code) || cause instanceof ProtocolError) return true;
+  if (REFUSED.test(code) || code === 'ADDRESS_REFUSED') return true;
+  if (cause instanceof ProtocolError) return true;
   if (PASSING.test(code) || isDatabaseAway(cause) || mayBeRepeated(cause)) return false;
   return /^[0-9A-Z]{5}$/u.test(code);
 }

@@ -138,6 +138,7 @@ async function attempt(
     const ending = await follow(deps, source, { ...parts, address });
     return await afterEnding(deps, source, { ending, lease, address });
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     if (lease.over !== null || error instanceof Fenced)
       return afterLease(deps, source, lease, error);
     return afterError(deps, source, { error, address });

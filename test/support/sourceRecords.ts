@@ -51,7 +51,7 @@ export async function eventNames(sql: Sql, syncId: string): Promise<string[]> {
 
 /**
  * What is wrong with the events of a sync: each has to follow from the one before of its record, to bring something that
- * is newer by the column `seq`, and the last one has to be the record.
+ * is newer by the column `seq` or was left out before, and the last one has to be the record.
  */
 export async function eventFaults(sql: Sql, syncId: string): Promise<string[]> {
   const { rows: events } = await sql.query<EventRow>({
@@ -101,7 +101,9 @@ interface Replayed {
 function faultOf({ event, data, changes }: EventRow, before: Replayed): string | null {
   if (event === 'deleted') return null; // of a record that was not known yet as well
   const seq = seqOf(data);
-  if (seq !== null && seq <= before.seq) return `it has seq ${seq} after ${before.seq}`;
+  if (seq !== null && seq <= before.seq && !fillsIn(before, { seq, changes })) {
+    return `it has seq ${seq} after ${before.seq}`;
+  }
   if (event === 'created') return before.data === null ? null : 'it was there';
   if (before.data === null) return 'it was not there';
   const was = parseJson(before.data) as Fields;
@@ -112,6 +114,13 @@ function faultOf({ event, data, changes }: EventRow, before: Replayed): string |
   return wrong.length === 0
     ? null
     : `its changes do not say what was before in ${wrong.join(', ')}`;
+}
+
+/** Whether an event only brings fields that its record did not have, because the log had left them out. */
+function fillsIn(before: Replayed, after: { seq: number; changes: string | null }): boolean {
+  if (before.data === null || after.seq !== before.seq || after.changes === null) return false;
+  const was = parseJson(before.data) as Fields;
+  return Object.keys(parseJson(after.changes) as Fields).every((name) => !Object.hasOwn(was, name));
 }
 
 function seqOf(data: string): number | null {
