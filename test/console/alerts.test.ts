@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { createSourceWatch } from '../../src/alerts/sourceWatch.ts';
+import { ALERT_OPTIONS } from '../support/alertDesk.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { serve, type Served } from '../support/serve.ts';
+import { addSource } from '../support/sourceRow.ts';
+import { silent } from '../support/streams.ts';
 
 const WARNING = '<warning.1@millrace>';
 
@@ -122,6 +126,27 @@ test('an alert says why its mail was not sent, to whom it was addressed, and wit
   expect(await said('Stock answered 503')).toContain(
     'the consumer had stopped by then, which has a mail of its own.',
   );
+});
+
+test('an alert about a source is listed by its name, says what the mail says, and leads to the source', async () => {
+  const { db } = opened.api;
+  const id = await addSource(db, 'Shop', {
+    status: "'failed'",
+    status_reason: "'Wrong password.'",
+  });
+  const watch = createSourceWatch({ ...ALERT_OPTIONS, db, log: silent });
+  await watch();
+  await using tab = await openAlerts(1280);
+  const row = tab.page.getByRole('row').filter({ hasText: 'source-failed' });
+  expect(await row.innerText()).toContain('Wrong password');
+  expect(await row.getByRole('link', { name: 'Shop' }).getAttribute('href')).toBe(`/sources/${id}`);
+  await row.getByRole('button', { name: 'Open: source-failed' }).click();
+  const drawer = tab.page.getByRole('dialog');
+  await drawer.getByText('Source "Shop" has failed: Wrong password.').first().waitFor();
+  await drawer.getByRole('link', { name: 'Open the source' }).click();
+  await tab.page.waitForURL(`${site.url}/sources/${id}`);
+  await tab.page.getByRole('heading', { name: 'Shop' }).waitFor();
+  await db.query('delete from sources');
 });
 
 test('a tap on a time shows when that was, and opens nothing', async () => {

@@ -14,7 +14,7 @@ import { MailFacts, OutboxHint } from './mail.tsx';
 
 /** One alert: its text and whether it was sent. */
 export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => void }) {
-  const { kind, consumer_id, at, mail } = alert;
+  const { kind, consumer_id, source_id, at, mail } = alert;
   return (
     <Drawer
       open
@@ -35,6 +35,11 @@ export function AlertDrawer({ alert, onClose }: { alert: Alert; onClose: () => v
         ]}
       />
       {consumer_id !== null && <ConsumerLinks id={consumer_id} tab={tabOfAlert(kind)} />}
+      {source_id !== null && (
+        <Link to="/sources/$id" params={{ id: source_id }} className={buttonLook('main')}>
+          Open the source
+        </Link>
+      )}
       <Code label="Text" text={said(alert)} />
       <MailFacts mail={mail} />
       <OutboxHint />
