@@ -7,9 +7,10 @@ import { Menu } from './ui/menu.tsx';
 const KINDS = {
   target: { label: 'Webhook endpoint', to: '/targets/new' },
   consumer: { label: 'Webhooks', to: '/consumers/new' },
+  source: { label: 'Postgres', to: '/sources/new' },
 } as const;
 
-/** The menu that leads to the form for a new target, or for a new consumer, with `target` if given. */
+/** The menu that leads to the form for a new target, consumer (with `target` if given), or source. */
 export function AddNew(props: {
   kind: keyof typeof KINDS;
   /** The id of the target that the consumer will send to. */

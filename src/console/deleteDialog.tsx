@@ -9,10 +9,11 @@ import { Unsaved } from './ui/notice.tsx';
 const KINDS = {
   consumer: { to: '/consumers', lists: 'consumers' },
   target: { to: '/targets', lists: 'targets' },
+  source: { to: '/sources', lists: 'sources' },
 } as const;
 
 /**
- * Asks before a consumer or a target is deleted, and says what that ends. Then the list of the others is shown; if the
+ * Asks before a consumer, a target or a source is deleted, and says what that ends. Then the list of the others is shown; if the
  * API refuses, the dialog says why. It stays open while it is being deleted.
  */
 export function DeleteDialog(props: {

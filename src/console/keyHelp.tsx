@@ -6,8 +6,8 @@ const KEYS = [
   ['Ctrl K', 'Search everything'],
   ['j  k', 'Next row, previous row'],
   ['Enter', 'Open the row'],
-  ['r', 'On the page of a consumer: retry, or resume'],
-  ['p', 'On the page of a consumer: pause'],
+  ['r', 'On the page of a consumer or a source: retry, or resume'],
+  ['p', 'On the page of a consumer or a source: pause'],
   ['Esc', 'Close what is open'],
   ['?', 'Show these keys'],
 ] as const;

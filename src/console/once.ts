@@ -1,5 +1,5 @@
 /** Changes that must not be made twice when the answer to the first request was lost. */
-const ONCE = /^\/v1\/(targets|consumers|api-keys|records|events)$|\/(resend|replay)$/u;
+const ONCE = /^\/v1\/(targets|consumers|sources|api-keys|records|events)$|\/(resend|replay)$/u;
 
 /**
  * A `fetch` that gives each such change an `Idempotency-Key`. The same change has the same key for as long as no answer

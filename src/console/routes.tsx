@@ -11,6 +11,9 @@ import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage, overviewSearch } from './pages/overview.tsx';
 import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
+import { SourcePage, sourceSearch } from './pages/source.tsx';
+import { SourceNewPage } from './pages/sourceNew.tsx';
+import { SourcesPage, sourcesSearch } from './pages/sources.tsx';
 import { StreamsPage, streamsSearch } from './pages/streams.tsx';
 import { TargetPage, targetSearch } from './pages/target.tsx';
 import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
@@ -72,6 +75,23 @@ const consumer = createRoute({
   validateSearch: consumerSearch,
   component: ConsumerPage,
 });
+const sources = createRoute({
+  getParentRoute: page,
+  path: '/sources',
+  validateSearch: sourcesSearch,
+  component: SourcesPage,
+});
+const sourceNew = createRoute({
+  getParentRoute: page,
+  path: '/sources/new',
+  component: SourceNewPage,
+});
+const source = createRoute({
+  getParentRoute: page,
+  path: '/sources/$id',
+  validateSearch: sourceSearch,
+  component: SourcePage,
+});
 const deadLetters = createRoute({
   getParentRoute: page,
   path: '/dead-letters',
@@ -107,6 +127,9 @@ const tree = root.addChildren([
     consumers,
     consumerNew,
     consumer,
+    sources,
+    sourceNew,
+    source,
     deadLetters,
     alerts,
     streams,

@@ -10,6 +10,14 @@ export function slotOf({ id, name }: { id: string; name: string }): string {
   return `${slotStem(name)}${id.replaceAll('-', '').slice(-ID_CHARS)}`;
 }
 
+/** The statements that drop in its database what a source created there. */
+export function dropSql({ slot, publication }: { slot: string; publication: string }): string[] {
+  return [
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${slot}'`,
+    `drop publication if exists ${publication}`,
+  ];
+}
+
 /** What that name begins with, before the source has an id. */
 export function slotStem(name: string): string {
   const plain = name

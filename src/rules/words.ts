@@ -19,3 +19,14 @@ export function inWords(ms: number): string {
   ];
   return amount(Math.floor(ms / size), unit);
 }
+
+const SIZES = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
+
+/** Prints a number of bytes in the largest unit that it fills, of 1,024 of the one before: `1.5 GB`, `820 MB`. */
+export function sizeInWords(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10);
+  const nth = Math.min(SIZES.length - 1, power);
+  const size = bytes / 1024 ** nth;
+  const digits = nth > 0 && size < 10 ? 1 : 0;
+  return `${size.toLocaleString('en-US', { maximumFractionDigits: digits })} ${SIZES[nth]}`;
+}

@@ -6,7 +6,7 @@ import { refuseField } from '../db/refusal.ts';
 import type { Seed } from '../db/seed.ts';
 import type { Vault } from '../db/vault.ts';
 import type { DatabaseSockets } from '../egress/databaseSocket.ts';
-import { slotOf } from '../rules/sourceNames.ts';
+import { dropSql, slotOf } from '../rules/sourceNames.ts';
 import type {
   ForgottenSource,
   Source,
@@ -159,7 +159,8 @@ export function createSources(options: SourcesOptions): Sources {
       if (row === null) return null;
       await deleteSource(tx, id);
       await createCheckpoints(tx).forget(checkpointsOf(id));
-      return { ...leftBehind(row), id };
+      const { slot, publication } = row;
+      return { id, slot, publication, sql: dropSql(row) };
     });
   }
 
@@ -210,19 +211,4 @@ function namedOf(source: Source, names: readonly string[] | undefined): TableNam
     if (own.includes(nameOfTable(one))) return one;
     throw refuseField(`/tables/${index}`, `is not a table of source ${source.id}`);
   });
-}
-
-/** What stays in the database, and how to drop it there. */
-function leftBehind({
-  slot,
-  publication,
-}: Pick<Source, 'slot' | 'publication'>): Omit<ForgottenSource, 'id'> {
-  return {
-    slot,
-    publication,
-    sql: [
-      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${slot}'`,
-      `drop publication if exists ${publication}`,
-    ],
-  };
 }

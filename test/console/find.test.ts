@@ -209,6 +209,7 @@ test('pages are found by the beginnings of their words, and without a text the p
     'Overview',
     'Consumers',
     'Targets',
+    'Sources',
     'Dead letters',
     'Alerts',
     'Streams',

@@ -16,6 +16,8 @@ const ALWAYS: [name: string, path: string][] = [
   ['overview', '/'],
   ['targets', '/targets'],
   ['target-new', '/targets/new'],
+  ['sources', '/sources'],
+  ['source-new', '/sources/new'],
   ['consumers', '/consumers'],
   ['consumer-new', '/consumers/new'],
   ['dead-letters', '/dead-letters'],

@@ -28,6 +28,7 @@ export const KINDS: Record<ChoiceKind, string> = {
 const FURTHER = [
   { to: '/consumers/new', title: 'New consumer: webhooks' },
   { to: '/targets/new', title: 'New target: webhook endpoint' },
+  { to: '/sources/new', title: 'New source: Postgres' },
   { to: '/settings?tab=keys', title: 'API keys' },
   { to: '/settings?tab=changes', title: 'Changes to consumers' },
 ];

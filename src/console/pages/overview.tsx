@@ -6,6 +6,7 @@ import { AddNew } from '../addNew.tsx';
 import { api } from '../api.ts';
 import { FirstRun } from '../firstRun.tsx';
 import { LastAlerts, LastChanges } from '../overview/recent.tsx';
+import { SourceTroubles } from '../overview/sourceTroubles.tsx';
 import { Strip } from '../overview/strip.tsx';
 import { System } from '../overview/system.tsx';
 import { Totals } from '../overview/totals.tsx';
@@ -77,6 +78,7 @@ function Everything() {
       )}
       {data !== undefined && data.figures !== null && <Strip figures={data.figures} />}
       <Troubles figures={data?.figures ?? null} />
+      <SourceTroubles />
       <Totals range={range} onRange={onRange} />
       <div className="grid grid-cols-1 items-start gap-4 md:grid-cols-2">
         <LastAlerts />
