@@ -107,6 +107,12 @@ function byMessage(error: unknown, message: string, address: ShownAddress): Word
       advice: 'Add it: postgres://user:password@…',
     };
   }
+  if (/unsupported startup parameter/u.test(message)) {
+    return {
+      problem: `What listens at ${host}:${port} is a pool of connections, through which no log can be followed.`,
+      advice: 'Use the address of the database itself.',
+    };
+  }
   if (/Connection terminated|ECONNRESET|EPIPE/u.test(message)) {
     return {
       problem: `${host}:${port} closed the connection.`,
@@ -118,9 +124,12 @@ function byMessage(error: unknown, message: string, address: ShownAddress): Word
 
 function byTls(code: string): Words | null {
   const why = whyTlsFailed(code);
-  return why === null
-    ? null
-    : { problem: `TLS failed: ${why}.`, advice: 'See sslmode in the documentation.' };
+  if (why === null) return null;
+  return {
+    problem: `${why.charAt(0).toUpperCase()}${why.slice(1)}.`,
+    advice:
+      'What is checked is what sslmode says: verify-full, verify-ca, or with require nothing.',
+  };
 }
 
 function silent({ host, port }: ShownAddress): Words {
