@@ -11,10 +11,11 @@ import manifest from './package.json' with { type: 'json' };
 import { alertSecrets, alertWebhook } from './src/alerts/alertWebhook.ts';
 import { fileMail, smtpMail } from './src/alerts/mail.ts';
 import { consumerToStart } from './src/consumers/consumerRows.ts';
-import { openDb, type Sql } from './src/db/db.ts';
+import { openDb, type Db, type Sql } from './src/db/db.ts';
 import { createListener } from './src/db/listener.ts';
 import { untilMigrated } from './src/db/migrate.ts';
 import { createVault } from './src/db/vault.ts';
+import { createDatabaseSockets } from './src/egress/databaseSocket.ts';
 import { createEgress, type Egress } from './src/egress/egress.ts';
 import { choosePort } from './src/embedded/state.ts';
 import { startClock } from './src/process/clock.ts';
@@ -29,6 +30,7 @@ import { createLog, type Log } from './src/process/log.ts';
 import { proxiesToSet } from './src/process/proxies.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
 import { logStrayOutput } from './src/process/strayOutput.ts';
+import { createAppender } from './src/streams/append.ts';
 import { showCalls } from './src/telemetry/callMetrics.ts';
 import { countDeliveries } from './src/telemetry/deliveryMetrics.ts';
 import { createMetrics, showClock, showPool } from './src/telemetry/metrics.ts';
@@ -117,8 +119,8 @@ async function serve(
   await registerAttributes({ connection, namespace: config.temporalNamespace, log });
   const temporal = openClients(config, db);
   const queue = { taskQueue: config.taskQueue, deliveryQueue: deliveryQueue(config) };
-  const { workflows } = temporal;
   const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
+  const sources = openFollowing(config, db, log);
   const workers = await createWorkers({
     db,
     egress,
@@ -126,9 +128,11 @@ async function serve(
     listener,
     connection,
     client: temporal.client,
-    workflows,
+    workflows: temporal.workflows,
     namespace: config.temporalNamespace,
     ...queue,
+    deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
+    sources,
     workflowBundle: await bundleWorkflowCode({
       workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
       logger: sdkLogger('error', log),
@@ -179,6 +183,7 @@ async function serve(
   try {
     unstored = await workers.run();
   } finally {
+    await sources.appender.close();
     await temporal.close();
     await connection.close();
   }
@@ -191,6 +196,12 @@ async function serve(
     { count: unstored.size, consumers: [...unstored].slice(0, 100) },
     'the worker has stopped, but Postgres was not available: what these consumers sent last is not stored and may be sent again',
   );
+}
+
+/** What following sources needs. */
+function openFollowing({ allowCidrs, databaseUrl: url }: ServiceConfig, db: Db, log: Log) {
+  const { open: openSocket } = createDatabaseSockets({ allowCidrs });
+  return { appender: createAppender({ db, url, log }), openSocket };
 }
 
 /** Temporal's clients, each on a connection of its own that is opened with its first call, and what uses both. */

@@ -15,7 +15,8 @@ create table sources (
   status_reason     text,                       -- in words
   status_since      timestamptz not null,
   version           bigint      not null,       -- counts every change that a follower has to see
-  -- Whoever follows it: a process whose lease has lapsed may be followed by another one, with a higher epoch.
+  -- Whoever follows it: when its lease has lapsed, another one may claim it, with a higher epoch. Without a holder,
+  -- lease_until says by when it is to be claimed again, after an interruption.
   epoch             bigint      not null default 0,
   holder            text,
   lease_until       timestamptz,
@@ -31,7 +32,7 @@ create table sources (
   measured_at       timestamptz,
   created_at        timestamptz not null,
   updated_at        timestamptz not null,
-  check ((holder is null) = (lease_until is null))
+  check (holder is null or lease_until is not null)
 );
 create unique index sources_by_name on sources (name);
 create index sources_newest on sources (created_at desc, id desc);

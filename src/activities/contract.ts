@@ -41,7 +41,7 @@ export interface Loaded {
   consolePage?: string;
 }
 
-/** The activities of the region's delivery queue, which are the only senders. */
+/** The activities of the region's delivery queue: the only senders, and what follows sources. */
 export interface DeliveryActivities {
   /** Delivers entries until the drain ends. The result holds no data of entries. */
   drain(input: DrainInput): Promise<Drained>;
@@ -49,6 +49,19 @@ export interface DeliveryActivities {
   deliver(input: DeliverInput): Promise<Delivered>;
   /** Delivers for many quiet consumers, until another lane is to take its place. */
   visit(input: VisitInput): Promise<Visited>;
+  /** Follows a source. The result holds no data of its tables. */
+  follow(input: FollowInput): Promise<FollowEnded>;
+}
+
+/** The input of `follow`. */
+export interface FollowInput {
+  sourceId: string;
+}
+
+/** How following a source has ended. */
+export interface FollowEnded {
+  /** `stopped`: its worker stops, or it is somebody else's turn. */
+  reason: 'gone' | 'paused' | 'failed' | 'stopped';
 }
 
 /** The input of `visit`. */

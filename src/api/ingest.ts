@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import { CheckpointInput } from '../schema/checkpoint.ts';
 import { EventInput, EventsAppended, RecordInput, RecordsAppended } from '../schema/stream.ts';
 import type { Appender } from '../streams/append.ts';
+import type { Places } from '../streams/recordAppend.ts';
 import { RefusedEntry } from '../streams/refusedEntry.ts';
 import { chunksOf, mediaOf, readJson } from './body.ts';
 import { readCheckpoint, readList, toNewEvent, toRecordChange, type ToRow } from './entries.ts';
@@ -17,7 +18,7 @@ import { invalid } from './validation.ts';
 interface Ingest<Row, Answer> {
   list: string;
   toRow: ToRow<Row>;
-  append: (rows: Row[], checkpoint?: CheckpointInput) => Promise<Answer>;
+  append: (rows: Row[], places?: Pick<Places, 'checkpoints'>) => Promise<Answer>;
   /** Whether a JSON request may have a checkpoint. */
   hasCheckpoint: boolean;
   add: (sum: Answer, next: Answer) => Answer;
@@ -62,7 +63,8 @@ async function ingest<Row, Answer extends object>(
   if (mediaOf(c) === 'json') {
     const sent = await readJson(c);
     const rows = readList(sent, list, toRow, hasCheckpoint ? 'checkpoint' : null);
-    const appended = append(rows, hasCheckpoint ? readCheckpoint(sent) : undefined);
+    const checkpoint = hasCheckpoint ? readCheckpoint(sent) : undefined;
+    const appended = append(rows, checkpoint && { checkpoints: [checkpoint] });
     return c.json(await appended.catch((error: unknown) => throwRefused(error, list)));
   }
   using permit = c.var.permit();

@@ -2,12 +2,11 @@ import type { Logger } from 'pino';
 
 import { openPipe, type Db, type Pipe } from '../db/db.ts';
 import { isDatabaseAway, isTimeout } from '../db/errors.ts';
-import type { CheckpointInput } from '../schema/checkpoint.ts';
 import type { EventsAppended, RecordsAppended } from '../schema/stream.ts';
 import type { NewEvent, RecordChange } from './derive.ts';
 import { createEventAppend } from './eventAppend.ts';
 import { createGroupCommit, type GroupCommit } from './groupCommit.ts';
-import { createRecordAppend, type RecordRequest } from './recordAppend.ts';
+import { createRecordAppend, type Places, type RecordRequest } from './recordAppend.ts';
 import { withPartitions } from './withPartitions.ts';
 
 /** Writes to the two streams, durably and in groups. */
@@ -15,9 +14,10 @@ export interface Appender {
   /**
    * Appends record changes and the events derived from them, all or none; resolves once they are on
    * disk. Rejects with `Overloaded` or a database error when they are not, or when Postgres stays away
-   * and it cannot be known whether they are. A checkpoint is stored in the same transaction.
+   * and it cannot be known whether they are. Checkpoints are stored in the same transaction. Rejects with `Fenced`
+   * when the fence does not hold.
    */
-  records: (changes: RecordChange[], checkpoint?: CheckpointInput) => Promise<RecordsAppended>;
+  records: (changes: RecordChange[], places?: Places) => Promise<RecordsAppended>;
   /** Appends events as they come, likewise all or none; an event whose `eventId` is stored is a duplicate. */
   events: (events: NewEvent[]) => Promise<EventsAppended>;
   /** Refuses further appends, and waits for those that have been accepted. */
@@ -73,7 +73,7 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   }
 
   return {
-    records: (changes, checkpoint) => records.add({ changes, checkpoint }),
+    records: (changes, places) => records.add({ changes, ...places }),
     events: events.add,
     close,
   };
@@ -123,9 +123,12 @@ function weigh(rows: { data: string | null; changes?: string | null }[]): {
   return { rows: rows.length, bytes };
 }
 
-function weighRecords({ changes, checkpoint }: RecordRequest): { rows: number; bytes: number } {
+function weighRecords({ changes, checkpoints = [] }: RecordRequest): {
+  rows: number;
+  bytes: number;
+} {
   const { rows, bytes } = weigh(changes);
-  return { rows, bytes: bytes + (checkpoint?.value.length ?? 0) };
+  return { rows, bytes: checkpoints.reduce((sum, { value }) => sum + value.length, bytes) };
 }
 
 function refusal(cause?: unknown): Overloaded {

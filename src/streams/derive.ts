@@ -16,6 +16,8 @@ export interface RecordChange extends RecordKey {
   data: string | null;
   /** Whether `data` holds only some of the fields, which are put over the stored ones; not with `deleted`. */
   merge?: boolean;
+  /** With `merge`: the id of the record whose stored fields are kept, when its id has changed. */
+  movedFrom?: string | undefined;
   /** The pass in which it comes, which has to be one of its sync and collection. */
   passId?: string | undefined;
   deleted: boolean;
@@ -69,7 +71,8 @@ export interface Derived {
  * Derives record versions and events from a group of requests, in the order of arrival. A later
  * change wins; an equal JSON value with an equal `deleted` is no change; a deleted record that comes
  * back is `created`; deleting an unknown record stores a tombstone; a deletion without data keeps the
- * record's data; a merge keeps the stored fields that it does not give, also those of a deleted record.
+ * record's data; a merge keeps the stored fields that it does not give, also those of a deleted record, or, with
+ * `movedFrom`, those of that record.
  * Throws `RefusedEntry` for a merge whose result is too large.
  */
 export function derive(
@@ -87,7 +90,9 @@ export function derive(
     for (const [index, change] of changes.entries()) {
       const key = recordOf(change);
       const before = current.get(key);
-      const next = apply(before, change, dataOf(before, change, index));
+      const kept =
+        change.movedFrom === undefined ? before : current.get(recordOf(originOf(change)));
+      const next = apply(before, change, dataOf(kept, change, index));
       if (next === null) {
         count.unchanged++;
         continue;
@@ -113,21 +118,26 @@ export function derive(
   return { records, events, counts };
 }
 
+/** The record whose stored fields a merge keeps after a change of its id. */
+export function originOf({ syncId, collectionId, upstreamId, movedFrom }: RecordChange): RecordKey {
+  return { syncId, collectionId, upstreamId: movedFrom ?? upstreamId };
+}
+
 interface Applied {
   event: EventType;
   state: RecordState;
   changes: string | null;
 }
 
-/** The data of a record after its change at `index` of a request. */
+/** The data of a record after its change at `index` of a request; a merge keeps fields of `kept`. */
 function dataOf(
-  before: RecordState | undefined,
+  kept: RecordState | undefined,
   { data, merge }: RecordChange,
   index: number,
 ): string {
-  if (data === null) return before?.data ?? 'null';
-  if (merge !== true || before === undefined) return data;
-  const merged = mergeJson(before.data, data);
+  if (data === null) return kept?.data ?? 'null';
+  if (merge !== true || kept === undefined) return data;
+  const merged = mergeJson(kept.data, data);
   if (Buffer.byteLength(merged) > DATA_BYTES) {
     const detail = `would be larger than ${DATA_BYTES} bytes together with the stored fields`;
     throw new RefusedEntry(index, 'data', detail);

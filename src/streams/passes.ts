@@ -5,6 +5,7 @@ import { Refusal } from '../db/refusal.ts';
 import type { Pass, PassCompleted } from '../schema/pass.ts';
 import { insertEvents, lockLine, toRecordState, upsertRecords } from './appendSql.ts';
 import { derive, type RecordChange, type RecordKey } from './derive.ts';
+import { refuseFenced, selectEpochs, type EpochRow, type Fence } from './fence.ts';
 import * as sql from './passSql.ts';
 import type { PassRow, Survey } from './passSql.ts';
 import { withPartitions } from './withPartitions.ts';
@@ -14,13 +15,15 @@ export interface NewPass {
   id: string;
   syncId: string;
   collectionId: string;
+  /** Nothing is done unless it holds. */
+  fence?: Fence;
 }
 
 /** Full passes: what did not come in one when it is completed becomes deleted. */
 export interface Passes {
   /**
    * Begins a pass, and ends any other one of its collection that is not completed; one that exists with this id is
-   * returned as it is.
+   * returned as it is. Rejects with `Fenced` when the fence does not hold.
    */
   begin(pass: NewPass): Promise<Pass>;
   /** Returns a pass; null when there is none with this id. */
@@ -61,9 +64,10 @@ export function createPasses({
   onDeleted = () => undefined,
   limits = LIMITS,
 }: PassesOptions): Passes {
-  function begin({ id, syncId, collectionId }: NewPass): Promise<Pass> {
+  function begin({ id, syncId, collectionId, fence }: NewPass): Promise<Pass> {
     return db.transaction(async (tx) => {
       const { rows } = await tx.query<{ last_position: number }>(lockLine('records'));
+      if (fence !== undefined) await checkFence(tx, fence);
       const known = await find(tx, id);
       if (known !== null) return toPass(known);
       await tx.query(sql.supersedePasses(syncId, collectionId));
@@ -181,6 +185,11 @@ function toDeletion({ syncId, collectionId, upstreamId }: RecordKey): RecordChan
 async function find(on: Sql, id: string): Promise<PassRow | null> {
   const { rows } = await on.query<PassRow>(sql.selectPass(id));
   return rows[0] ?? null;
+}
+
+async function checkFence(tx: Sql, fence: Fence): Promise<void> {
+  const { rows } = await tx.query<EpochRow & Record<string, unknown>>(selectEpochs([fence]));
+  refuseFenced([fence], rows);
 }
 
 function toPass({ after_position: _, ...pass }: PassRow): Pass {

@@ -12,8 +12,9 @@ import {
 } from './appendSql.ts';
 import { surely, type Doubt } from './certainty.ts';
 import { upsertCheckpoints } from './checkpoints.ts';
-import { derive, type Derived, type RecordChange } from './derive.ts';
+import { derive, originOf, type Derived, type RecordChange, type RecordKey } from './derive.ts';
 import { findEvents } from './eventAppend.ts';
+import { refuseFenced, selectEpochs, type Fence } from './fence.ts';
 import {
   notesOfSeen,
   passIdsOf,
@@ -23,10 +24,17 @@ import {
 } from './passMarks.ts';
 import { selectPassesOf } from './passSql.ts';
 
-/** Changes that are appended together, with the checkpoint that holds once they are. */
-export interface RecordRequest {
+/** What is stored in the transaction of an append beside its changes. */
+export interface Places {
+  /** What holds once the changes are stored. */
+  checkpoints: readonly CheckpointInput[];
+  /** Nothing is stored unless it holds. */
+  fence?: Fence | undefined;
+}
+
+/** Changes that are appended together. */
+export interface RecordRequest extends Partial<Places> {
   changes: RecordChange[];
-  checkpoint?: CheckpointInput | undefined;
 }
 
 /**
@@ -46,22 +54,25 @@ interface Committing {
 export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }): RecordAppend {
   return async (all) => {
     const requests = all.map(({ changes }) => changes);
-    const checkpoints = all.flatMap(({ checkpoint }) => checkpoint ?? []);
+    const checkpoints = all.flatMap((one) => one.checkpoints ?? []);
+    const fences = all.flatMap(({ fence }) => fence ?? []);
+    const keys = keysOf(requests.flat());
     let committing: Committing | null = null; // looked up if the connection breaks
 
     const passIds = passIdsOf(requests);
 
     async function write(): Promise<RecordsAppended[]> {
       committing = null;
-      const first =
-        passIds.length === 0
-          ? [lockLine('records'), selectRecords(requests.flat())]
-          : [
-              lockLine('records'),
-              selectRecordsWithPositions(requests.flat()),
-              selectPassesOf(passIds),
-            ];
-      await pipe.exchange(first, ([line, stored, passes]) => {
+      const hasPasses = passIds.length > 0;
+      const first = [
+        lockLine('records'),
+        hasPasses ? selectRecordsWithPositions(keys) : selectRecords(keys),
+        ...(hasPasses ? [selectPassesOf(passIds)] : []),
+        ...(fences.length === 0 ? [] : [selectEpochs(fences)]),
+      ];
+      await pipe.exchange(first, ([line, stored, ...more]) => {
+        const passes = hasPasses ? more.shift() : undefined;
+        refuseFenced(fences, more[0]?.rows ?? []);
         const derived = derive(stored!.rows.map(toRecordState), requests, newId);
         committing = { base: line!.rows[0].last_position, derived };
         const notes =
@@ -80,6 +91,12 @@ export function createRecordAppend({ pipe, doubt }: { pipe: Pipe; doubt: Doubt }
     await pipe.ready();
     return surely(write, find, doubt);
   };
+}
+
+/** Every record that the changes need to know. */
+function keysOf(changes: readonly RecordChange[]): RecordKey[] {
+  const origins = changes.filter(({ movedFrom }) => movedFrom !== undefined);
+  return [...changes, ...origins.map(originOf)];
 }
 
 function writesOf({ records, events }: Derived): Query[] {

@@ -42,8 +42,8 @@ export function countAppends(
   }
 
   const counted: Appender = {
-    records: async (changes, checkpoint) => {
-      const answer = await timed(() => appender.records(changes, checkpoint));
+    records: async (changes, places) => {
+      const answer = await timed(() => appender.records(changes, places));
       countMoved(answer.created + answer.updated + answer.deleted);
       return answer;
     },

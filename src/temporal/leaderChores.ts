@@ -11,6 +11,7 @@ import { startUpkeep } from '../process/upkeep.ts';
 import type { PacedQueue } from '../wake/pacedQueue.ts';
 import { startFirstStarts } from './firstStarts.ts';
 import { startReconciling } from './reconcile.ts';
+import { startSourceKeeper } from './sourceKeeper.ts';
 import type { Workflows } from './workflowClient.ts';
 
 const RETARGET_MS = 500;
@@ -31,12 +32,14 @@ export interface LeaderChoresOptions {
   holder: string;
   /** Whether this process is the leader; in other processes the chores do nothing. */
   leads: () => boolean;
+  /** The task queue on which a region sends, and follows its sources. */
+  deliveryQueueOf: (region: string) => string;
   log: Logger;
 }
 
 /**
- * Starts the leader's tasks apart from waking consumers: it reports dead letters, retries changed targets, and
- * starts workflows that are new or missing.
+ * Starts the leader's tasks apart from waking consumers: it reports dead letters, retries changed targets, starts
+ * workflows that are new or missing, and keeps sources followed.
  */
 export function startLeaderChores(options: LeaderChoresOptions): {
   /** Stops, and waits for the tasks in progress. */
@@ -69,9 +72,15 @@ export function startLeaderChores(options: LeaderChoresOptions): {
   const { start } = workflows;
   const firstStarts = startFirstStarts({ ...options, start });
   const reconciling = startReconciling({ ...options, start });
+  const sourceKeeper = startSourceKeeper(options);
   return {
     close: async () => {
-      await Promise.all([upkeep.close(), firstStarts.close(), reconciling.close()]);
+      await Promise.all([
+        upkeep.close(),
+        firstStarts.close(),
+        reconciling.close(),
+        sourceKeeper.close(),
+      ]);
     },
   };
 }

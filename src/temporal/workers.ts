@@ -20,7 +20,9 @@ import type { Vault } from '../db/vault.ts';
 import type { DeliveryCounts } from '../delivery/drainContext.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createSharedOutlets } from '../egress/sharedOutlets.ts';
+import type { FollowSourceDeps } from '../sources/followSource.ts';
 import { createPages } from '../streams/pages.ts';
+import { createPasses } from '../streams/passes.ts';
 import type { VisitCounts } from '../visits/visitCounts.ts';
 import { createLeaderStore } from '../wake/leaderStore.ts';
 import { createPacedQueue, type PacedQueue, type QueueReading } from '../wake/pacedQueue.ts';
@@ -54,6 +56,10 @@ export interface WorkersOptions {
   namespace: string;
   taskQueue: string;
   deliveryQueue: string;
+  /** The delivery queue of a region; `deliveryQueue` for all of them unless given. */
+  deliveryQueueOf?: (region: string) => string;
+  /** What following sources needs; without it, this process follows none. */
+  sources?: Pick<FollowSourceDeps, 'appender' | 'openSocket' | 'leaseMs'>;
   workflowBundle: NonNullable<WorkerOptions['workflowBundle']>;
   /** Which queues this process serves. */
   queues: { control: boolean; deliver: boolean };
@@ -171,11 +177,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   });
   const workers = await createQueueWorkers(options, { holder, drains, alerts, mailWaits });
   const leads = (): boolean => wake.leads;
-  const { client, taskQueue } = options;
+  const { client, taskQueue, deliveryQueue, deliveryQueueOf = () => deliveryQueue } = options;
   const chores = startLeaderChores({
     db,
     client,
     taskQueue,
+    deliveryQueueOf,
     listener,
     workflows,
     queue,
@@ -261,6 +268,13 @@ interface QueueParts {
  */
 const CACHED_WORKFLOWS = 300;
 
+/** What following sources needs; null when this process follows none. */
+function followsOf(options: WorkersOptions, holder: string): FollowSourceDeps | null {
+  const { db, vault, listener, sources, log } = options;
+  if (sources === undefined) return null;
+  return { ...sources, db, vault, listener, passes: createPasses({ db }), holder, log };
+}
+
 /** One Temporal worker for each queue that this process serves. */
 async function createQueueWorkers(
   options: WorkersOptions,
@@ -299,7 +313,7 @@ async function createQueueWorkers(
     const worker = await Worker.create({
       ...common,
       taskQueue: options.deliveryQueue,
-      activities: createDelivery(drains.deps),
+      activities: createDelivery({ ...drains.deps, follows: followsOf(options, holder) }),
       interceptors: { activity: [createCurrentTaskInterceptor(options.now)] },
       maxConcurrentActivityTaskExecutions: options.slots,
       // A frozen process gets a task for each long poll that it has open, and each such task loses 15 s.

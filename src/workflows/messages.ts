@@ -23,6 +23,9 @@ export const headReport = defineSignal<[unknown]>('failing');
 /** Sets how many lanes of visits a region has. */
 export const lanesOf = defineSignal<[unknown]>('lanes');
 
+/** Has the workflow of a source look whether it is to be followed. */
+export const look = defineSignal('look');
+
 /** The update by which the API gives a command; it is answered once the command is recorded and in force. */
 export const command = defineUpdate<CommandAnswer, [CommandRequest]>('ask');
 

@@ -20,6 +20,7 @@ const OWNERS: Record<string, string> = {
   collections: 'streams/rollUp.ts',
   sources: 'sources/sourceRows.ts',
   source_tables: 'sources/sourceRows.ts',
+  source_problems: 'sources/sourceProblems.ts',
   targets: 'targets/targets.ts',
   consumers: 'consumers/consumerRows.ts',
   changes: 'consumers/changes.ts',
@@ -62,6 +63,11 @@ const BESIDE: { file: string; tables: string; why: string }[] = [
     file: 'progress/leases.ts',
     tables: 'cursors',
     why: 'takes and releases leases, of one cursor or of many',
+  },
+  {
+    file: 'sources/sourceLeases.ts',
+    tables: 'sources source_tables',
+    why: 'takes and releases leases, and stores what a follower has seen',
   },
   {
     file: 'streams/rollUp.ts',

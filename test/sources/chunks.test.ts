@@ -236,6 +236,49 @@ describe('a chunk window', () => {
     });
   });
 
+  const partial = (upstreamId: string, data: string, movedFrom: string | null = null): Change => ({
+    ...(row(upstreamId) as Extract<Change, { kind: 'row' }>),
+    data,
+    merge: true,
+    movedFrom,
+  });
+
+  test('takes from a chunk the large values that the log leaves out, and from the log all that it shows', () => {
+    const window = createChunkWindow(none.underWay);
+    seeAll(
+      window,
+      change(partial('1', '{"a":"before"}')),
+      mark('c1', 'begin'),
+      change(partial('1', '{"id":1,"a":"older"}')),
+      change(partial('1', '{"id":1,"b":2}')),
+      change(partial('1', '{"id":1,"a":"newer"}')),
+      mark('c1', 'end'),
+    );
+    const read = row('1', 'c', '{"id":1,"a":"read","b":0,"large":"x"}');
+    expect(window.settle(chunk([read]))).toEqual({
+      kind: 'rows',
+      rows: [row('1', 'c', '{"id":1,"a":"newer","b":2,"large":"x"}')],
+    });
+  });
+
+  test('leaves out a row once the log has all of it, or it has got its key or lost it meanwhile', () => {
+    const window = createChunkWindow(none.underWay);
+    seeAll(
+      window,
+      mark('c1', 'begin'),
+      change(row('whole', 'c', '{"a":1}')),
+      change(partial('whole', '{"b":1}')),
+      change(partial('moved in', '{"a":1}', 'other')),
+      change(partial('moved in', '{"a":2}')),
+      change(partial('deleted', '{"a":1}')),
+      change(row('deleted', 'c', null)),
+      change({ kind: 'unreadable', collection: 'c', upstreamId: 'unreadable', reason: '…' }),
+      mark('c1', 'end'),
+    );
+    const rows = ['whole', 'moved in', 'deleted', 'unreadable'].map((id) => row(id));
+    expect(window.settle(chunk(rows))).toEqual({ kind: 'rows', rows: [] });
+  });
+
   test('leaves out all rows of a table that was emptied meanwhile', () => {
     const window = createChunkWindow(none.underWay);
     const truncated: Change = { kind: 'truncate', collection: 'c' };

@@ -37,7 +37,8 @@ const relation = (id: number, table: string): LogMessage => ({
   relation: { id, schema: 'public', table, identity: 'default', columns },
 });
 
-type Step = { kind: 'transaction'; rows: ('row' | 'foreign' | 'mark')[] } | { kind: 'mark' };
+type Row = 'row' | 'foreign' | 'mark' | 'truncate' | 'foreign truncate';
+type Step = { kind: 'transaction'; rows: Row[] } | { kind: 'mark' };
 
 /** The log of some steps; every place in it is 10 after the one before. */
 function logOf(steps: Step[]): Logged[] {
@@ -45,6 +46,12 @@ function logOf(steps: Step[]): Logged[] {
   let at = 100n;
   let id = 0;
   const next = (): Lsn => (at += 10n);
+  const messageOf = (kind: Row, lsn: Lsn): LogMessage => {
+    if (kind === 'mark') return mark(true, lsn);
+    if (kind === 'truncate') return { kind, relationIds: [2, 1] };
+    if (kind === 'foreign truncate') return { kind: 'truncate', relationIds: [2] };
+    return { kind: 'insert', relationId: kind === 'row' ? 1 : 2, row: [String(id)] };
+  };
   const mark = (isTransactional: boolean, lsn: Lsn): LogMessage => {
     const content = Buffer.from(`m${lsn}`);
     return { kind: 'message', isTransactional, lsn, prefix: 'ours', content };
@@ -64,11 +71,7 @@ function logOf(steps: Step[]): Logged[] {
     for (const kind of step.rows) {
       const lsn = next();
       id += 1;
-      const row: LogMessage =
-        kind === 'mark'
-          ? mark(true, lsn)
-          : { kind: 'insert', relationId: kind === 'row' ? 1 : 2, row: [String(id)] };
-      log.push({ message: row, lsn, until: endLsn });
+      log.push({ message: messageOf(kind, lsn), lsn, until: endLsn });
     }
     next();
     log.push({
@@ -97,11 +100,11 @@ const namesOf = (items: LogItem[]): string[] =>
   items.flatMap((item) => {
     if (item.kind === 'mark') return [item.content];
     if (item.kind === 'transaction') return [];
-    return item.change.kind === 'row' ? [item.change.upstreamId] : ['?'];
+    return item.change.kind === 'row' ? [item.change.upstreamId] : [`truncated at ${item.lsn}`];
   });
 
 const rows = fc.array(
-  fc.constantFrom('row' as const, 'row' as const, 'foreign' as const, 'mark' as const),
+  fc.constantFrom<Row>('row', 'row', 'row', 'foreign', 'mark', 'truncate', 'foreign truncate'),
   {
     maxLength: 12,
   },
@@ -222,6 +225,31 @@ test('a large transaction comes in parts, each of which says how far it goes', (
     'transaction',
     'transaction',
   ]);
+});
+
+test('a truncation is a group of its own, and what is before and after it in its transaction are others', () => {
+  const groups = open(START);
+  addAll(
+    groups,
+    logOf([
+      { kind: 'transaction', rows: ['row'] },
+      { kind: 'transaction', rows: ['row', 'foreign truncate', 'truncate', 'row'] },
+    ]),
+  );
+  const taken = takeAll(groups);
+  expect(taken.map(({ items }) => namesOf(items))).toEqual([
+    ['1', '2'],
+    ['truncated at 150'],
+    ['5'],
+  ]);
+  expect(taken.map(({ place }) => place)).toEqual([
+    { lsn: 125n, within: { commitLsn: 170n, rows: 2 } },
+    { lsn: 125n, within: { commitLsn: 170n, rows: 3 } },
+    { lsn: 175n, within: null },
+  ]);
+  expect(
+    taken.map(({ items }) => items.filter(({ kind }) => kind === 'transaction').length),
+  ).toEqual([2, 1, 1]);
 });
 
 test('rows before the columns of their table, or outside of a transaction, are an error', () => {

@@ -117,7 +117,9 @@ test('when connections break, a checkpoint is never ahead of its records nor beh
   })();
   for (let n = 1; n <= 60; n++) {
     const change = aChange({ upstreamId: String(n) });
-    await appender.records([change], { source: 's', key: 'k', value: String(n) });
+    await appender.records([change], {
+      checkpoints: [{ source: 's', key: 'k', value: String(n) }],
+    });
     answered = n;
   }
   done = true;

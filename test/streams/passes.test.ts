@@ -316,6 +316,6 @@ test('an append without a pass and a checkpoint runs the same statements as if t
   const withPass = ['lock-records', 'select-records-with-positions', 'select-passes-of'];
   expect(names).toEqual([withPass, [...writes, 'insert-pass-seen']]);
   names.length = 0;
-  await append([{ changes: [], checkpoint: { source: 's', key: 'k', value: '1' } }]);
+  await append([{ changes: [], checkpoints: [{ source: 's', key: 'k', value: '1' }] }]);
   expect(names).toEqual([plain, ['upsert-checkpoints']]);
 });

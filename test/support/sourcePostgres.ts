@@ -48,12 +48,12 @@ export async function openSourcePostgres(
     createDatabase: async () => {
       const url = new URL(postgres.url);
       const name = `source_${randomUUID().replaceAll('-', '')}`;
-      await using session = await openSession(url.href);
+      await using session = await connectTo(url.href);
       await session.run(`create database ${name}`);
       url.pathname = `/${name}`;
       return url.href;
     },
-    connect: (url = postgres.url) => openSession(url),
+    connect: (url = postgres.url) => connectTo(url),
     [Symbol.asyncDispose]: async () => {
       await postgres.stop();
       await rm(dataDir, { recursive: true });
@@ -61,7 +61,8 @@ export async function openSourcePostgres(
   };
 }
 
-async function openSession(url: string): Promise<SourceSession> {
+/** Connects to a Postgres of the test's own. */
+export async function connectTo(url: string): Promise<SourceSession> {
   const client = new pg.Client({
     connectionString: url,
     types: { getTypeParser: () => (text: string) => text },

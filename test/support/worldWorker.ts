@@ -1,9 +1,12 @@
+import { Socket } from 'node:net';
+
 import type { NativeConnection } from '@temporalio/worker';
 import { inject } from 'vitest';
 
 import { fileMail, type Send } from '../../src/alerts/mail.ts';
 import { createListener } from '../../src/db/listener.ts';
 import type { Vault } from '../../src/db/vault.ts';
+import { createAppender } from '../../src/streams/append.ts';
 import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.ts';
 import type { VisitCounts } from '../../src/visits/visitCounts.ts';
 
@@ -37,10 +40,12 @@ export function createWorldWorker(options: WorldWorkerOptions): {
 
   async function start(retryWindowMs: number, vault: Vault): Promise<void> {
     const listener = createListener({ url: databaseUrl, log });
+    const appender = createAppender({ db: options.db, url: databaseUrl, log });
     const workers = await createWorkers({
       ...options,
       vault,
       listener,
+      sources: { appender, openSocket: () => new Socket() },
       connection: native,
       namespace: 'default',
       workflowBundle: { codePath: inject('workflowBundle') },
@@ -63,6 +68,7 @@ export function createWorldWorker(options: WorldWorkerOptions): {
     end = async () => {
       workers.shutdown();
       await running;
+      await appender.close();
       await listener.close();
     };
   }

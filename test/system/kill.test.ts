@@ -1,4 +1,4 @@
-import { mkdtemp, chmod, rm, readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, chmod, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -6,10 +6,10 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
-import { commandLine } from '../../src/embedded/processes.ts';
 import type { Consumer } from '../../src/schema/consumer.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFeed, tally, type Feed } from '../support/feed.ts';
+import { killPostgres } from '../support/killPostgres.ts';
 import { until } from '../support/poll.ts';
 import { openCluster, type Cluster } from '../support/processes.ts';
 import { openReceiver, type TestReceiver } from '../support/receiver.ts';
@@ -154,7 +154,7 @@ test('after a kill -9 of Postgres during appends and deliveries, every 2xx is on
   await using job = await openJob('a');
   const { cluster, receiver, feed } = job;
   const killedAt = performance.now();
-  await killAll(job.postgres.pid);
+  await killPostgres(job.postgres.pid);
   await job.restart();
 
   const { missing, repeated, outOfOrder } = tally(receiver, [feed]);
@@ -225,23 +225,4 @@ async function openJob(name: string): Promise<Job> {
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
-}
-
-/** The postmaster and every backend at once, as when the machine runs out of memory. */
-async function killAll(postmaster: number): Promise<void> {
-  const pids = [...(await childrenOf(postmaster)), postmaster];
-  process.kill(postmaster, 'SIGSTOP'); // or it would replace its children meanwhile
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
-  await until(() => pids.every((pid) => commandLine(pid) === null));
-}
-
-async function childrenOf(parent: number): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name)).map(Number);
-  const parents = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); // it has ended
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    }),
-  );
-  return pids.filter((_, index) => parents[index] === parent);
 }

@@ -31,6 +31,8 @@ export interface ReadChunk extends Chunk {
 export interface ChunkReader extends AsyncDisposable {
   /** What is under way now. */
   visibility(): Promise<Visibility>;
+  /** How large the rows of a table are on average, as far as it has been analyzed; null when that is not known. */
+  rowBytes(table: TableName): Promise<number | null>;
   /** Reads the next rows by their key, between two marks in the log. Holds back no writer. */
   read(request: ChunkRequest): Promise<ReadChunk>;
 }
@@ -44,6 +46,7 @@ const CONNECT_MS = 10_000;
 /** Marks need not be on a standby before the chunk is read. */
 const READER_SQL = `${SESSION_SQL};
   set row_security = off;
+  set statement_timeout = 0;
   set synchronous_commit = local;
   set default_transaction_read_only = off`;
 
@@ -68,6 +71,11 @@ export async function openChunkReader(config: SourceConfig, prefix: string): Pro
   async function visibility(): Promise<Visibility> {
     const [[snapshot] = []] = await rows('select pg_current_snapshot()');
     return parseSnapshot(snapshot ?? '');
+  }
+
+  async function rowBytes({ schema, table }: TableName): Promise<number | null> {
+    const [[bytes] = []] = await rows(ROW_BYTES_SQL, [schema, table]);
+    return bytes == null ? null : Number(bytes);
   }
 
   /** In a transaction of its own, so that it is on the disk at once. */
@@ -124,8 +132,22 @@ export async function openChunkReader(config: SourceConfig, prefix: string): Pro
     return { columns, isPartitioned };
   }
 
-  return { visibility, read, [Symbol.asyncDispose]: () => client.end() };
+  return { visibility, rowBytes, read, [Symbol.asyncDispose]: () => client.end() };
 }
+
+/** What is in its partitions is theirs. */
+const ROW_BYTES_SQL = `
+  with of_table as (
+    select format('%I.%I', $1::text, $2::text)::regclass as id
+  ), parts as (
+    select id from of_table
+    union
+    select relid from of_table, pg_catalog.pg_partition_tree(id)
+  )
+  select (sum(pg_catalog.pg_table_size(c.oid)) / nullif(sum(greatest(c.reltuples, 0)), 0))::float8
+  from parts
+  join pg_catalog.pg_class c on c.oid = parts.id
+  where c.relkind = 'r'`;
 
 const COLUMNS_SQL = `
   select a.attname, a.atttypid, c.relkind

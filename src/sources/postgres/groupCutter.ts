@@ -38,6 +38,8 @@ export interface GroupCutter {
   add(item: LogItem, bytes?: number): void;
   /** Ends a row of so many bytes, and with it the group when that is full: then returns true. */
   endRow(bytes: number, place: Place): boolean;
+  /** Ends the group, unless nothing is in it: what follows is another one. */
+  cut(place: Place): void;
   /** Everything so far may be stored as it is. */
   endTransaction(): void;
   /** The oldest group; of the one that has not ended, its whole transactions, which are stored up to `place`. */
@@ -60,7 +62,7 @@ interface Size {
   bytes: number;
 }
 
-/** Groups hold whole transactions as long as these fit; only what is larger than a group is cut. */
+/** Groups hold whole transactions as long as these fit and nobody cuts them; only what is larger than a group is cut. */
 export function createGroupCutter({ maxRows, maxGroupBytes }: GroupLimits): GroupCutter {
   const closed: LogGroup[] = [];
   let closedBytes = 0;
@@ -76,10 +78,15 @@ export function createGroupCutter({ maxRows, maxGroupBytes }: GroupLimits): Grou
     draft.size.rows += 1;
     draft.size.bytes += bytes;
     if (draft.size.rows < maxRows && draft.size.bytes < maxGroupBytes) return false;
+    cut(place);
+    return true;
+  }
+
+  function cut(place: Place): void {
+    if (draft.items.length === 0) return;
     closed.push({ items: draft.items, place, bytes: draft.size.bytes });
     closedBytes += draft.size.bytes;
     draft = newDraft();
-    return true;
   }
 
   function take(place: Place): LogGroup | null {
@@ -106,6 +113,7 @@ export function createGroupCutter({ maxRows, maxGroupBytes }: GroupLimits): Grou
   return {
     add,
     endRow,
+    cut,
     endTransaction: () => {
       draft.whole = { ...draft.size };
     },

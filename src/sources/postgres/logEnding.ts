@@ -15,6 +15,8 @@ export type LogEnding =
 export type SlotState = 'missing' | 'lost' | 'kept';
 
 const IN_USE = '55006';
+/** Codes of what only somebody can change: logins that are refused, rights that are missing, no such database. */
+export const REFUSED = /^(?:28|3D000|42501)/u;
 /** Codes of errors that a slot which is lost gives, among others that a slot which is kept gives as well. */
 const PERHAPS_LOST = ['42704', '55000'];
 
@@ -29,6 +31,7 @@ export function endingOf(error: unknown, slot: SlotState | null): LogEnding | nu
   const { code, message } = error as { code?: unknown; message: string };
   if (code === IN_USE) return { kind: 'slot in use', message };
   if (slot === 'missing' || slot === 'lost') return { kind: 'slot lost', message };
+  if (REFUSED.test(String(code))) return null;
   const isCut = error instanceof SilentServer || isDatabaseAway(error);
   return isCut ? { kind: 'disconnected', message } : null;
 }

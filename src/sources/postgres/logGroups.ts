@@ -18,7 +18,10 @@ export interface LogGroupsOptions extends GroupLimits {
   prefix: string;
 }
 
-/** Turns messages of a log into groups that can be stored: whole transactions, or parts of one that is large. */
+/**
+ * Turns messages of a log into groups that can be stored: whole transactions, or parts of one that is large. The
+ * truncations of one statement are a group of their own.
+ */
 export interface LogGroups {
   /** Adds the next message, which begins at `lsn` and has so many bytes. */
   add(message: LogMessage, lsn: Lsn, bytes: number): void;
@@ -80,15 +83,9 @@ export function createLogGroups(options: LogGroupsOptions): LogGroups {
         addRow(lsn, bytes, () => (shape === null ? [] : rowChanges(shape, message)));
         return;
       }
-      case 'truncate': {
-        const emptied = message.relationIds.map(shapeOf);
-        addRow(lsn, bytes, () =>
-          emptied.flatMap((shape) =>
-            shape === null ? [] : [{ kind: 'truncate', collection: shape.collection }],
-          ),
-        );
+      case 'truncate':
+        addTruncation(lsn, bytes, message.relationIds.map(shapeOf));
         return;
-      }
       case 'message':
         if (message.prefix === prefix) addMark(lsn, bytes, message.content.toString());
         return;
@@ -119,6 +116,22 @@ export function createLogGroups(options: LogGroupsOptions): LogGroups {
     announce(transaction);
     for (const change of found) cutter.add({ kind: 'change', lsn, change });
     if (cutter.endRow(bytes, place())) isAnnounced = false;
+  }
+
+  /** In a group of its own: emptying a collection is more than to append. */
+  function addTruncation(lsn: Lsn, bytes: number, emptied: (TableShape | null)[]): void {
+    const changes = emptied.flatMap((shape): Change[] =>
+      shape === null ? [] : [{ kind: 'truncate', collection: shape.collection }],
+    );
+    const isNew = transaction !== null && transaction.rows >= transaction.skip;
+    if (changes.length > 0 && isNew) cut();
+    addRow(lsn, bytes, () => changes);
+    if (changes.length > 0 && isNew) cut();
+  }
+
+  function cut(): void {
+    cutter.cut(place());
+    isAnnounced = false;
   }
 
   function addMark(lsn: Lsn, bytes: number, content: string): void {

@@ -13,7 +13,7 @@ export async function prepare(client: pg.ClientBase, source: Inspected): Promise
   const { slot, publication, tables } = source;
   await client.query(
     `create publication ${pg.escapeIdentifier(publication)}
-        for table ${tables.map((table) => `only ${sqlOf(table)}`).join(', ')}
+        for table ${listOf(tables)}
        with (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)`,
   );
   try {
@@ -23,6 +23,17 @@ export async function prepare(client: pg.ClientBase, source: Inspected): Promise
     await dropPublication(client, publication);
     throw error;
   }
+}
+
+/** Makes a publication one of exactly these tables. What was written to others before is not in its log. */
+export async function publish(
+  client: pg.ClientBase,
+  publication: string,
+  tables: readonly TableName[],
+): Promise<void> {
+  await client.query(
+    `alter publication ${pg.escapeIdentifier(publication)} set table ${listOf(tables)}`,
+  );
 }
 
 /** Drops the slot and the publication, as far as they are there. Rejects with 55006 while the slot is read. */
@@ -49,6 +60,11 @@ async function slotSql(client: pg.ClientBase): Promise<string> {
 
 async function dropPublication(client: pg.ClientBase, publication: string): Promise<void> {
   await client.query(`drop publication if exists ${pg.escapeIdentifier(publication)}`);
+}
+
+/** Without the tables that inherit from them. */
+function listOf(tables: readonly TableName[]): string {
+  return tables.map((table) => `only ${sqlOf(table)}`).join(', ');
 }
 
 function sqlOf({ schema, table }: TableName): string {

@@ -1,0 +1,67 @@
+import { isDatabaseAway, mayBeRepeated } from '../db/errors.ts';
+import { codeOf } from '../egress/networkError.ts';
+import { ProtocolError } from './postgres/byteReader.ts';
+import { connectionFault, type ShownAddress } from './postgres/connectionFault.ts';
+import { REFUSED, type LogEnding } from './postgres/logEnding.ts';
+import { NotFit } from './setUp.ts';
+
+/** An error of the database that is followed, not of ours. */
+export class OfDatabase extends Error {
+  override readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    super('The database of a source could not be used', { cause });
+    this.cause = cause;
+  }
+}
+
+/** Runs work in the database that is followed, so that its errors are known as such. */
+export async function ofDatabase<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof OfDatabase || error instanceof NotFit ? error : new OfDatabase(error);
+  }
+}
+
+/** What an error means for a source. */
+export type FollowFault =
+  /** It comes again until somebody changes something. */
+  | { kind: 'lasting'; words: string }
+  /** It is tried again. */
+  | { kind: 'passing'; words: string };
+
+/** Codes by which Postgres refuses a statement that is right, for a while. */
+const PASSING = /^(?:55006|53|57)/u;
+
+/** Judges an error; null for one that is not of the database that is followed, but of ours, or a fault of ours. */
+export function followFaultOf(error: unknown, address: ShownAddress): FollowFault | null {
+  if (error instanceof NotFit) return { kind: 'lasting', words: error.message };
+  if (!(error instanceof OfDatabase)) return null;
+  const { cause } = error;
+  if (cause instanceof TypeError || cause instanceof ReferenceError) return null;
+  const { problem, advice } = connectionFault(cause, address);
+  return { kind: isLasting(cause) ? 'lasting' : 'passing', words: `${problem} ${advice}` };
+}
+
+function isLasting(cause: unknown): boolean {
+  const code = codeOf(cause);
+  if (REFUSED.test(code) || code === 'ADDRESS_REFUSED') return true;
+  if (cause instanceof ProtocolError) return true;
+  if (PASSING.test(code) || isDatabaseAway(cause) || mayBeRepeated(cause)) return false;
+  return /^[0-9A-Z]{5}$/u.test(code);
+}
+
+/** Why following has ended although nothing is wrong here, for people; null: it was told to. */
+export function wordsOfEnding(ending: LogEnding, { host, port }: ShownAddress): string | null {
+  switch (ending.kind) {
+    case 'stopped':
+      return null;
+    case 'slot in use':
+      return `Another session reads its replication slot: ${ending.message}. That of a worker that was lost ends by itself.`;
+    case 'slot lost':
+      return `Its replication slot is lost: ${ending.message}. Another one is created, and its tables are read anew.`;
+    case 'disconnected':
+      return `The connection to ${host}:${port} was lost: ${ending.message}.`;
+  }
+}

@@ -1,0 +1,225 @@
+// a source while its follower and both databases are killed, in random order
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { expect, test } from 'vitest';
+
+import { openDb, type Db } from '../../src/db/db.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { newSeed } from '../../src/db/seed.ts';
+import { createVault } from '../../src/db/vault.ts';
+import { createDatabaseSockets } from '../../src/egress/databaseSocket.ts';
+import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { createSources, type Sources } from '../../src/sources/sources.ts';
+import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
+import { LOOPBACK } from '../support/app.ts';
+import { isRead } from '../support/followedSource.ts';
+import { killPostgres } from '../support/killPostgres.ts';
+import { until } from '../support/poll.ts';
+import { drawFrom } from '../support/seeded.ts';
+import { connectTo, type SourceSession } from '../support/sourcePostgres.ts';
+import { createWorkload, type Workload } from '../support/sourceWorkload.ts';
+
+const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+/** `SOURCE_RUNS=20` is the long form; SEED repeats one. */
+const RUNS = Number(process.env['SOURCE_RUNS'] ?? 1);
+const KILLS = 8;
+const FOLLOWER = fileURLToPath(new URL('../support/followerProcess.ts', import.meta.url));
+const PATIENCE = { timeoutMs: 90_000 };
+
+/** A Postgres that can be killed and started again, with everything that it had. */
+interface Server extends AsyncDisposable {
+  readonly url: string;
+  killAndRestart(): Promise<void>;
+}
+
+async function openServer(settings: Record<string, string>): Promise<Server> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-kills-'));
+  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const start = (): Promise<EmbeddedPostgres> =>
+    startPostgres({
+      dataDir,
+      say: () => undefined,
+      settings: { shared_buffers: '64MB', ...settings },
+    });
+  let postgres = await start();
+  return {
+    get url() {
+      return postgres.url;
+    },
+    killAndRestart: async () => {
+      await killPostgres(postgres.pid);
+      postgres = await start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await postgres.stop();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+/** A process that follows, and is killed. */
+function startFollower(env: Record<string, string>): { child: ChildProcess; said: () => string } {
+  const child = spawn(process.execPath, [FOLLOWER], {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-20_000);
+  });
+  return { child, said: () => said };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** Writes until it is told to stop, over one connection after another. */
+async function write(
+  server: Server,
+  workload: Workload,
+  { writer, isOver }: { writer: 0 | 1; isOver: () => boolean },
+): Promise<number> {
+  let written = 0;
+  while (!isOver()) {
+    try {
+      await using session = await connectTo(server.url);
+      session.client.on('error', () => undefined); // its statement fails as well
+      while (!isOver()) {
+        await session.run(workload.next(writer)).catch(async (error: { code?: string }) => {
+          if (error.code !== '40P01') throw error; // two that waited for each other
+          await session.run('rollback');
+        });
+        written += 1;
+        await pause(1);
+      }
+    } catch {
+      await pause(50); // the server was killed, and is started again
+    }
+  }
+  return written;
+}
+
+/** Repeats what fails because a database is away. */
+function surely<T>(work: () => Promise<T>): Promise<T> {
+  return until(async () => ({ value: await work() }), PATIENCE).then(({ value }) => value as T);
+}
+
+test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
+  'a kill -9 of the follower and of either Postgres, in snapshots and in the stream, loses nothing, doubles nothing and keeps the order (SEED=%i)',
+  async (seed) => {
+    const draw = drawFrom(seed);
+    await using source = await openServer({ wal_level: 'logical', wal_sender_timeout: '2s' });
+    await using millrace = await openServer({});
+    await migrate(millrace.url);
+    await using db = openDb({ url: millrace.url, onError: () => undefined });
+    const key = randomBytes(32);
+    const sources = openSources(db, key);
+    const workload = createWorkload(drawFrom(seed + 1));
+    {
+      await using session = await connectTo(source.url);
+      await workload.create(session);
+    }
+    const { id, slot } = await sources.create(
+      {
+        name: 'Shop',
+        kind: 'postgres',
+        url: source.url,
+        ca: null,
+        expect_within: null,
+        tables: workload.tables.map((table) => `public.${table}`),
+      },
+      newSeed(),
+    );
+    const env = {
+      FOLLOWER_DATABASE: millrace.url,
+      FOLLOWER_KEY: key.toString('base64'),
+      FOLLOWER_SOURCE: id,
+    };
+    let follower = startFollower(env);
+    let isOver = false;
+    const writing = ([0, 1] as const).map((writer) =>
+      write(source, workload, { writer, isOver: () => isOver }),
+    );
+    const happened: string[] = [];
+    try {
+      for (let nth = 0; nth < KILLS; nth += 1) {
+        await pause(200 + draw() * 3_000);
+        const what = draw();
+        happened.push(
+          what < 0.5 ? 'follower' : what < 0.7 ? 'source' : what < 0.9 ? 'millrace' : 'slot',
+        );
+        if (draw() < 0.3) await surely(() => sources.snapshot(id, {}));
+        if (what >= 0.5 && what < 0.7) await source.killAndRestart();
+        else if (what >= 0.7 && what < 0.9) await millrace.killAndRestart();
+        else {
+          await kill(follower.child);
+          if (what >= 0.9) await dropSlot(source, slot);
+          follower = startFollower(env);
+        }
+      }
+      isOver = true;
+      const written = await Promise.all(writing);
+      await until(() => isRead(sources, id), {
+        ...PATIENCE,
+        what: () => `all tables are read; the follower said: ${follower.said()}`,
+      });
+      await using session = await connectTo(source.url);
+      await caughtUp(session, slot);
+      process.stderr.write(
+        `source kills: ${seed}: ${written.join('+')} statements, ${happened.join(' ')}\n`,
+      );
+      expect(await workload.faults(db, session, id)).toEqual([]);
+      expect(await sources.get(id)).toMatchObject({ status: 'active', problems: 0 });
+    } finally {
+      isOver = true;
+      await Promise.all(writing);
+      await kill(follower.child);
+    }
+  },
+  240_000,
+);
+
+function openSources(db: Db, key: Buffer): Sources {
+  const sockets = createDatabaseSockets({ allowCidrs: LOOPBACK });
+  return createSources({
+    db,
+    vault: createVault([{ id: 'test', key }]),
+    region: 'test',
+    sockets,
+    inspect: createInspectDatabase(sockets.open),
+  });
+}
+
+/** As somebody does who takes it for a slot that nobody uses. */
+async function dropSlot(server: Server, slot: string): Promise<void> {
+  await surely(async () => {
+    await using session = await connectTo(server.url);
+    await session.run(
+      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '${slot}'`,
+    );
+    return true;
+  });
+}
+
+/** Everything that was committed so far is stored. */
+async function caughtUp(session: SourceSession, slot: string): Promise<void> {
+  const [[end] = []] = await session.rows('select pg_current_wal_lsn()');
+  await until(async () => {
+    const [[isThere] = []] = await session.rows(
+      'select confirmed_flush_lsn >= $1::pg_lsn from pg_replication_slots where slot_name = $2',
+      [end, slot],
+    );
+    return isThere === 't';
+  }, PATIENCE);
+}
