@@ -85,7 +85,7 @@ test('a source that is followed shows its state, its numbers and its tables, whi
     .getByRole('table', { name: 'tables' })
     .getByRole('row')
     .filter({ hasText: 'public.users' });
-  expect(await users.innerText()).toMatch(/following\s+100\s+7\s+postgres:public\.users/u);
+  expect(await users.innerText()).toMatch(/following\s+postgres:public\.users\s+100\s+7/u);
   await page.goto(`${served.url}/sources`);
   const row = page
     .getByRole('table', { name: 'sources' })
