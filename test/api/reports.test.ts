@@ -67,6 +67,7 @@ test('alerts are listed newest first and filtered, and say what became of their 
   expect(mine[1]).toEqual({
     id: ids[1],
     consumer_id: id,
+    source_id: null,
     kind: 'stopped',
     detail: { reason: 'because' },
     at: expect.any(String),
