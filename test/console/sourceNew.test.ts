@@ -109,7 +109,10 @@ test('what is wrong with a URL is said beside it before anything is sent, and it
   await expect.poll(() => url.evaluate('document.activeElement.type')).toBe('password');
   expect(await url.getAttribute('aria-invalid')).toBe('true');
   await page.getByRole('button', { name: 'Save source' }).click();
-  await page.getByText('Select at least one table.').waitFor();
+  const search = page.getByLabel('Search tables');
+  expect(await search.getAttribute('aria-invalid')).toBe('true');
+  const about = (await search.getAttribute('aria-describedby')) ?? '';
+  expect(await page.locator(`[id="${about}"]`).innerText()).toBe('Select at least one table.');
   await url.fill('postgres://a:unique-secret@db.example.com/shop');
   await page.getByText('The URL must begin with postgres://.').waitFor({ state: 'hidden' });
   await page.getByRole('button', { name: 'Show' }).click();

@@ -32,7 +32,7 @@ export function SourceForm(props: Props) {
           error={errorAt('/url')}
           isMasked={!isNew}
         />
-        <details>
+        <details open={errorAt('/ca') !== undefined || undefined}>
           <summary>Custom certificate authority</summary>
           <div className="pt-2">
             <AreaField
@@ -87,7 +87,7 @@ export function SourceForm(props: Props) {
           />
         </div>
         {isNew && (
-          <details>
+          <details open={errorAt('/sync_id') !== undefined || undefined}>
             <summary>Its sync</summary>
             <div className="pt-2">
               <TextField

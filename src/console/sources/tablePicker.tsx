@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useMemo, useRef, useState } from 'react';
+import { useId, useMemo, useRef, useState } from 'react';
 
 import { Button } from '../ui/button.tsx';
 import { amount, number } from '../words.ts';
@@ -27,6 +27,7 @@ export function TablePicker(props: {
   error: string | undefined;
 }) {
   const { found, selected, error } = props;
+  const about = useId();
   const [text, setText] = useState('');
   const choices = useMemo(() => choicesOf(found ?? [], selected), [found, selected]);
   const shown = useMemo(() => matching(choices, text), [choices, text]);
@@ -63,9 +64,14 @@ export function TablePicker(props: {
           else if (free.length === 1 && free[0] !== undefined) toggle(free[0].table);
         }}
         aria-invalid={error !== undefined}
+        aria-describedby={error === undefined ? undefined : about}
         className="min-h-8 min-w-0 rounded-md border border-line-strong bg-panel px-2 py-1 aria-invalid:border-bad"
       />
-      {error !== undefined && <p className="foreign text-bad">{error}</p>}
+      {error !== undefined && (
+        <p id={about} className="foreign text-bad">
+          {error}
+        </p>
+      )}
       <div className="flex flex-wrap gap-2 empty:hidden">
         {isNew && (
           <Button onClick={add}>
