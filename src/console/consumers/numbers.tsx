@@ -12,6 +12,7 @@ import { DueText, TimeText } from '../ui/timeText.tsx';
 import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
 import { useLastDelivery } from './lastDelivery.ts';
+import { useUnsent } from './useUnsent.ts';
 import { waitingNumber } from './waits.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
@@ -20,6 +21,7 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   const { lag, position, parked, next_attempt_at, failing_since, sender } = consumer;
   const { data: info } = useInfo();
   const eta = useCatchUp(consumer);
+  const isUnsent = useUnsent(consumer);
   const delivery = useLastDelivery(consumer.id);
   const target = useQuery({
     queryKey: ['target', consumer.target_id],
@@ -38,7 +40,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         title="Lag"
         value={waitingNumber(lag)}
         about={
-          lag.entries === 0 ? 'caught up' : [duration(lag.seconds), eta].filter(Boolean).join(', ')
+          lag.entries > 0
+            ? [duration(lag.seconds), eta].filter(Boolean).join(', ')
+            : isUnsent
+              ? 'nothing has matched yet'
+              : 'caught up'
         }
       />
       <Figure

@@ -12,7 +12,7 @@ import { Button } from '../ui/button.tsx';
 import { ChoiceCard } from '../ui/choiceCard.tsx';
 import { TextField } from '../ui/field.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TargetBadge } from '../ui/statusBadge.tsx';
 import type { Zone } from '../words.ts';
 import type { Draft } from './draft.ts';
 
@@ -90,24 +90,26 @@ function TargetChoices(props: {
     <>
       <fieldset className="flex max-h-96 min-w-0 flex-col overflow-y-auto rounded-md border border-line">
         <legend className="sr-only">Target</legend>
-        {(isBelow ? [chosen, ...list.rows] : list.rows).map(({ id, name, health, ...urls }) => (
-          <label
-            key={id}
-            className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
-          >
-            <input
-              type="radio"
-              name="target"
-              checked={chosenId === id}
-              onChange={() => onChoose(id)}
-            />
-            <span className="min-w-0 flex-1">
-              <span className="foreign block truncate font-medium">{name}</span>
-              <span className="foreign block truncate text-xs text-soft">{shownUrl(urls)}</span>
-            </span>
-            <StatusBadge status={health.status} />
-          </label>
-        ))}
+        {(isBelow ? [chosen, ...list.rows] : list.rows).map(
+          ({ id, name, health, tried, ...urls }) => (
+            <label
+              key={id}
+              className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
+            >
+              <input
+                type="radio"
+                name="target"
+                checked={chosenId === id}
+                onChange={() => onChoose(id)}
+              />
+              <span className="min-w-0 flex-1">
+                <span className="foreign block truncate font-medium">{name}</span>
+                <span className="foreign block truncate text-xs text-soft">{shownUrl(urls)}</span>
+              </span>
+              <TargetBadge target={{ health, tried }} />
+            </label>
+          ),
+        )}
       </fieldset>
       {list.hasMore && (
         <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>

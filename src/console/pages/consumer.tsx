@@ -23,6 +23,7 @@ import { stateOf } from '../consumers/state.ts';
 import { StateBand } from '../consumers/stateBand.tsx';
 import { useCommands } from '../consumers/useCommands.tsx';
 import { useHistory } from '../consumers/useHistory.ts';
+import { useUnsent } from '../consumers/useUnsent.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
 import { useInfo } from '../info.ts';
 import { useNarrow } from '../narrow.ts';
@@ -120,6 +121,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const state = stateOf(consumer, { retryWindow: info?.retry_window, ...history });
   const commands = useCommands(consumer);
   const isNarrow = useNarrow();
+  const isUnsent = useUnsent(consumer);
   // As it was when the page was opened: a recovery must not take what is shown away.
   const [range] = useState(() => rangeSince(consumer.failing_since, Date.now()));
   const charts = (
@@ -143,7 +145,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
         below={
           state === null && (
             <p data-sentence className="foreign mt-0.5">
-              <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
+              <Sentence text={sentenceOf(consumer, isUnsent)} at={consumer.health.time} />
             </p>
           )
         }

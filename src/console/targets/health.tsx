@@ -32,10 +32,12 @@ export function TargetHealth({ target }: { target: Target }) {
   });
   const { consumers } = target;
   const more = data === undefined ? 0 : data.total - data.data.length;
+  const isUntried = !target.tried && countOf(consumers) > 0;
   return (
     <Panel title="Health">
       <p>
-        {consumersText(target)} <Waiting target={target} />
+        {consumersText(target)} {isUntried && 'Nothing has been sent to it yet. '}
+        <Waiting target={target} />
       </p>
       {ownNotes(target).map((note) => (
         <Hint key={note} tone="bad">
