@@ -109,7 +109,7 @@ test('with a key that may only read all actions are disabled and say why, to a s
       ['Send test webhook', 'Pause all', 'Resume all', 'Add new'],
     ],
     ['/consumers', ['Add new']],
-    [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
+    [`/consumers/${healthy.id}?tab=filter`, ['Pause', 'Seek', 'Edit filter']],
     [
       `/consumers/${stopped.id}?tab=settings`,
       ['Seek', 'Resume', 'Save changes', 'Duplicate', 'Delete consumer'],
