@@ -1,11 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 
-import { requestUrl } from '../../rules/requestUrl.ts';
 import type { Consumer } from '../../schema/consumer.ts';
-import type { Target } from '../../schema/target.ts';
-import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { DueText, TimeText } from '../ui/timeText.tsx';
@@ -13,6 +9,7 @@ import { duration, number } from '../words.ts';
 import { useCatchUp } from './catchUp.ts';
 import { useLastDelivery } from './lastDelivery.ts';
 import { useUnsent } from './useUnsent.ts';
+import { useTargetOf, useUrl } from './useUrl.ts';
 import { waitingNumber } from './waits.ts';
 import { workflowUrl } from './workflowUrl.ts';
 
@@ -23,10 +20,8 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   const eta = useCatchUp(consumer);
   const isUnsent = useUnsent(consumer);
   const delivery = useLastDelivery(consumer.id);
-  const target = useQuery({
-    queryKey: ['target', consumer.target_id],
-    queryFn: () => api.targets.get(consumer.target_id),
-  });
+  const { data: target } = useTargetOf(consumer.target_id);
+  const url = useUrl(consumer);
   const temporal = workflowUrl(info, consumer);
   const isOfParked = failing_since === null && next_attempt_at !== null;
   return (
@@ -79,13 +74,13 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         title="Target"
         value={
           <Link to="/targets/$id" params={{ id: consumer.target_id }} className="hover:underline">
-            {target.data?.name ?? '…'}
+            {target?.name ?? '…'}
           </Link>
         }
         about={
-          target.data === undefined
+          target === undefined || url === undefined
             ? undefined
-            : shownUrl({ ...target.data, base_url: urlOf(target.data, consumer) })
+            : shownUrl({ ...target, base_url: url })
         }
       />
       <Figure
@@ -103,11 +98,6 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       />
     </dl>
   );
-}
-
-/** The URL of its webhooks; the target's URL when the consumer's path can't be read. */
-function urlOf({ base_url }: Target, { path }: Consumer): string {
-  return requestUrl(base_url, path) ?? base_url;
 }
 
 function deliveryText(delivery: ReturnType<typeof useLastDelivery>): string | undefined {

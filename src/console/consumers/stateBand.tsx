@@ -36,7 +36,7 @@ export function StateBand(props: {
           <Sentence text={title} at={at} />
           {code !== null && <code className="ml-2 text-xs font-normal">{code}</code>}
         </p>
-        {meaning !== null && <p>{meaning}</p>}
+        {meaning !== null && <p className="foreign">{meaning}</p>}
         <dl className="flex flex-wrap gap-x-5 gap-y-0.5">
           {facts.map((fact) => (
             <div key={fact.name} className="flex items-baseline gap-1.5">

@@ -24,6 +24,7 @@ import { StateBand } from '../consumers/stateBand.tsx';
 import { useCommands } from '../consumers/useCommands.tsx';
 import { useHistory } from '../consumers/useHistory.ts';
 import { useUnsent } from '../consumers/useUnsent.ts';
+import { useUrl } from '../consumers/useUrl.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
 import { useInfo } from '../info.ts';
 import { useNarrow } from '../narrow.ts';
@@ -118,7 +119,8 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const history = useHistory(id, `${consumer.status} ${consumer.updated_at}`);
   const { changes, alerts } = history;
   const marks = useMemo(() => marksOf(changes, alerts), [changes, alerts]);
-  const state = stateOf(consumer, { retryWindow: info?.retry_window, ...history });
+  const url = useUrl(consumer);
+  const state = stateOf(consumer, { url, retryWindow: info?.retry_window, ...history });
   const commands = useCommands(consumer);
   const isNarrow = useNarrow();
   const isUnsent = useUnsent(consumer);
