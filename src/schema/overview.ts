@@ -136,7 +136,7 @@ export const TargetMetrics = z
           p50_ms: z.number().nullable(),
           p95_ms: z.number().nullable().meta({
             description:
-              'Answer times of all attempts, to within 5 %; of a sample in minutes in which all consumers made more than 30,000 attempts, and of some minutes of each step where more than 2,500 minutes have attempts. Null when there were none',
+              'Response times of all attempts, to within 5 %; of a sample in minutes in which all consumers made more than 30,000 attempts, and of some minutes of each step where more than 2,500 minutes have attempts. Null when there were none',
           }),
         })
         .meta({ id: 'TargetMetricsPoint' }),

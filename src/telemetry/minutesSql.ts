@@ -1,7 +1,7 @@
 /** The percentiles of a minute are computed from about this many attempts at most. */
 const SAMPLED = 30_000;
 
-/** Steps on the logarithmic scale of answer times, for each doubling: a value is known to within 5 %. */
+/** Steps on the logarithmic scale of response times, for each doubling: a value is known to within 5 %. */
 const PER_DOUBLING = 8;
 
 /** A minute, ms. */
@@ -17,7 +17,7 @@ const minuteOf = (time: string): string => `date_bin('1 min', ${time}, timestamp
 /**
  * CTEs that count what was stored from `from` to before `to`: `by_consumer` (at, consumer_id, delivered,
  * failed), `answers` (at, consumer_id, answers, answer_ms), `binned` (at, consumer_id, step, many) and `counted`, a
- * row for each of its minutes without their `events_to`. Counts are exact; answer times are those of a sample in
+ * row for each of its minutes without their `events_to`. Counts are exact; response times are those of a sample in
  * full minutes. `of`: a condition on `consumer_id`, to count only what some consumers did; the lag is that of all, and null in a minute
  * that was not sampled.
  */
@@ -79,7 +79,7 @@ export function countMinutes(from: string, to: string, of = 'true'): string {
 
 /**
  * CTEs that read the percentiles of each step: `percentiles` (seconds, bin, p50, p95), as steps of the scale of
- * answer times. They read the CTE `minutes`, of which `seconds`, `bin`, `steps` and `counts`.
+ * response times. They read the CTE `minutes`, of which `seconds`, `bin`, `steps` and `counts`.
  */
 export const PERCENTILES = `
   below as (
@@ -97,7 +97,7 @@ export const PERCENTILES = `
 /**
  * CTEs that sum up the CTE `minutes`, whose rows are those of minutes with the step they belong to
  * (`seconds`, `bin`); the last one is `summed_up`, a row for each step. Its percentiles are steps of the
- * scale of answer times, and null without an attempt.
+ * scale of response times, and null without an attempt.
  */
 export const SUM_MINUTES = `
   totals as (

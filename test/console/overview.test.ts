@@ -297,7 +297,7 @@ test('charts and lists show the attempts of all consumers, and the range is part
   for (const title of [
     'Attempts per minute',
     'Failure rate',
-    'Response time',
+    'Response times',
     'Appended per minute',
     'Total lag',
   ]) {
@@ -307,7 +307,7 @@ test('charts and lists show the attempts of all consumers, and the range is part
   const rates = page.locator('figure').filter({ hasText: 'Failure rate' });
   await rates.getByText('Show as table').click();
   await rates.getByRole('cell', { name: '10 %', exact: true }).waitFor();
-  const answers = page.locator('figure').filter({ hasText: 'Response time' });
+  const answers = page.locator('figure').filter({ hasText: 'Response times' });
   await answers.getByText('Show as table').click();
   await answers.getByRole('cell', { name: '12 ms', exact: true }).waitFor();
   await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();

@@ -21,7 +21,7 @@ interface Props {
   marks: readonly ChartMark[];
 }
 
-/** Charts of a consumer over time: outcomes, answer times and lag. */
+/** Charts of a consumer over time: outcomes, response times and lag. */
 export function Charts({ consumer, range, onRange, marks }: Props) {
   const { id: consumerId, created_at } = consumer;
   const { since, step, everyMs } = RANGES[range];
@@ -81,7 +81,7 @@ function Series(props: { metrics: Metrics; since: number; marks: readonly ChartM
         marks={marks}
       />
       <Chart
-        title="Response time"
+        title="Response times"
         kind="lines"
         unit="ms"
         times={times}

@@ -89,7 +89,7 @@ function Charts({ overview }: { overview: Overview }) {
         <Chart title={`Attempts ${each}`} kind="bars" times={times} series={shown.outcomes} />
       </div>
       <Chart title="Failure rate" kind="lines" unit="%" times={times} series={shown.rate} />
-      <Chart title="Response time" kind="lines" unit="ms" times={times} series={shown.answers} />
+      <Chart title="Response times" kind="lines" unit="ms" times={times} series={shown.answers} />
       <Chart title={`Appended ${each}`} kind="bars" times={times} series={shown.appended} />
       <Chart title="Total lag" kind="lines" times={times} series={shown.lag} />
     </div>

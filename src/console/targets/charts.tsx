@@ -59,7 +59,7 @@ function Series({ metrics }: { metrics: TargetMetrics }) {
         series={shown.outcomes}
       />
       <Chart
-        title="Response time"
+        title="Response times"
         kind="lines"
         unit="ms"
         times={shown.times}
