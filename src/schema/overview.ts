@@ -38,6 +38,11 @@ export const Overview = z
   .object({
     range: OverviewRange,
     step: z.int().meta({ description: 'Seconds' }),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable().meta({
+      description:
+        'Response times of the whole range, as of the last counted minute, which is one or two minutes ago; of some minutes where more than 2,500 have attempts. Null when there were none',
+    }),
     series: z.array(OverviewPoint),
     top: z
       .object({
@@ -124,6 +129,11 @@ export const TargetMetrics = z
   .object({
     range: OverviewRange,
     step: z.int().meta({ description: 'Seconds' }),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable().meta({
+      description:
+        'Response times of the whole range, to within 5 %; null when there were no attempts',
+    }),
     data: z.array(
       z
         .object({

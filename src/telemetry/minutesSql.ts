@@ -7,8 +7,9 @@ const PER_DOUBLING = 8;
 /** A minute, ms. */
 export const MINUTE_MS = 60_000;
 
-/** The middle of a step, ms. */
-export function msOfStep(step: number): number {
+/** The middle of a step, ms; null for none. */
+export function msOfStep(step: number | null): number | null {
+  if (step === null) return null;
   return Math.round(2 ** ((step + 0.5) / PER_DOUBLING) - 1);
 }
 
@@ -92,6 +93,21 @@ export const PERCENTILES = `
     select seconds, bin, min(step) filter (where upto >= 0.5 * total) as p50,
            min(step) filter (where upto >= 0.95 * total) as p95
       from below group by seconds, bin
+  )`;
+
+/**
+ * A CTE that reads the percentiles of all rows of the CTE `of` together, of which `steps` and `counts`: `whole` (p50,
+ * p95), as steps of the scale of response times, and null without an attempt.
+ */
+export const wholePercentiles = (of: string): string => `
+  whole as (
+    select min(step) filter (where upto >= 0.5 * total) as p50,
+           min(step) filter (where upto >= 0.95 * total) as p95
+      from (
+        select s.step, sum(sum(s.many)) over (order by s.step) as upto, sum(sum(s.many)) over () as total
+          from ${of} cross join unnest(steps, counts) as s(step, many)
+         group by s.step
+      ) spread
   )`;
 
 /**

@@ -63,8 +63,18 @@ function Series(props: { metrics: Metrics; since: number; marks: readonly ChartM
         { title: 'failed', colour: 'bad', values: values((point) => point.failed) },
       ],
       answers: [
-        { title: 'p50', colour: 'accent', values: values((point) => point.p50_ms) },
-        { title: 'p95', colour: 'chart-2', values: values((point) => point.p95_ms) },
+        {
+          title: 'p50',
+          colour: 'accent',
+          values: values((point) => point.p50_ms),
+          whole: metrics.p50_ms,
+        },
+        {
+          title: 'p95',
+          colour: 'chart-2',
+          values: values((point) => point.p95_ms),
+          whole: metrics.p95_ms,
+        },
         { title: 'p99', colour: 'chart-3', values: values((point) => point.p99_ms) },
       ],
       lag: [{ title: 'entries', colour: 'accent', values: values((point) => point.lag) }],

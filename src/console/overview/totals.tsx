@@ -74,8 +74,18 @@ function Charts({ overview }: { overview: Overview }) {
       ],
       rate: [{ title: 'of attempts', colour: 'bad', values: failureRates(series) }],
       answers: [
-        { title: 'p50', colour: 'accent', values: values(({ p50_ms }) => p50_ms) },
-        { title: 'p95', colour: 'chart-2', values: values(({ p95_ms }) => p95_ms) },
+        {
+          title: 'p50',
+          colour: 'accent',
+          values: values((point) => point.p50_ms),
+          whole: overview.p50_ms,
+        },
+        {
+          title: 'p95',
+          colour: 'chart-2',
+          values: values((point) => point.p95_ms),
+          whole: overview.p95_ms,
+        },
       ],
       appended: [{ title: 'events', colour: 'accent', values: values((point) => point.appended) }],
       lag: [{ title: 'entries', colour: 'accent', values: values(({ lag }) => lag) }],
