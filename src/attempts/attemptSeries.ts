@@ -20,6 +20,9 @@ export const MOST_POINTS = 500;
  */
 const SAMPLED = 30_000;
 
+/** A point, with the percentiles of all points together. */
+type Row = ConsumerMetrics['data'][number] & { whole_p50: number | null; whole_p95: number | null };
+
 /** The number of points in a series from `since` to `now` (unix ms). */
 export function pointsOf(since: number, stepSeconds: number, now: number): number {
   const step = stepSeconds * 1_000;
@@ -33,13 +36,15 @@ export function pointsOf(since: number, stepSeconds: number, now: number): numbe
 export async function readMetrics(sql: Sql, query: MetricsQuery): Promise<ConsumerMetrics> {
   const { consumerId, since, stepSeconds, lagNow } = query;
   const from = new Date(Math.floor(since / (stepSeconds * 1_000)) * stepSeconds * 1_000);
-  const { rows } = await sql.query<ConsumerMetrics['data'][number]>({
+  const { rows } = await sql.query<Row>({
     text: SERIES,
     values: [consumerId, from, stepSeconds],
   });
   const newest = rows.at(-1);
   if (newest !== undefined) newest.lag = lagNow;
-  return { step: stepSeconds, data: rows };
+  const { whole_p50 = null, whole_p95 = null } = newest ?? {};
+  const data = rows.map(({ whole_p50: _p50, whole_p95: _p95, ...point }) => point);
+  return { step: stepSeconds, p50_ms: whole_p50, p95_ms: whole_p95, data };
 }
 
 const STEP = `make_interval(secs => $3)`;
@@ -69,20 +74,29 @@ const SERIES = `
                 else greatest(1, ceil((delivered + failed) * count(*) over () / ${SAMPLED}.0))
             end::bigint as every
       from sums
+  ), made as materialized (
+    select c.at, unnest(b.duration_ms) as duration_ms, c.every
+      from attempt_batches b join counted c on c.at = ${bin('b.committed_at')}
+     where b.consumer_id = $1 and b.committed_at >= $2::timestamptz
+       and (b.committed_at = c.first or extract(microseconds from b.committed_at)::bigint % c.every = 0)
+    union all
+    select s.at, s.duration_ms, c.every
+      from singles s join counted c on c.at = s.at where s.lot % c.every = 0
   ), timed as (
     select at, percentile_cont(array[0.5, 0.95, 0.99]) within group (order by duration_ms) as p
+      from made group by at
+  ), whole as ( -- one that was chosen stands for as many as there are of it
+    select min(duration_ms) filter (where upto >= 0.5 * total) as p50,
+           min(duration_ms) filter (where upto >= 0.95 * total) as p95
       from (
-        select c.at, unnest(b.duration_ms) as duration_ms
-          from attempt_batches b join counted c on c.at = ${bin('b.committed_at')}
-         where b.consumer_id = $1 and b.committed_at >= $2::timestamptz
-           and (b.committed_at = c.first or extract(microseconds from b.committed_at)::bigint % c.every = 0)
-        union all
-        select s.at, s.duration_ms from singles s join counted c on c.at = s.at where s.lot % c.every = 0
-      ) made
-     group by at
+        select duration_ms, sum(sum(every)) over (order by duration_ms) as upto,
+               sum(sum(every)) over () as total
+          from made group by duration_ms
+      ) spread
   )
   select steps.at, coalesce(delivered, 0)::bigint as delivered, coalesce(failed, 0)::bigint as failed,
-         p[1] as p50_ms, p[2] as p95_ms, p[3] as p99_ms, coalesce(l.entries, 0) as lag
+         p[1] as p50_ms, p[2] as p95_ms, p[3] as p99_ms, coalesce(l.entries, 0) as lag,
+         whole.p50 as whole_p50, whole.p95 as whole_p95
     from steps
     left join counted on counted.at = steps.at
     left join timed on timed.at = steps.at
@@ -95,4 +109,5 @@ const SERIES = `
          and lag_samples.at >= least(m.at, steps.at + ${STEP} - greatest(${STEP}, interval '90 s'))
        order by lag_samples.at desc limit 1
     ) l on true
+   cross join whole
    order by steps.at`;

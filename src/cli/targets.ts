@@ -123,10 +123,15 @@ export function addTargetCommands(program: Command, run: RunCommand): void {
 
 const COLUMNS = [
   { title: 'NAME', of: (one: Target) => one.name },
-  { title: 'HEALTH', of: (one: Target) => one.health.status },
+  { title: 'HEALTH', of: (one: Target) => healthOf(one) },
   { title: 'ID', of: (one: Target) => one.id },
   { title: 'URL', of: (one: Target) => urlOf(one) },
 ];
+
+/** One that nothing was sent to has shown nothing. */
+function healthOf({ health, tried }: Target): string {
+  return health.status === 'ok' && !tried ? 'not tried yet' : health.status;
+}
 
 function urlOf({ base_url, idn_hosts }: Target): string {
   return withForms(base_url, idn_hosts.find(({ pointer }) => pointer === '/base_url') ?? null);
@@ -142,7 +147,7 @@ function showTarget(out: Output, one: Target): void {
     ['Name', one.name],
     ['ID', one.id],
     ['URL', urlOf(one)],
-    ['Health', [one.health.status, ...one.health.notes].join('; ')],
+    ['Health', [healthOf(one), ...one.health.notes].join('; ')],
     ['Credentials', one.credentials.type],
     ['Headers', one.headers],
     ['Trusts', one.ca === null ? 'public certificate authorities' : 'its own CA certificates'],

@@ -61,6 +61,9 @@ export interface MetricsPoint {
 export interface Metrics {
   /** Seconds. */
   step: number;
+  /** Of the whole range. */
+  p50_ms: number | null;
+  p95_ms: number | null;
   data: MetricsPoint[];
 }
 

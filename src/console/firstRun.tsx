@@ -5,6 +5,7 @@ import type { Attempt } from '../schema/attempt.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import { ActButton } from './act.tsx';
 import { api } from './api.ts';
+import { adviceOf } from './attempts/advice.ts';
 import { useFirstActs, type FirstActs } from './firstRun/acts.ts';
 import { NewSecret } from './firstRun/newSecret.tsx';
 import { ArrivalStep, ConsumerStep, SampleStep, TargetStep } from './firstRun/steps.tsx';
@@ -46,6 +47,7 @@ export function FirstRun() {
         <Arrived
           attempt={arrived}
           consumer={consumer}
+          url={target?.base_url ?? ''}
           receiver={receiver !== null && target?.base_url === receiver ? receiver : null}
           sendChange={sendChange}
         />
@@ -79,16 +81,20 @@ function useProgress() {
 function Arrived(props: {
   attempt: Attempt;
   consumer: Consumer;
+  /** Where it was sent to. */
+  url: string;
   receiver: string | null;
   sendChange: FirstActs['sendChange'];
 }) {
-  const { attempt, consumer, receiver, sendChange } = props;
+  const { attempt, consumer, url, receiver, sendChange } = props;
+  const advice = adviceOf({ code: attempt.error_code, status: attempt.status }, url);
   return (
     <div className="flex max-w-3xl flex-wrap items-center gap-3" role="status">
       <StatusBadge status={attempt.outcome} />
       <span>
         {attempt.status ?? attempt.error_code} in {attempt.duration_ms} ms
       </span>
+      {advice !== null && <p className="foreign w-full">{advice}</p>}
       <ActButton
         needs="ingest"
         kind="main"

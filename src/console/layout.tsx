@@ -92,7 +92,7 @@ function AppendOnly({ refusal }: { refusal: string }) {
       <Button kind="main" onClick={() => setSending(true)}>
         Send a sample…
       </Button>
-      {isSending && <SampleDialog stream="events" onClose={() => setSending(false)} />}
+      {isSending && <SampleDialog onClose={() => setSending(false)} />}
     </Refused>
   );
 }

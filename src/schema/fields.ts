@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { toCommonForm } from './rfc3339.ts';
+import { isSentAsWritten } from './sentPath.ts';
 
 /** A string without characters that Postgres text can't store: NUL and halves of surrogate pairs. */
 export const text = (max: number, min = 1) =>
@@ -114,16 +115,6 @@ export const path = z
   .regex(/^(\/[\x21-\x7e]*)?$/u, 'must be empty or begin with / and be a URL path')
   .refine((value) => !value.includes('#'), 'must not contain a fragment')
   .refine(isSentAsWritten, 'must not begin with //, nor contain \\ or the segments . and ..');
-
-/**
- * Whether a URL parser reads a path as a path, and leaves its segments alone (WHATWG URL): two leading slashes
- * begin a host, a backslash is a slash, and dot segments are removed.
- */
-function isSentAsWritten(value: string): boolean {
-  const [path = ''] = value.split('?', 1);
-  if (path.startsWith('//') || path.includes('\\')) return false;
-  return path.split('/').every((segment) => !/^(?:\.|%2e){1,2}$/iu.test(segment));
-}
 
 const secretText = z.string().min(1).max(4096);
 export const secretHeader = headerValue.min(1);

@@ -38,6 +38,11 @@ export const Overview = z
   .object({
     range: OverviewRange,
     step: z.int().meta({ description: 'Seconds' }),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable().meta({
+      description:
+        'Response times of the whole range, as of the last counted minute, which is one or two minutes ago; of some minutes where more than 2,500 have attempts. Null when there were none',
+    }),
     series: z.array(OverviewPoint),
     top: z
       .object({
@@ -124,6 +129,11 @@ export const TargetMetrics = z
   .object({
     range: OverviewRange,
     step: z.int().meta({ description: 'Seconds' }),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable().meta({
+      description:
+        'Response times of the whole range, to within 5 %; null when there were no attempts',
+    }),
     data: z.array(
       z
         .object({
@@ -136,7 +146,7 @@ export const TargetMetrics = z
           p50_ms: z.number().nullable(),
           p95_ms: z.number().nullable().meta({
             description:
-              'Answer times of all attempts, to within 5 %; of a sample in minutes in which all consumers made more than 30,000 attempts, and of some minutes of each step where more than 2,500 minutes have attempts. Null when there were none',
+              'Response times of all attempts, to within 5 %; of a sample in minutes in which all consumers made more than 30,000 attempts, and of some minutes of each step where more than 2,500 minutes have attempts. Null when there were none',
           }),
         })
         .meta({ id: 'TargetMetricsPoint' }),

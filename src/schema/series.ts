@@ -21,6 +21,13 @@ export const MetricsPoint = z
   .meta({ id: 'MetricsPoint' });
 
 export const ConsumerMetrics = z
-  .object({ step: z.int().meta({ description: 'Seconds' }), data: z.array(MetricsPoint) })
+  .object({
+    step: z.int().meta({ description: 'Seconds' }),
+    p50_ms: z.number().nullable(),
+    p95_ms: z.number().nullable().meta({
+      description: 'Response times of all steps together; null when there were no attempts',
+    }),
+    data: z.array(MetricsPoint),
+  })
   .meta({ id: 'ConsumerMetrics' });
 export type ConsumerMetrics = z.infer<typeof ConsumerMetrics>;

@@ -164,6 +164,10 @@ export const Target = z
         'what to do. They are kept until others are saved. `headers` means those that carry credentials, which are not listed then',
     }),
     health: Health,
+    tried: z.boolean().meta({
+      description:
+        'False as long as its consumers have sent nothing to it. Test webhooks do not count, and a target that is older than the counts that are kept has been tried',
+    }),
     consumers: z
       .object({
         active: z.int(),

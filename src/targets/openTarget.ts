@@ -155,6 +155,8 @@ export interface Row extends SealedRow, HeadersRow {
   updated_at: string;
   /** Whether the replaced signing secret still signs, by the clock of Postgres. */
   previous_signs?: boolean;
+  /** Whether something was sent to it, as far as that is counted or looked up. */
+  tried?: boolean;
   active?: number;
   paused?: number;
   blocked?: number;

@@ -29,6 +29,7 @@ import {
   openSigningSecret,
   SIGNING_SECRET,
 } from './targetSecrets.ts';
+import { COUNTED_AS_TRIED, triedLately } from './triedTargets.ts';
 import { unreadableSecrets } from './unreadableSecrets.ts';
 import { orUnreadable } from './unseal.ts';
 
@@ -120,6 +121,7 @@ export function refuseUnreadable(error: unknown): never {
 function selectTargets(rows: string): string {
   return `
     select t.*, coalesce(t.previous_expires_at > clock_timestamp(), false) as previous_signs,
+           ${COUNTED_AS_TRIED} as tried,
            used.active, used.paused, used.blocked, used.stopped, used.faulty, used.faulty_active, used.faults
       from (${rows}) t
       left join lateral (
@@ -143,7 +145,14 @@ async function find(sql: Sql, id: string): Promise<Row | null> {
     text: selectTargets('select * from targets where id = $1'),
     values: [id],
   });
-  return rows[0] ?? null;
+  return (await withTried(sql, rows))[0] ?? null;
+}
+
+/** The rows, with what was sent since the last counted minute as well. */
+async function withTried(sql: Sql, rows: Row[]): Promise<Row[]> {
+  const uncounted = rows.filter(({ tried }) => tried !== true).map(({ id }) => id);
+  const lately = await triedLately(sql, uncounted);
+  return rows.map((row) => (lately.has(row.id) ? { ...row, tried: true } : row));
 }
 
 async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed): Promise<Target> {
@@ -182,7 +191,10 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
 async function list(sql: Sql, vault: Vault, query: TargetQuery): Promise<ListPage<Target>> {
   const { text, values } = targetRows(query);
   const { rows } = await sql.query<Row>({ text: selectTargets(text), values });
-  const page = toPage(rows, query.limit, (row) => ({ at: row.created_at, id: row.id }));
+  const page = toPage(await withTried(sql, rows), query.limit, (row) => ({
+    at: row.created_at,
+    id: row.id,
+  }));
   return { ...page, data: page.data.map((row) => toTarget(row, vault)) };
 }
 
@@ -356,6 +368,7 @@ function toTarget(row: Row, vault: Vault): Target {
     rate_limit: row.rate_limit,
     unreadable: unreadable.map(({ secret }) => secret),
     health: targetHealth(row, notes, new Date()),
+    tried: row.tried ?? false,
     consumers: {
       active: row.active ?? 0,
       paused: row.paused ?? 0,

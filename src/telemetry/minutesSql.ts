@@ -1,14 +1,15 @@
 /** The percentiles of a minute are computed from about this many attempts at most. */
 const SAMPLED = 30_000;
 
-/** Steps on the logarithmic scale of answer times, for each doubling: a value is known to within 5 %. */
+/** Steps on the logarithmic scale of response times, for each doubling: a value is known to within 5 %. */
 const PER_DOUBLING = 8;
 
 /** A minute, ms. */
 export const MINUTE_MS = 60_000;
 
-/** The middle of a step, ms. */
-export function msOfStep(step: number): number {
+/** The middle of a step, ms; null for none. */
+export function msOfStep(step: number | null): number | null {
+  if (step === null) return null;
   return Math.round(2 ** ((step + 0.5) / PER_DOUBLING) - 1);
 }
 
@@ -17,7 +18,7 @@ const minuteOf = (time: string): string => `date_bin('1 min', ${time}, timestamp
 /**
  * CTEs that count what was stored from `from` to before `to`: `by_consumer` (at, consumer_id, delivered,
  * failed), `answers` (at, consumer_id, answers, answer_ms), `binned` (at, consumer_id, step, many) and `counted`, a
- * row for each of its minutes without their `events_to`. Counts are exact; answer times are those of a sample in
+ * row for each of its minutes without their `events_to`. Counts are exact; response times are those of a sample in
  * full minutes. `of`: a condition on `consumer_id`, to count only what some consumers did; the lag is that of all, and null in a minute
  * that was not sampled.
  */
@@ -79,7 +80,7 @@ export function countMinutes(from: string, to: string, of = 'true'): string {
 
 /**
  * CTEs that read the percentiles of each step: `percentiles` (seconds, bin, p50, p95), as steps of the scale of
- * answer times. They read the CTE `minutes`, of which `seconds`, `bin`, `steps` and `counts`.
+ * response times. They read the CTE `minutes`, of which `seconds`, `bin`, `steps` and `counts`.
  */
 export const PERCENTILES = `
   below as (
@@ -95,9 +96,24 @@ export const PERCENTILES = `
   )`;
 
 /**
+ * A CTE that reads the percentiles of all rows of the CTE `of` together, of which `steps` and `counts`: `whole` (p50,
+ * p95), as steps of the scale of response times, and null without an attempt.
+ */
+export const wholePercentiles = (of: string): string => `
+  whole as (
+    select min(step) filter (where upto >= 0.5 * total) as p50,
+           min(step) filter (where upto >= 0.95 * total) as p95
+      from (
+        select s.step, sum(sum(s.many)) over (order by s.step) as upto, sum(sum(s.many)) over () as total
+          from ${of} cross join unnest(steps, counts) as s(step, many)
+         group by s.step
+      ) spread
+  )`;
+
+/**
  * CTEs that sum up the CTE `minutes`, whose rows are those of minutes with the step they belong to
  * (`seconds`, `bin`); the last one is `summed_up`, a row for each step. Its percentiles are steps of the
- * scale of answer times, and null without an attempt.
+ * scale of response times, and null without an attempt.
  */
 export const SUM_MINUTES = `
   totals as (

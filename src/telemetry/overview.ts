@@ -1,5 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { Overview, OverviewRange, TargetMetrics, Troubles } from '../schema/overview.ts';
+import { readRangePercentiles } from './rangePercentiles.ts';
 import { readTargetSeries } from './targetSeries.ts';
 import { readTop } from './topConsumers.ts';
 import { readTotals } from './totalsSeries.ts';
@@ -48,8 +49,8 @@ export function createOverviews(options: {
     troublesOf: (targetId) => readTroubles(sql, retryWindowMs, targetId),
     ofTarget: async (targetId, range) => {
       const span = SPANS[range];
-      const data = await readTargetSeries(sql, { targetId, ...span });
-      return { range, step: span.stepSeconds, data };
+      const series = await readTargetSeries(sql, { targetId, ...span });
+      return { range, step: span.stepSeconds, ...series };
     },
   };
 }
@@ -58,7 +59,8 @@ async function read(sql: Sql, range: OverviewRange): Promise<Overview> {
   const { seconds, stepSeconds } = SPANS[range];
   const top = await readTop(sql, seconds);
   const series = await readTotals(sql, { since: Date.parse(top.since), stepSeconds });
-  return { range, step: stepSeconds, series, top };
+  const percentiles = await readRangePercentiles(sql, Date.parse(top.since));
+  return { range, step: stepSeconds, ...percentiles, series, top };
 }
 
 /** Reuses an answer for `ms` from when it was requested; a failed one is requested again immediately. */

@@ -1,6 +1,6 @@
 import type { Sql } from '../db/db.ts';
 import type { TargetMetrics } from '../schema/overview.ts';
-import { countMinutes, msOfStep, PERCENTILES } from './minutesSql.ts';
+import { countMinutes, msOfStep, PERCENTILES, wholePercentiles } from './minutesSql.ts';
 import { readEdges } from './totalsSeries.ts';
 
 interface Row {
@@ -9,6 +9,9 @@ interface Row {
   failed: number | null;
   p50: number | null;
   p95: number | null;
+  /** Of all steps together. */
+  whole_p50: number | null;
+  whole_p95: number | null;
 }
 
 /**
@@ -19,7 +22,7 @@ interface Row {
 export async function readTargetSeries(
   sql: Sql,
   query: { targetId: string; seconds: number; stepSeconds: number },
-): Promise<TargetMetrics['data']> {
+): Promise<Pick<TargetMetrics, 'p50_ms' | 'p95_ms' | 'data'>> {
   const { targetId, seconds, stepSeconds } = query;
   const { live, now } = await readEdges(sql, stepSeconds);
   const stepMs = stepSeconds * 1_000;
@@ -34,11 +37,16 @@ export async function readTargetSeries(
       targetId,
     ],
   });
-  return rows.map(({ p50, p95, ...point }) => ({
-    ...point,
-    p50_ms: p50 === null ? null : msOfStep(p50),
-    p95_ms: p95 === null ? null : msOfStep(p95),
-  }));
+  const { whole_p50 = null, whole_p95 = null } = rows[0] ?? {};
+  return {
+    p50_ms: msOfStep(whole_p50),
+    p95_ms: msOfStep(whole_p95),
+    data: rows.map(({ p50, p95, whole_p50: _p50, whole_p95: _p95, ...point }) => ({
+      ...point,
+      p50_ms: msOfStep(p50),
+      p95_ms: msOfStep(p95),
+    })),
+  };
 }
 
 const OF_TARGET =
@@ -71,12 +79,13 @@ const SERIES = `
   ), summed as (
     select bin, sum(delivered)::bigint as delivered, sum(failed)::bigint as failed
       from minutes group by bin
-  ), ${PERCENTILES}
-  select b.at, p50, p95,
+  ), ${PERCENTILES}, ${wholePercentiles('minutes')}
+  select b.at, percentiles.p50, percentiles.p95, whole.p50 as whole_p50, whole.p95 as whole_p95,
          case when known.bin is not null then coalesce(delivered, 0) end as delivered,
          case when known.bin is not null then coalesce(failed, 0) end as failed
     from generate_series($1::timestamptz, $4::timestamptz - interval '1 s', make_interval(secs => $2::int)) b(at)
     left join known on known.bin = b.at
     left join summed on summed.bin = b.at
     left join percentiles on percentiles.bin = b.at
+   cross join whole
    order by b.at`;

@@ -79,8 +79,8 @@ function toPoints(rows: Row[]): OverviewPoint[] {
       at,
       delivered,
       failed,
-      p50_ms: p50 === null ? null : msOfStep(p50),
-      p95_ms: p95 === null ? null : msOfStep(p95),
+      p50_ms: msOfStep(p50),
+      p95_ms: msOfStep(p95),
       appended,
       lag,
     };

@@ -130,7 +130,7 @@ test('the output is a table without colours or control characters when stdout is
   expect(code).toBe(0);
   const [head, first] = stdout.split('\n');
   expect(head).toMatch(/^NAME +HEALTH +ID +URL$/u);
-  expect(first).toMatch(/^esc {2}\[31m +ok +[\da-f-]{36} +https:\/\/example\.com$/u);
+  expect(first).toMatch(/^esc {2}\[31m +not tried yet +[\da-f-]{36} +https:\/\/example\.com$/u);
 });
 
 test('get --watch prints each change as a line of JSON until Ctrl-C', async () => {

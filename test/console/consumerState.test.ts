@@ -41,7 +41,7 @@ function alert(kind: Alert['kind'], minute: number, reason: string): Alert {
   };
 }
 
-const known = { retryWindow: '24h', changes: [], alerts: [] };
+const known = { url: 'https://example.com', retryWindow: '24h', changes: [], alerts: [] };
 
 test('a consumer that sends, or has nothing to send, needs no explanation', () => {
   expect(stateOf(consumer({}), known)).toBeNull();
@@ -80,6 +80,7 @@ test('a blocked consumer shows the code and the text of its failure, since when,
 
 test('a stopped consumer shows why and since when, a paused one by whom, and both offer resume', () => {
   const history = {
+    url: undefined,
     retryWindow: undefined,
     changes: [change('resumed', 9), change('paused', 5), change('paused', 1)],
     alerts: [alert('warning', 9, 'x'), alert('stopped', 7, 'why'), alert('gone', 1, 'why')],

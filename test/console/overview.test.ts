@@ -232,8 +232,8 @@ test("consumers that can't send are counted and listed, and shown as a trouble o
   const { tab, page } = await openOverview();
   await using _ = tab;
   const strip = page.getByRole('navigation', { name: 'States' });
-  await strip.getByRole('link', { name: "1 can't start" }).click();
-  await page.getByRole('link', { name: "Clear the filter: that can't start" }).waitFor();
+  await strip.getByRole('link', { name: "1 can't send" }).click();
+  await page.getByRole('link', { name: "Clear the filter: that can't send" }).waitFor();
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
   await page
     .getByRole('row')
@@ -261,7 +261,7 @@ test("consumers that can't send are counted and listed, and shown as a trouble o
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
   await openPage(page, `${site.url}/consumers`);
   const only = page.getByRole('navigation', { name: 'Filters' });
-  await only.getByRole('link', { name: "that can't start" }).click();
+  await only.getByRole('link', { name: "that can't send" }).click();
   await expect.poll(() => page.getByRole('row').count()).toBe(2);
   await sql('delete from start_faults');
 });
@@ -297,7 +297,7 @@ test('charts and lists show the attempts of all consumers, and the range is part
   for (const title of [
     'Attempts per minute',
     'Failure rate',
-    'Response time',
+    'Response times',
     'Appended per minute',
     'Total lag',
   ]) {
@@ -307,7 +307,7 @@ test('charts and lists show the attempts of all consumers, and the range is part
   const rates = page.locator('figure').filter({ hasText: 'Failure rate' });
   await rates.getByText('Show as table').click();
   await rates.getByRole('cell', { name: '10 %', exact: true }).waitFor();
-  const answers = page.locator('figure').filter({ hasText: 'Response time' });
+  const answers = page.locator('figure').filter({ hasText: 'Response times' });
   await answers.getByText('Show as table').click();
   await answers.getByRole('cell', { name: '12 ms', exact: true }).waitFor();
   await page.getByRole('list', { name: 'Busiest' }).getByText('90 delivered').waitFor();

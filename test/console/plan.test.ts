@@ -69,4 +69,5 @@ test('a consumer that is caught up also shows its parked entries and dead letter
     'Caught up: every matching entry has been sent, except 13 parked entries and 2 dead letters.',
   );
   expect(sentenceOf(consumer(0, 1))).toContain('except 1 dead letter.');
+  expect(sentenceOf(consumer(0, 0), true)).toMatch(/^Nothing has matched yet: /u);
 });

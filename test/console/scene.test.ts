@@ -109,7 +109,7 @@ test('with a key that may only read all actions are disabled and say why, to a s
       ['Send test webhook', 'Pause all', 'Resume all', 'Add new'],
     ],
     ['/consumers', ['Add new']],
-    [`/consumers/${healthy.id}?tab=filter`, ['Retry now', 'Pause', 'Seek', 'Edit filter']],
+    [`/consumers/${healthy.id}?tab=filter`, ['Pause', 'Seek', 'Edit filter']],
     [
       `/consumers/${stopped.id}?tab=settings`,
       ['Seek', 'Resume', 'Save changes', 'Duplicate', 'Delete consumer'],
@@ -170,8 +170,8 @@ test('with a key that may only append the console says so, makes no request that
     .getByText('This key can only append to the streams: it lacks the scope read.')
     .waitFor();
   await page.getByRole('button', { name: 'Send a sample…' }).click();
-  await page.getByRole('button', { name: 'Append' }).click();
-  await page.getByText(/^Appended to events/u).waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByText(/^Appended to records/u).waitFor();
   const { events } = await cluster.request<{ events: unknown[] }>(
     'GET',
     '/v1/events?sync_id=sample',

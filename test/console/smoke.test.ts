@@ -126,7 +126,7 @@ test('a target can be tested before it is saved, keeps its secrets when it is ed
   await page.getByRole('tab', { name: 'Settings' }).click();
   await page.getByLabel('Timeout (ms)').fill('20000');
   await page.getByRole('button', { name: 'Save changes' }).click();
-  await page.getByRole('alert').waitFor();
+  await page.getByText(/^The timeout in milliseconds must be a whole number/u).waitFor();
   await page.getByLabel('Timeout (ms)').fill('9000');
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByText('Saved. It applies from the next request on.').waitFor();

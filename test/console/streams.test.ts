@@ -81,9 +81,10 @@ test('a sample that a person sends keeps all digits, and the page shows which co
   await page.getByRole('button', { name: 'Send a sample…' }).first().click();
   await page.getByRole('textbox', { name: 'Record', exact: true }).fill('by-hand');
   await page.getByRole('textbox', { name: 'Data' }).fill('{"n": }');
-  await page.getByText(/Not valid JSON/u).waitFor();
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await page.getByText(/not valid JSON/u).waitFor();
   await page.getByRole('textbox', { name: 'Data' }).fill('{"n": 9007199254740993}');
-  await page.getByRole('button', { name: 'Append' }).click();
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
   await page.getByRole('button', { name: 'by-hand' }).click();
   await page.waitForURL(/entry=/u);
   expect(page.url()).toContain('/streams?');

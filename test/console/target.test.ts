@@ -155,11 +155,11 @@ test('charts show the attempts of all its consumers over the chosen time, which 
   await page.getByText('In the last 7 days: 100 delivered').waitFor(); // as it has failed for days
   await page.getByRole('button', { name: '1h' }).click();
   await page.getByText('In the last hour: 90 delivered, 1 failed (1.1 %).').waitFor();
-  for (const title of ['Attempts per minute', 'Response time']) {
+  for (const title of ['Attempts per minute', 'Response times']) {
     const chart = page.locator('figure').filter({ hasText: title });
     expect(await chart.locator('canvas').count(), title).toBe(1);
   }
-  const answers = page.locator('figure').filter({ hasText: 'Response time' });
+  const answers = page.locator('figure').filter({ hasText: 'Response times' });
   await answers.getByText('Show as table').click();
   await answers.getByRole('cell', { name: '12 ms', exact: true }).first().waitFor();
   await page.getByRole('button', { name: '6h' }).click();

@@ -12,6 +12,15 @@ test.each([
   ['http://my host/hook', 'The host must not contain a space.'],
   ['my host/hook', 'The host must not contain a space.'],
   ['http://example.com/my hook', 'A URL has no spaces: write %20 instead.'],
+  ['http://127.0.0.1:0/hook', 'The URL must not have port 0.'],
+  [
+    'https://example.com/hook#part',
+    'The URL must not contain #: endpoints never get what follows it.',
+  ],
+  [
+    'https://user:password@example.com',
+    'Leave the user name and the password out of the URL: credentials have fields of their own.',
+  ],
   ['http://', 'This is not a URL. One looks like this: https://example.com/hook.'],
   ['  ', 'Fill in the URL of your endpoint, for example https://example.com/hook.'],
 ])('the form of a target says of "%s" how to write it', (typed, says) => {

@@ -70,7 +70,7 @@ test('the secret is shown before the first test, with code that verifies it; a s
   expect(await name.inputValue()).toBe(`Events to ${new URL(receiver.url).host}`);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('button', { name: 'Send a sample…' }).click();
-  await page.getByRole('button', { name: 'Append' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Send', exact: true }).click();
   await page.getByRole('table', { name: 'deliveries' }).getByText('delivered').waitFor();
   await until(() => receiver.received.length === 2);
   const [, sample] = receiver.received;
@@ -99,7 +99,8 @@ test('a consumer may start at a point in time, in the zone of the browser; a nam
   const name = page.getByLabel('Name', { exact: true });
   await name.fill('');
   expect(await name.inputValue()).toBe('');
-  expect(await page.getByRole('button', { name: 'Save', exact: true }).isDisabled()).toBe(true);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Fill in a name for the consumer.').waitFor();
   await name.fill('Since then');
   const before = receiver.received.length;
   await page.getByRole('button', { name: 'Save', exact: true }).click();

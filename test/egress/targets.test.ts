@@ -49,6 +49,7 @@ test('creating a target answers with every default, and shows the whole signing 
     rate_limit: null,
     unreadable: [],
     health: { status: 'ok', notes: [], time: expect.any(String) },
+    tried: false,
     consumers: {
       active: 0,
       paused: 0,

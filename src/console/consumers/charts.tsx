@@ -21,7 +21,7 @@ interface Props {
   marks: readonly ChartMark[];
 }
 
-/** Charts of a consumer over time: outcomes, answer times and lag. */
+/** Charts of a consumer over time: outcomes, response times and lag. */
 export function Charts({ consumer, range, onRange, marks }: Props) {
   const { id: consumerId, created_at } = consumer;
   const { since, step, everyMs } = RANGES[range];
@@ -63,8 +63,18 @@ function Series(props: { metrics: Metrics; since: number; marks: readonly ChartM
         { title: 'failed', colour: 'bad', values: values((point) => point.failed) },
       ],
       answers: [
-        { title: 'p50', colour: 'accent', values: values((point) => point.p50_ms) },
-        { title: 'p95', colour: 'chart-2', values: values((point) => point.p95_ms) },
+        {
+          title: 'p50',
+          colour: 'accent',
+          values: values((point) => point.p50_ms),
+          whole: metrics.p50_ms,
+        },
+        {
+          title: 'p95',
+          colour: 'chart-2',
+          values: values((point) => point.p95_ms),
+          whole: metrics.p95_ms,
+        },
         { title: 'p99', colour: 'chart-3', values: values((point) => point.p99_ms) },
       ],
       lag: [{ title: 'entries', colour: 'accent', values: values((point) => point.lag) }],
@@ -81,7 +91,7 @@ function Series(props: { metrics: Metrics; since: number; marks: readonly ChartM
         marks={marks}
       />
       <Chart
-        title="Response time"
+        title="Response times"
         kind="lines"
         unit="ms"
         times={times}

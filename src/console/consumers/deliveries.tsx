@@ -96,7 +96,7 @@ function MatchingSample({ consumer, onClose }: { consumer: Consumer; onClose: ()
     one === '*' ? undefined : one;
   return (
     <SampleDialog
-      stream={consumer.stream}
+      stream={consumer.stream === 'records' ? 'records' : undefined}
       sync={first(consumer.syncs)}
       collection={first(consumer.collections)}
       event={first(consumer.event_types) as EventType | undefined}

@@ -6,6 +6,7 @@ import type { Consumer } from '../../schema/consumer.ts';
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, messageOf, type Attempt } from '../api.ts';
+import { adviceOf } from '../attempts/advice.ts';
 import { RequestCode } from '../attempts/requestCode.tsx';
 import { answerText, requestText, useTrace } from '../attempts/trace.ts';
 import { Waterfall } from '../attempts/waterfall.tsx';
@@ -63,6 +64,8 @@ export function DeliveryDrawer(props: {
           body,
         };
   const temporal = workflowUrl(info, consumer.workflow_id);
+  const { error_code: code, status } = attempt;
+  const advice = adviceOf({ code, status }, trace?.url ?? url);
   return (
     <Drawer
       open
@@ -98,6 +101,7 @@ export function DeliveryDrawer(props: {
             : ['Next attempt, as planned then', <TimeText key="n" at={attempt.next_attempt_at} />],
         ]}
       />
+      {advice !== null && <Hint tone="bad">{advice}</Hint>}
       {trace != null && <Waterfall timings={trace.timings} />}
       <AttemptsTimeline attempt={attempt} consumer={consumer} />
       {entry.data != null && <ChangedFields text={entry.data.text} />}

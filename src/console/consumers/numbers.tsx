@@ -1,10 +1,6 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 
-import { requestUrl } from '../../rules/requestUrl.ts';
 import type { Consumer } from '../../schema/consumer.ts';
-import type { Target } from '../../schema/target.ts';
-import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { Figure, Figures } from '../ui/figures.tsx';
@@ -13,6 +9,8 @@ import { duration, number } from '../words.ts';
 import { workflowUrl } from '../workflowUrl.ts';
 import { useCatchUp } from './catchUp.ts';
 import { useLastDelivery } from './lastDelivery.ts';
+import { useUnsent } from './useUnsent.ts';
+import { useTargetOf, useUrl } from './useUrl.ts';
 import { waitingNumber } from './waits.ts';
 
 /** A consumer's numbers, and links to other places that show it. */
@@ -20,11 +18,10 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
   const { lag, position, parked, next_attempt_at, failing_since, sender } = consumer;
   const { data: info } = useInfo();
   const eta = useCatchUp(consumer);
+  const isUnsent = useUnsent(consumer);
   const delivery = useLastDelivery(consumer.id);
-  const target = useQuery({
-    queryKey: ['target', consumer.target_id],
-    queryFn: () => api.targets.get(consumer.target_id),
-  });
+  const { data: target } = useTargetOf(consumer.target_id);
+  const url = useUrl(consumer);
   const temporal = workflowUrl(info, consumer.workflow_id);
   const isOfParked = failing_since === null && next_attempt_at !== null;
   return (
@@ -38,7 +35,11 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         title="Lag"
         value={waitingNumber(lag)}
         about={
-          lag.entries === 0 ? 'caught up' : [duration(lag.seconds), eta].filter(Boolean).join(', ')
+          lag.entries > 0
+            ? [duration(lag.seconds), eta].filter(Boolean).join(', ')
+            : isUnsent
+              ? 'nothing has matched yet'
+              : 'caught up'
         }
       />
       <Figure
@@ -73,13 +74,13 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
         title="Target"
         value={
           <Link to="/targets/$id" params={{ id: consumer.target_id }} className="hover:underline">
-            {target.data?.name ?? '…'}
+            {target?.name ?? '…'}
           </Link>
         }
         about={
-          target.data === undefined
+          target === undefined || url === undefined
             ? undefined
-            : shownUrl({ ...target.data, base_url: urlOf(target.data, consumer) })
+            : shownUrl({ ...target, base_url: url })
         }
       />
       <Figure
@@ -97,11 +98,6 @@ export function Numbers({ consumer }: { consumer: Consumer }) {
       />
     </Figures>
   );
-}
-
-/** The URL of its webhooks; the target's URL when the consumer's path can't be read. */
-function urlOf({ base_url }: Target, { path }: Consumer): string {
-  return requestUrl(base_url, path) ?? base_url;
 }
 
 function deliveryText(delivery: ReturnType<typeof useLastDelivery>): string | undefined {

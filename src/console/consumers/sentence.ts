@@ -3,8 +3,11 @@ import type { Consumer } from '../../schema/consumer.ts';
 import { amount, duration } from '../words.ts';
 import { waits } from './waits.ts';
 
-/** A consumer's state in one sentence; what requires an action comes from its health. */
-export function sentenceOf(consumer: Consumer): string {
+/**
+ * A consumer's state in one sentence; what requires an action comes from its health. `isUnsent`: nothing has matched its
+ * filter yet.
+ */
+export function sentenceOf(consumer: Consumer, isUnsent = false): string {
   const { status, lag, health, status_reason } = consumer;
   const waiting =
     lag.entries === 0
@@ -15,9 +18,12 @@ export function sentenceOf(consumer: Consumer): string {
     const why = pausedText(status_reason ?? 'paused');
     return `${why.charAt(0).toUpperCase()}${why.slice(1)}: ${waiting}, and nothing is lost.`;
   }
-  if (lag.entries === 0) return caughtUp(consumer);
+  if (lag.entries === 0) return isUnsent ? NOTHING_YET : caughtUp(consumer);
   return `Sending: ${waiting}.`;
 }
+
+const NOTHING_YET =
+  'Nothing has matched yet: the first entry that matches its filter is sent as soon as it is appended.';
 
 /** Says what was not sent as well: the position is beyond parked entries and dead letters. */
 function caughtUp({ parked, dead_letters }: Consumer): string {

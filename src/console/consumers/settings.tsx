@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Consumer, ConsumerPatch, Ordering } from '../../schema/consumer.ts';
+import type { Consumer } from '../../schema/consumer.ts';
 import { ActButton, ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { DeleteDialog } from '../deleteDialog.tsx';
@@ -10,15 +10,10 @@ import { buttonLook } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { amount } from '../words.ts';
+import { settingsFaults } from './faults.ts';
 import { ORDERINGS } from './orderings.ts';
+import { draftOf, patchOf, type SettingsDraft } from './settingsDraft.ts';
 import { waits } from './waits.ts';
-
-export interface SettingsDraft {
-  name: string;
-  path: string;
-  ordering: Ordering;
-  emails: string;
-}
 
 /** The settings of a consumer (name, sending, alert addresses), its deletion, and its metadata. */
 export function ConsumerSettings(props: {
@@ -36,6 +31,7 @@ export function ConsumerSettings(props: {
           stored={draftOf(consumer)}
           edits={edits}
           onEdit={onEdit}
+          faultsOf={settingsFaults}
           save={(draft, changed) => api.consumers.update(consumer.id, patchOf(draft, changed))}
           queryKey={['consumer', consumer.id]}
           saved="Saved"
@@ -124,16 +120,4 @@ function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
 function lossOf({ lag, parked }: Consumer): string {
   const waiting = waits(lag, 'waiting entry', 'waiting entries');
   return `It stops sending immediately: ${waiting} and ${amount(parked, 'parked entry', 'parked entries')} are not sent. Its position, dead letters and attempts are deleted. The streams keep their entries.`;
-}
-
-function draftOf({ name, path, ordering, alert_emails }: Consumer): SettingsDraft {
-  return { name, path, ordering, emails: alert_emails.join('\n') };
-}
-
-function patchOf(draft: SettingsDraft, changed: (keyof SettingsDraft)[]): ConsumerPatch {
-  const alert_emails = draft.emails.split(/[\s,]+/u).filter((email) => email !== '');
-  const all = { ...draft, name: draft.name.trim() };
-  return Object.fromEntries(
-    changed.map((name) => (name === 'emails' ? ['alert_emails', alert_emails] : [name, all[name]])),
-  );
 }

@@ -3,6 +3,7 @@ import { givesUpAt } from '../../rules/givesUpAt.ts';
 import { pausedText } from '../../rules/who.ts';
 import type { Alert } from '../../schema/alert.ts';
 import type { Change, Consumer } from '../../schema/consumer.ts';
+import { adviceOf } from '../attempts/advice.ts';
 import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
@@ -26,6 +27,8 @@ export type Fact = { name: string } & ({ at: string | null } | { text: string })
 
 /** The facts, apart from the consumer itself, on which its state depends. */
 export interface Known {
+  /** Where it sends to; undefined while that is read. */
+  url: string | undefined;
   /** As `/v1/info` has it, such as `24h`; undefined while it is read. */
   retryWindow: string | undefined;
   /** The newest ones, newest first. */
@@ -60,7 +63,7 @@ function cannotStart(
   };
 }
 
-function blocked(consumer: Consumer, { retryWindow }: Known): State {
+function blocked(consumer: Consumer, { retryWindow, url }: Known): State {
   const { last_failure: failure, failing_since, next_attempt_at } = consumer;
   const since = failure?.since ?? failing_since;
   const givesUp = givesUpAt(failing_since, retryWindow);
@@ -68,7 +71,7 @@ function blocked(consumer: Consumer, { retryWindow }: Known): State {
     tone: 'warn',
     title: failure === null ? 'Its endpoint fails' : failureWords(failure),
     code: failure?.code ?? null,
-    meaning: null,
+    meaning: failure === null ? null : adviceOf(failure, url ?? ''),
     facts: [
       ...(since === null ? [] : [{ name: 'Since', at: since }]),
       ...failingSince(failing_since, since),
@@ -80,14 +83,18 @@ function blocked(consumer: Consumer, { retryWindow }: Known): State {
   };
 }
 
-function stopped(consumer: Consumer, { alerts }: Known): State {
+function stopped(consumer: Consumer, { alerts, url }: Known): State {
   const { last_failure: failure, failing_since, status_reason } = consumer;
+  const advice = failure === null ? null : adviceOf(failure, url ?? '');
   const stop = alerts.find(({ kind }) => kind === 'stopped' || kind === 'gone');
   return {
     tone: 'bad',
     title: status_reason === null ? 'Stopped' : `Stopped: ${status_reason}`,
     code: failure?.code ?? null,
-    meaning: `Nothing is sent until you resume it; ${waiting(consumer)} wait${waitsForOne(consumer) ? 's' : ''}.`,
+    meaning: [
+      `Nothing is sent until you resume it; ${waiting(consumer)} wait${waitsForOne(consumer) ? 's' : ''}.`,
+      ...(advice === null ? [] : [advice]),
+    ].join(' '),
     facts: [
       ...(stop === undefined ? [] : [{ name: 'Since', at: stop.at }]),
       ...failingSince(failing_since, stop?.at ?? null),

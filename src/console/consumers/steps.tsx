@@ -3,24 +3,28 @@ import { useState } from 'react';
 import type { Target } from '../../schema/target.ts';
 import { AddNew } from '../addNew.tsx';
 import { fieldText, ZONE_WORDS } from '../dateField.ts';
-import { errorsOf } from '../fieldErrors.ts';
 import type { List } from '../queries.ts';
 import { useZone } from '../settings.ts';
 import { useSettled } from '../settled.ts';
 import { shownUrl } from '../targets/shownUrl.ts';
 import { useTargets } from '../targets/useTargets.ts';
 import { Button } from '../ui/button.tsx';
-import { SelectField, TextField } from '../ui/field.tsx';
+import { ChoiceCard } from '../ui/choiceCard.tsx';
+import { TextField } from '../ui/field.tsx';
 import { Failed, Loading, Notice } from '../ui/notice.tsx';
-import { Facts } from '../ui/panel.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
-import { listed, type Zone } from '../words.ts';
+import { TargetBadge } from '../ui/statusBadge.tsx';
+import type { Zone } from '../words.ts';
 import type { Draft } from './draft.ts';
-import { ORDERINGS } from './orderings.ts';
 
 interface StepProps {
   draft: Draft;
   onChange: (change: Partial<Draft>) => void;
+}
+
+/** What a step needs whose fields are checked. */
+export interface CheckedProps extends StepProps {
+  /** What is wrong with a field, by its pointer. */
+  errorAt: (pointer: string) => string | undefined;
 }
 
 /** Chooses one of the targets, which are searched by name and URL, or leads to the form for a new one. */
@@ -86,24 +90,26 @@ function TargetChoices(props: {
     <>
       <fieldset className="flex max-h-96 min-w-0 flex-col overflow-y-auto rounded-md border border-line">
         <legend className="sr-only">Target</legend>
-        {(isBelow ? [chosen, ...list.rows] : list.rows).map(({ id, name, health, ...urls }) => (
-          <label
-            key={id}
-            className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
-          >
-            <input
-              type="radio"
-              name="target"
-              checked={chosenId === id}
-              onChange={() => onChoose(id)}
-            />
-            <span className="min-w-0 flex-1">
-              <span className="foreign block truncate font-medium">{name}</span>
-              <span className="foreign block truncate text-xs text-soft">{shownUrl(urls)}</span>
-            </span>
-            <StatusBadge status={health.status} />
-          </label>
-        ))}
+        {(isBelow ? [chosen, ...list.rows] : list.rows).map(
+          ({ id, name, health, tried, ...urls }) => (
+            <label
+              key={id}
+              className="flex items-center gap-3 border-b border-line px-3 py-2 hover:bg-sunk"
+            >
+              <input
+                type="radio"
+                name="target"
+                checked={chosenId === id}
+                onChange={() => onChoose(id)}
+              />
+              <span className="min-w-0 flex-1">
+                <span className="foreign block truncate font-medium">{name}</span>
+                <span className="foreign block truncate text-xs text-soft">{shownUrl(urls)}</span>
+              </span>
+              <TargetBadge target={{ health, tried }} />
+            </label>
+          ),
+        )}
       </fieldset>
       {list.hasMore && (
         <Button kind="quiet" busy={list.isLoadingMore} onClick={list.more}>
@@ -125,7 +131,7 @@ export function StreamChoice({ draft, onChange }: StepProps) {
     <fieldset className="grid grid-cols-1 min-w-0 gap-2 sm:grid-cols-2">
       <legend className="mb-1 font-medium">Stream</legend>
       {STREAMS.map(({ value, title, text }) => (
-        <Card
+        <ChoiceCard
           key={value}
           name="stream"
           title={title}
@@ -141,27 +147,27 @@ export function StreamChoice({ draft, onChange }: StepProps) {
 }
 
 /** Chooses where the consumer starts. */
-export function StartStep({ draft, onChange }: StepProps) {
+export function StartStep({ draft, onChange, errorAt }: CheckedProps) {
   const zone = useZone();
   return (
     <>
       <fieldset className="grid min-w-0 grid-cols-1 gap-2 sm:grid-cols-3">
         <legend className="sr-only">Start position</legend>
-        <Card
+        <ChoiceCard
           name="start"
           title="End"
           text="Sends entries that are appended from now on"
           checked={draft.start === 'end'}
           onChoose={() => onChange({ start: 'end' })}
         />
-        <Card
+        <ChoiceCard
           name="start"
           title="Beginning"
           text="Sends every matching entry that is kept, and then new entries"
           checked={draft.start === 'beginning'}
           onChoose={() => onChange({ start: 'beginning' })}
         />
-        <Card
+        <ChoiceCard
           name="start"
           title="A point in time"
           text="Sends every matching entry since then, and then new entries"
@@ -177,6 +183,7 @@ export function StartStep({ draft, onChange }: StepProps) {
           value={draft.start_at}
           onChange={(event) => onChange({ start_at: event.target.value })}
           hint="Sending starts with the first entry that was appended at this time or later"
+          error={errorAt('/start')}
         />
       )}
     </>
@@ -186,85 +193,4 @@ export function StartStep({ draft, onChange }: StepProps) {
 /** As a field for a date and a time has it, to the minute. */
 function hourAgo(zone: Zone): string {
   return fieldText(Date.now() - 3_600_000, zone).slice(0, 16);
-}
-
-const STARTS = { end: 'new entries only', beginning: 'the oldest entry that is kept' };
-
-function Card(props: {
-  name: string;
-  title: string;
-  text: string;
-  checked: boolean;
-  onChoose: () => void;
-}) {
-  return (
-    <label
-      className={`flex items-start gap-2 rounded-md border p-2 ${props.checked ? 'border-accent bg-accent-soft' : 'border-line'}`}
-    >
-      <input
-        type="radio"
-        name={props.name}
-        checked={props.checked}
-        onChange={props.onChoose}
-        className="mt-1"
-      />
-      <span>
-        <span className="font-medium">{props.title}</span>
-        <span className="block text-soft">{props.text}</span>
-      </span>
-    </label>
-  );
-}
-
-/** Asks for the name, which is proposed, and shows once more what the consumer will do. */
-export function SaveStep(props: StepProps & { target: Target | undefined; error: unknown }) {
-  const { draft, onChange, target } = props;
-  const zone = useZone();
-  const errorAt = errorsOf(props.error);
-  return (
-    <>
-      <TextField
-        label="Name"
-        required
-        autoFocus
-        maxLength={255}
-        value={draft.name}
-        onChange={(event) => onChange({ name: event.target.value })}
-        error={errorAt('/name')}
-      />
-      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
-        <TextField
-          label="Path (optional)"
-          value={draft.path}
-          onChange={(event) => onChange({ path: event.target.value })}
-          hint="Appended to the target's base URL; begins with /"
-          error={errorAt('/path')}
-        />
-        <SelectField
-          label="Order"
-          value={draft.ordering}
-          onChange={(ordering) => onChange({ ordering })}
-          options={ORDERINGS}
-        />
-      </div>
-      <Facts
-        facts={[
-          ['Sends to', `${target?.name ?? '…'} (${target?.base_url ?? ''}${draft.path})`],
-          ['Stream', draft.stream],
-          ['Syncs', listed(draft.syncs, 4)],
-          ['Collections', listed(draft.collections, 4)],
-          [
-            'Event types',
-            draft.stream === 'records' ? 'do not apply' : listed(draft.event_types, 4),
-          ],
-          [
-            'Start position',
-            draft.start === 'time'
-              ? `${draft.start_at.replace('T', ' ')}, ${ZONE_WORDS[zone]}`
-              : STARTS[draft.start],
-          ],
-        ]}
-      />
-    </>
-  );
 }

@@ -9,7 +9,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Unsaved } from '../ui/notice.tsx';
 import { useToasts } from '../ui/toast.tsx';
-import { DONE, planOf, verbsOf, type Verb } from './commands.ts';
+import { doneText, planOf, verbsOf, type Verb } from './commands.ts';
 import { SeekDialog } from './seekDialog.tsx';
 
 /** The commands of one page: everything that offers one asks here, and the dialogs are shown once. */
@@ -34,7 +34,7 @@ export function useCommands(consumer: Consumer): Commands {
     onSuccess: (changed, which) => {
       queries.setQueryData(['consumer', consumer.id], changed);
       void queries.invalidateQueries({ queryKey: ['parked', consumer.id] });
-      toasts.done(DONE[which]);
+      toasts.done(doneText(which, consumer, changed));
       close();
     },
   });

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
+import { SAMPLE, sampleData } from '../streams/sampleEntry.ts';
 
 export type FirstActs = ReturnType<typeof useFirstActs>;
 
@@ -24,18 +25,16 @@ export function useFirstActs() {
   return { createTarget, createConsumer, sendSample, sendChange, error };
 }
 
-/**
- * A version of a sample record that passes the consumer's filter, as far as that is known here. Each version is a
- * change, as it has the time in it; Millrace makes the event of it.
- */
+/** A version of the sample that passes the consumer's filter, as far as that is known here; Millrace makes the event of it. */
 function appendSample({ syncs, collections }: Consumer, plan: 'free' | 'pro') {
+  const [sync = '*'] = syncs;
+  const [collection = '*'] = collections;
   return api.append.records([
     {
-      sync_id: syncs[0] === '*' ? 'sample' : (syncs[0] ?? 'sample'),
-      collection_id:
-        collections[0] === '*' ? 'sample:customer' : (collections[0] ?? 'sample:customer'),
-      upstream_id: 'cus_1',
-      data: { id: 'cus_1', name: 'Ada Lovelace', plan, updated_at: new Date().toISOString() },
+      ...SAMPLE,
+      ...(sync !== '*' && { sync_id: sync }),
+      ...(collection !== '*' && { collection_id: collection }),
+      data: sampleData(plan, new Date()),
     },
   ]);
 }

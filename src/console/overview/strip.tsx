@@ -29,7 +29,7 @@ export function Strip({ figures }: { figures: Figures }) {
             search={{ has: 'cannot_start' }}
             className="px-2.5 pb-2 text-xs text-bad underline"
           >
-            {number(cannot_start)} can't start
+            {number(cannot_start)} can't send
           </Link>
         )}
       </div>

@@ -42,7 +42,7 @@ export function TopConsumers({ top }: { top: Top }) {
       </TopList>
       <TopList
         title="Slowest targets"
-        about={<>mean answer time, {since}</>}
+        about={<>mean response time, {since}</>}
         none="Nothing was sent."
         colour="bg-chart-2"
         ranked={top.slowest}

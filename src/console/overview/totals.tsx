@@ -74,8 +74,18 @@ function Charts({ overview }: { overview: Overview }) {
       ],
       rate: [{ title: 'of attempts', colour: 'bad', values: failureRates(series) }],
       answers: [
-        { title: 'p50', colour: 'accent', values: values(({ p50_ms }) => p50_ms) },
-        { title: 'p95', colour: 'chart-2', values: values(({ p95_ms }) => p95_ms) },
+        {
+          title: 'p50',
+          colour: 'accent',
+          values: values((point) => point.p50_ms),
+          whole: overview.p50_ms,
+        },
+        {
+          title: 'p95',
+          colour: 'chart-2',
+          values: values((point) => point.p95_ms),
+          whole: overview.p95_ms,
+        },
       ],
       appended: [{ title: 'events', colour: 'accent', values: values((point) => point.appended) }],
       lag: [{ title: 'entries', colour: 'accent', values: values(({ lag }) => lag) }],
@@ -89,7 +99,7 @@ function Charts({ overview }: { overview: Overview }) {
         <Chart title={`Attempts ${each}`} kind="bars" times={times} series={shown.outcomes} />
       </div>
       <Chart title="Failure rate" kind="lines" unit="%" times={times} series={shown.rate} />
-      <Chart title="Response time" kind="lines" unit="ms" times={times} series={shown.answers} />
+      <Chart title="Response times" kind="lines" unit="ms" times={times} series={shown.answers} />
       <Chart title={`Appended ${each}`} kind="bars" times={times} series={shown.appended} />
       <Chart title="Total lag" kind="lines" times={times} series={shown.lag} />
     </div>

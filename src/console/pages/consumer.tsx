@@ -17,11 +17,14 @@ import { NoteList } from '../consumers/noteList.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
 import { ParkedList } from '../consumers/parkedList.tsx';
 import { furtherNotes, sentenceOf } from '../consumers/sentence.ts';
-import { ConsumerSettings, type SettingsDraft } from '../consumers/settings.tsx';
+import { ConsumerSettings } from '../consumers/settings.tsx';
+import type { SettingsDraft } from '../consumers/settingsDraft.ts';
 import { stateOf } from '../consumers/state.ts';
 import { StateBand } from '../consumers/stateBand.tsx';
 import { useCommands } from '../consumers/useCommands.tsx';
 import { useHistory } from '../consumers/useHistory.ts';
+import { useUnsent } from '../consumers/useUnsent.ts';
+import { useUrl } from '../consumers/useUrl.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
 import { useInfo } from '../info.ts';
 import { useNarrow } from '../narrow.ts';
@@ -116,9 +119,11 @@ function Loaded({ consumer }: { consumer: Consumer }) {
   const history = useHistory(id, `${consumer.status} ${consumer.updated_at}`);
   const { changes, alerts } = history;
   const marks = useMemo(() => marksOf(changes, alerts), [changes, alerts]);
-  const state = stateOf(consumer, { retryWindow: info?.retry_window, ...history });
+  const url = useUrl(consumer);
+  const state = stateOf(consumer, { url, retryWindow: info?.retry_window, ...history });
   const commands = useCommands(consumer);
   const isNarrow = useNarrow();
+  const isUnsent = useUnsent(consumer);
   // As it was when the page was opened: a recovery must not take what is shown away.
   const [range] = useState(() => rangeSince(consumer.failing_since, Date.now()));
   const charts = (
@@ -142,7 +147,7 @@ function Loaded({ consumer }: { consumer: Consumer }) {
         below={
           state === null && (
             <p data-sentence className="foreign mt-0.5">
-              <Sentence text={sentenceOf(consumer)} at={consumer.health.time} />
+              <Sentence text={sentenceOf(consumer, isUnsent)} at={consumer.health.time} />
             </p>
           )
         }

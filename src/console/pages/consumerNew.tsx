@@ -13,9 +13,14 @@ import {
   proposedName,
   type Draft,
 } from '../consumers/draft.ts';
+import { draftFaults } from '../consumers/faults.ts';
 import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
 import { FilterPreview } from '../consumers/preview.tsx';
-import { SaveStep, StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
+import { Progress, StepButtons, STEPS } from '../consumers/progress.tsx';
+import { SaveStep } from '../consumers/saveStep.tsx';
+import { StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
+import { faultsIn, type Faults } from '../faults.ts';
+import { errorsOf } from '../fieldErrors.ts';
 import { Refused } from '../refused.tsx';
 import { onlyGiven, textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
@@ -23,18 +28,11 @@ import { useZone } from '../settings.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Failed, Hint, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
+import { useFaults } from '../useFaults.ts';
 import { useForm } from '../useForm.ts';
 
 const TITLE = 'New consumer: Webhooks';
-const STEPS = [
-  'Select target',
-  'Select syncs',
-  'Select collections',
-  'Select event types',
-  'Select start position',
-  'Save',
-] as const;
-
+const START_STEP = 5;
 interface Search {
   target?: string;
   step?: string;
@@ -89,7 +87,6 @@ export function ConsumerNewPage() {
 function Wizard({ original }: { original: Consumer | null }) {
   const search: Search = useSearch({ from: '/inside/consumers/new' });
   const navigate = useNavigate();
-  const queries = useQueryClient();
   const form = useForm(CONSUMER_FORM, BLANK, (kept) => knownFrom(search, original, kept));
   const lone = useLoneTarget();
   const { set } = form;
@@ -103,7 +100,6 @@ function Wizard({ original }: { original: Consumer | null }) {
   const step = hasTarget ? wanted : 1;
   const proposed = isNameless ? '' : proposedName(draft, target?.name ?? '…');
   const named = { ...draft, name: draft.name || proposed };
-  const isReady = hasTarget && target !== undefined && hasStart(draft) && named.name !== '';
   const go = (to: number): void =>
     void navigate({
       to: '/consumers/new',
@@ -121,15 +117,18 @@ function Wizard({ original }: { original: Consumer | null }) {
     save.reset();
     void navigate({ to: '/consumers/new', search: {} });
   };
-  const save = useMutation({
-    mutationFn: () => api.consumers.create({ ...alsoOf(original), ...inputOf(named, zone) }),
-    onSuccess: async (consumer) => {
-      form.drop();
-      queries.setQueryData(['consumer', consumer.id], consumer);
-      await queries.invalidateQueries({ queryKey: ['consumers'] });
-      await navigate({ to: '/consumers/$id', params: { id: consumer.id }, replace: true });
-    },
-  });
+  const save = useSave(() => ({ ...alsoOf(original), ...inputOf(named, zone) }), form.drop);
+  const { element, isSendable, faultAt } = useFaults(faultsAt(step, named), step);
+  const refused = errorsOf(save.error);
+  const errorAt = (pointer: string): string | undefined => faultAt(pointer) ?? refused(pointer);
+  /** Leads to the next step, or saves, unless the fields of this one have to be mended first. */
+  const proceed = (): void => {
+    const isMended = isSendable();
+    if (!hasStart(draft) && step === STEPS.length) go(START_STEP);
+    else if (isMended && step < STEPS.length) go(step + 1);
+    else if (isMended) save.mutate();
+    else save.reset();
+  };
   const field = { filter: draft, onChange: set, stream: draft.stream };
 
   return (
@@ -139,10 +138,11 @@ function Wizard({ original }: { original: Consumer | null }) {
       <Progress step={step} onGo={go} isReady={hasTarget} />
       <form
         className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
+        ref={element}
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
-          if (step < STEPS.length) go(step + 1);
-          else save.mutate();
+          proceed();
         }}
       >
         <div className="flex min-w-0 flex-col gap-3">
@@ -161,7 +161,7 @@ function Wizard({ original }: { original: Consumer | null }) {
             )}
             {step === 3 && <CollectionsField {...field} />}
             {step === 4 && <EventTypesField {...field} />}
-            {step === 5 && <StartStep draft={draft} onChange={set} />}
+            {step === START_STEP && <StartStep draft={draft} onChange={set} errorAt={errorAt} />}
             {step === 6 && (
               <SaveStep
                 draft={named}
@@ -170,22 +170,17 @@ function Wizard({ original }: { original: Consumer | null }) {
                   set(change);
                 }}
                 target={target}
-                error={save.error}
+                errorAt={errorAt}
               />
             )}
           </Panel>
           <Unsaved error={save.error} />
-          <div className="flex flex-wrap gap-2">
-            {step > 1 && <Button onClick={() => go(step - 1)}>Back</Button>}
-            <Button
-              type="submit"
-              kind="main"
-              busy={save.isPending}
-              disabled={!hasTarget || (step === STEPS.length && !isReady)}
-            >
-              {step === STEPS.length ? 'Save' : `Next: ${STEPS[step]?.toLowerCase()}`}
-            </Button>
-            <Skip step={step} onGo={go} isReady={hasTarget} />
+          <StepButtons
+            step={step}
+            onGo={go}
+            isReady={hasTarget && (step < STEPS.length || target !== undefined)}
+            busy={save.isPending}
+          >
             <Link to="/consumers" className={buttonLook('quiet')}>
               Cancel
             </Link>
@@ -194,7 +189,7 @@ function Wizard({ original }: { original: Consumer | null }) {
                 Start over
               </Button>
             )}
-          </div>
+          </StepButtons>
         </div>
         {step > 1 && (
           <div className="min-w-0 lg:sticky lg:top-16">
@@ -206,6 +201,28 @@ function Wizard({ original }: { original: Consumer | null }) {
   );
 }
 
+/** Creates the consumer, forgets the form, and leads to the consumer's page. */
+function useSave(input: () => Partial<ConsumerInput>, drop: () => void) {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  return useMutation({
+    mutationFn: () => api.consumers.create(input()),
+    onSuccess: async (consumer) => {
+      drop();
+      queries.setQueryData(['consumer', consumer.id], consumer);
+      await queries.invalidateQueries({ queryKey: ['consumers'] });
+      await navigate({ to: '/consumers/$id', params: { id: consumer.id }, replace: true });
+    },
+  });
+}
+
+/** What has to be mended before the form leads on from a step; the last one asks for all of it. */
+function faultsAt(step: number, draft: Draft): Faults {
+  const faults = draftFaults(draft);
+  if (step === STEPS.length) return faults;
+  return step === START_STEP ? faultsIn({ '/start': faults['/start'] ?? null }) : {};
+}
+
 /** Where the fields come from that a person has not filled in now. */
 function Origin({ original, isRestored }: { original: Consumer | null; isRestored: boolean }) {
   if (original === null) return isRestored && <Hint>Your unsaved draft was restored.</Hint>;
@@ -214,16 +231,6 @@ function Origin({ original, isRestored }: { original: Consumer | null; isRestore
       Filled in like “<bdi className="foreign">{original.name}</bdi>”; its alert addresses and
       metadata are copied as well.
     </Hint>
-  );
-}
-
-/** Leaves the steps between as they are. */
-function Skip({ step, onGo, isReady }: StepsProps) {
-  if (step >= STEPS.length - 1) return null;
-  return (
-    <Button disabled={!isReady} onClick={() => onGo(STEPS.length)}>
-      Skip to save
-    </Button>
   );
 }
 
@@ -273,41 +280,4 @@ function without(fields: Partial<Draft>, kept: Partial<Draft>): Partial<Draft> {
 
 function filterOf({ syncs, collections, event_types }: Draft) {
   return { syncs, collections, event_types };
-}
-
-interface StepsProps {
-  /** The current step. */
-  step: number;
-  onGo: (step: number) => void;
-  /** Whether the first step is done. */
-  isReady: boolean;
-}
-
-function Progress({ step, onGo, isReady }: StepsProps) {
-  return (
-    <nav aria-label="Steps">
-      <ol className="flex flex-wrap gap-1">
-        {STEPS.map((title, index) => {
-          const at = index + 1;
-          const look =
-            at === step
-              ? 'border-accent bg-accent-soft text-accent'
-              : 'border-line bg-panel text-soft';
-          return (
-            <li key={title}>
-              <button
-                type="button"
-                aria-current={at === step ? 'step' : undefined}
-                disabled={!isReady && at > 1}
-                onClick={() => onGo(at)}
-                className={`min-h-8 rounded-md border px-2 font-medium disabled:opacity-60 ${look}`}
-              >
-                {at}. {title}
-              </button>
-            </li>
-          );
-        })}
-      </ol>
-    </nav>
-  );
 }

@@ -26,7 +26,7 @@ const HAS = ['parked', 'dead_letters', 'cannot_start'] as const;
 const THOSE: Record<ConsumerWith, string> = {
   parked: 'with parked entries',
   dead_letters: 'with dead letters',
-  cannot_start: "that can't start",
+  cannot_start: "that can't send",
 };
 
 /** What is easily taken for something else. */

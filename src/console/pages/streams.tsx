@@ -9,7 +9,8 @@ import { textOf, wordOf } from '../search.ts';
 import { STARTS, useEntries, type Start } from '../streams/browse.ts';
 import { EntryDrawer, EventDrawer, RecordDrawer } from '../streams/drawer.tsx';
 import type { StreamEntry } from '../streams/entry.ts';
-import { EVENT_TYPES, Filters } from '../streams/filters.tsx';
+import { EVENT_TYPES } from '../streams/eventTypes.ts';
+import { Filters } from '../streams/filters.tsx';
 import { SampleDialog } from '../streams/sample.tsx';
 import { EntryTable } from '../streams/table.tsx';
 import { KEPT, useTail, type Tail } from '../streams/tail.ts';
@@ -109,7 +110,6 @@ export function StreamsPage() {
       />
       {isSending && (
         <SampleDialog
-          stream={stream}
           sync={search.sync}
           collection={search.collection}
           onClose={() => setSending(false)}

@@ -26,7 +26,7 @@ import { testedText } from '../targets/waitingText.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TargetBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { number } from '../words.ts';
 
@@ -161,8 +161,7 @@ function Head({ target }: { target: Target }) {
         name={target.name}
         title={
           <span className="flex flex-wrap items-center gap-x-2">
-            <span className="line-clamp-3">{target.name}</span>{' '}
-            <StatusBadge status={target.health.status} />
+            <span className="line-clamp-3">{target.name}</span> <TargetBadge target={target} />
           </span>
         }
         below={<p className="foreign line-clamp-2 text-soft">{shownUrl(target)}</p>}

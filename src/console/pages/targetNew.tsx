@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
@@ -9,13 +9,15 @@ import { NEW_SECRET } from '../firstRun/newSecret.tsx';
 import { Refused } from '../refused.tsx';
 import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
-import { BLANK, bodyOf, faultsOf, TARGET_FORM, type TargetDraft } from '../targets/draft.ts';
+import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
+import { newFaults } from '../targets/faults.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { newSigningSecret, WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Hint, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
+import { useFaults } from '../useFaults.ts';
 import { useForm } from '../useForm.ts';
 
 const TITLE = 'New target: Webhook endpoint';
@@ -49,7 +51,7 @@ function NewTarget() {
   const { values: draft } = form;
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const { faults, element, isSendable, forget } = useFaults(draft);
+  const { element, isSendable, faultAt } = useFaults(newFaults(draft));
   // Made here, so that a receiver can have it before the first test.
   const [secret, setSecret] = useState(newSigningSecret);
   const test = useMutation({
@@ -102,11 +104,8 @@ function NewTarget() {
           <TargetForm
             draft={draft}
             proposedName={hostOf(draft.base_url)}
-            onChange={(change) => {
-              form.set(change);
-              forget();
-            }}
-            errorAt={(pointer) => faults[pointer] ?? refused(pointer)}
+            onChange={form.set}
+            errorAt={(pointer) => faultAt(pointer) ?? refused(pointer)}
           />
         </div>
         <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
@@ -156,22 +155,6 @@ function NewTarget() {
       </form>
     </>
   );
-}
-
-/** What is wrong with the form, once it was to be sent; the first field that is wrong gets the focus. */
-function useFaults(draft: TargetDraft) {
-  const [faults, setFaults] = useState<ReturnType<typeof faultsOf>>({});
-  const element = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    element.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus();
-  }, [faults]);
-  /** Whether it may be sent; otherwise what is wrong is said beside the fields. */
-  const isSendable = (): boolean => {
-    const found = faultsOf(draft);
-    setFaults(found);
-    return Object.keys(found).length === 0;
-  };
-  return { faults, element, isSendable, forget: () => setFaults({}) };
 }
 
 /** The secret of a new target, and the links to the next steps. */

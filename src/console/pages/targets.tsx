@@ -10,7 +10,7 @@ import { useTyped } from '../typed.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SearchBox } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
-import { StatusBadge } from '../ui/statusBadge.tsx';
+import { TargetBadge } from '../ui/statusBadge.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 
 export interface TargetsSearch {
@@ -93,8 +93,8 @@ function columnsOf(timeWidth: string, isNarrow: boolean): Column<Target>[] {
     {
       id: 'health',
       title: 'Health',
-      width: '5.5rem',
-      cell: ({ health }) => <StatusBadge status={health.status} />,
+      width: '7.25rem',
+      cell: (target) => <TargetBadge target={target} />,
     },
     {
       id: 'changed',

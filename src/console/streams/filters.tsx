@@ -1,8 +1,9 @@
-import type { EventType, StreamName } from '../../schema/stream.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { Combobox } from '../ui/combobox.tsx';
 import { SelectField } from '../ui/field.tsx';
 import { STARTS, type Start } from './browse.ts';
 import type { Filter } from './entry.ts';
+import { EVENT_TYPES } from './eventTypes.ts';
 import { useSeen } from './seen.ts';
 
 const START_TEXTS: Record<Start, string> = {
@@ -12,7 +13,6 @@ const START_TEXTS: Record<Start, string> = {
   '7d': 'Oldest first, since 7 days ago',
   beginning: 'Oldest first, since the beginning',
 };
-export const EVENT_TYPES = ['created', 'updated', 'deleted'] as const satisfies EventType[];
 
 const LISTS = [
   { field: 'sync', label: 'Sync', placeholder: 'All syncs', of: 'syncs' },

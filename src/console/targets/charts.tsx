@@ -35,7 +35,7 @@ export function TargetCharts(props: {
 }
 
 function Series({ metrics }: { metrics: TargetMetrics }) {
-  const { data, step } = metrics;
+  const { data, step, p50_ms, p95_ms } = metrics;
   const shown = useMemo(
     () => ({
       times: data.map(({ at }) => Date.parse(at) / 1_000),
@@ -44,11 +44,21 @@ function Series({ metrics }: { metrics: TargetMetrics }) {
         { title: 'failed', colour: 'bad', values: data.map(({ failed }) => failed) },
       ],
       answers: [
-        { title: 'p50', colour: 'accent', values: data.map(({ p50_ms }) => p50_ms) },
-        { title: 'p95', colour: 'chart-2', values: data.map(({ p95_ms }) => p95_ms) },
+        {
+          title: 'p50',
+          colour: 'accent',
+          values: data.map((point) => point.p50_ms),
+          whole: p50_ms,
+        },
+        {
+          title: 'p95',
+          colour: 'chart-2',
+          values: data.map((point) => point.p95_ms),
+          whole: p95_ms,
+        },
       ],
     }),
-    [data],
+    [data, p50_ms, p95_ms],
   );
   return (
     <div className="grid grid-cols-1 gap-4 md:grid-cols-2">
@@ -59,7 +69,7 @@ function Series({ metrics }: { metrics: TargetMetrics }) {
         series={shown.outcomes}
       />
       <Chart
-        title="Response time"
+        title="Response times"
         kind="lines"
         unit="ms"
         times={shown.times}

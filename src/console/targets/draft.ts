@@ -1,6 +1,5 @@
 import type { Target, TargetInput } from '../../schema/target.ts';
 import { isText, oneOf, type Form } from '../keptForm.ts';
-import { urlFault } from './urlFault.ts';
 
 /** `unreadable`: stored credentials that can't be read now. */
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2' | 'unreadable';
@@ -97,21 +96,6 @@ export function draftOf(target: Target): TargetDraft {
     rate_limit: target.rate_limit === null ? '' : String(target.rate_limit),
     ca: target.ca ?? '',
   };
-}
-
-/** What has to be mended before a target can be sent to the API, by pointers into its body. */
-export function faultsOf(draft: TargetDraft): Partial<Record<string, string>> {
-  const faults: Partial<Record<string, string>> = {};
-  const wrong = urlFault(draft.base_url);
-  if (wrong !== null) faults['/base_url'] = wrong;
-  for (const { name, title, isOptional } of CREDENTIALS[draft.credentialsType].fields) {
-    const isMissing = (draft.credentials[name] ?? '') === '' && isOptional !== true;
-    if (isMissing) faults[`/credentials/${name}`] = `Fill in: ${title.toLowerCase()}.`;
-  }
-  const names = draft.headers.flatMap(({ name }) => (name === '' ? [] : [name.toLowerCase()]));
-  if (new Set(names).size < names.length)
-    faults['/headers'] = 'Give each header a name of its own.';
-  return faults;
 }
 
 /** The fields of a stored target that are sent: only those that were changed. */

@@ -4,6 +4,7 @@ import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { CREDENTIALS, type CredentialsType, type TargetDraft } from './draft.ts';
+import { headerPointer } from './faults.ts';
 
 interface Props {
   draft: TargetDraft;
@@ -31,7 +32,7 @@ const LIMITS = [
   {
     name: 'rate_limit',
     title: 'Requests per second',
-    hint: 'Per consumer. Leave it empty for no limit.',
+    hint: '1–100,000, per consumer. Leave it empty for no limit.',
   },
 ] as const;
 
@@ -88,7 +89,7 @@ export function TargetForm(props: Props) {
             />
           ))}
         </div>
-        <details>
+        <details open={errorAt('/ca') !== undefined || undefined}>
           <summary>Custom certificate authority</summary>
           <div className="pt-2">
             <AreaField
@@ -153,8 +154,6 @@ function Headers({ draft, onChange, errorAt, unreadable = [] }: Props) {
   const change = (at: number, part: Partial<(typeof headers)[number]>): void =>
     onChange({ headers: headers.map((one, index) => (index === at ? { ...one, ...part } : one)) });
   const error = errorAt('/headers');
-  const repeated = (at: number): boolean =>
-    headers.slice(0, at).some(({ name }) => name !== '' && sameName(name, headers[at]?.name));
   return (
     <>
       {unreadable.includes('headers') && (
@@ -170,22 +169,22 @@ function Headers({ draft, onChange, errorAt, unreadable = [] }: Props) {
       )}
       {headers.map(({ name, value }, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- rows have no other name while they are typed
-        <div key={index} className="grid grid-cols-[1fr_1fr_auto] items-end gap-2">
+        <div key={index} className="grid grid-cols-[1fr_1fr_auto] items-start gap-2">
           <TextField
             label={`Header ${index + 1}`}
             value={name}
             onChange={(event) => change(index, { name: event.target.value })}
-            // Of two headers with the same name, the first would be lost.
-            ref={(input) => input?.setCustomValidity(repeated(index) ? 'Duplicate header' : '')}
-            error={repeated(index) ? 'Duplicate header' : undefined}
+            error={errorAt(headerPointer(index, 'name'))}
           />
           <TextField
             label="Value"
             value={value}
             onChange={(event) => change(index, { value: event.target.value })}
+            error={errorAt(headerPointer(index, 'value'))}
           />
           <Button
             kind="quiet"
+            className="mt-6"
             aria-label={`Remove header ${index + 1}`}
             onClick={() => onChange({ headers: headers.filter((_, at) => at !== index) })}
           >
@@ -201,8 +200,4 @@ function Headers({ draft, onChange, errorAt, unreadable = [] }: Props) {
       </div>
     </>
   );
-}
-
-function sameName(one: string, other = ''): boolean {
-  return one.toLowerCase() === other.toLowerCase();
 }

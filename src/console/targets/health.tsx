@@ -5,6 +5,7 @@ import { failurePhrase } from '../../rules/failurePhrase.ts';
 import { lengthMs } from '../../rules/lengths.ts';
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
+import { adviceOf } from '../attempts/advice.ts';
 import { useInfo } from '../info.ts';
 import { keyOf } from '../overview/trouble.ts';
 import { Group } from '../overview/troubles.tsx';
@@ -32,10 +33,12 @@ export function TargetHealth({ target }: { target: Target }) {
   });
   const { consumers } = target;
   const more = data === undefined ? 0 : data.total - data.data.length;
+  const isUntried = !target.tried && countOf(consumers) > 0;
   return (
     <Panel title="Health">
       <p>
-        {consumersText(target)} <Waiting target={target} />
+        {consumersText(target)} {isUntried && 'Nothing has been sent to it yet. '}
+        <Waiting target={target} />
       </p>
       {ownNotes(target).map((note) => (
         <Hint key={note} tone="bad">
@@ -53,7 +56,7 @@ export function TargetHealth({ target }: { target: Target }) {
         </ul>
       )}
       {more > 0 && <p className="text-soft">and {amount(more, 'further cause')}</p>}
-      {(consumers.stopped > 0 || consumers.blocked > 0) && <LastFailure targetId={target.id} />}
+      {(consumers.stopped > 0 || consumers.blocked > 0) && <LastFailure target={target} />}
       <TargetActs target={target} which="mending" />
     </Panel>
   );
@@ -74,10 +77,10 @@ function Waiting({ target }: { target: Target }) {
 }
 
 /** The last answer that was no success, with the beginning of the endpoint's own words. */
-function LastFailure({ targetId }: { targetId: string }) {
+function LastFailure({ target: { id, base_url } }: { target: Target }) {
   const { data } = useQuery({
-    queryKey: ['attempts', 'last-failed', targetId],
-    queryFn: () => api.targets.attempts(targetId, { outcome: 'failed', limit: 1 }),
+    queryKey: ['attempts', 'last-failed', id],
+    queryFn: () => api.targets.attempts(id, { outcome: 'failed', limit: 1 }),
     refetchInterval: EVERY_MS,
   });
   const attempt = data?.data[0];
@@ -96,7 +99,8 @@ function LastFailure({ targetId }: { targetId: string }) {
       )}{' '}
       <span className="text-soft">
         (<TimeText at={started_at} />)
-      </span>
+      </span>{' '}
+      {adviceOf({ code, status }, base_url)}
     </p>
   );
 }

@@ -9,6 +9,7 @@ import { Button } from '../ui/button.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { draftOf, patchOf, type TargetDraft } from './draft.ts';
+import { storedFaults } from './faults.ts';
 import { TargetForm } from './form.tsx';
 import { RotateDialog } from './rotate.tsx';
 import { VerifySnippet } from './verifySnippet.tsx';
@@ -27,6 +28,7 @@ export function TargetSettings(props: {
         stored={draftOf(target)}
         edits={edits}
         onEdit={onEdit}
+        faultsOf={storedFaults}
         save={(draft, changed) => api.targets.update(target.id, patchOf(draft, changed))}
         queryKey={['target', target.id]}
         saved="Saved. It applies from the next request on."

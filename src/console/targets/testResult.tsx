@@ -1,4 +1,5 @@
 import type { TargetTest } from '../../schema/targetTest.ts';
+import { adviceOf } from '../attempts/advice.ts';
 import { RequestCode } from '../attempts/requestCode.tsx';
 import { answerText, requestText } from '../attempts/trace.ts';
 import { Waterfall } from '../attempts/waterfall.tsx';
@@ -11,6 +12,7 @@ import { number } from '../words.ts';
 /** A test webhook: exactly what was sent and what came back. `isOlder`: the target has been changed since. */
 export function TestResult({ test, isOlder }: { test: TargetTest; isOlder: boolean }) {
   const { request, trace } = test;
+  const advice = adviceOf({ code: test.error_code, status: test.status }, request.url);
   return (
     <div className="flex min-w-0 flex-col gap-3" role="status">
       {isOlder && (
@@ -29,7 +31,12 @@ export function TestResult({ test, isOlder }: { test: TargetTest; isOlder: boole
           test.error_code === null ? null : ['Error', test.error_code],
         ]}
       />
-      {test.detail !== null && <Hint tone="bad">{test.detail}</Hint>}
+      {test.detail !== null && (
+        <Hint tone="bad">
+          {test.detail}
+          {advice !== null && <p>{advice}</p>}
+        </Hint>
+      )}
       {(test.status === 401 || test.status === 403) && (
         <Hint tone="warn">
           The endpoint refuses the sender. Check that its receiver has the signing secret, and that

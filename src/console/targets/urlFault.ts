@@ -1,3 +1,5 @@
+import { lengthFault } from '../faults.ts';
+
 const EXAMPLE = 'https://example.com/hook';
 const MOST_PORT = 65_535;
 
@@ -11,9 +13,15 @@ export function urlFault(typed: string): string | null {
   if (/\s/u.test(rest)) return 'A URL has no spaces: write %20 instead.';
   if (scheme === undefined) return `Write ${withScheme(rest.replace(/^https?:\/?/iu, ''))}.`;
   if (!/^https?$/iu.test(scheme)) return 'The URL must begin with http:// or https://.';
-  if (Number(/:(\d+)$/u.exec(host)?.[1] ?? 0) > MOST_PORT) return `A port is at most ${MOST_PORT}.`;
+  const port = Number(/:(\d+)$/u.exec(host)?.[1] ?? 1);
+  if (port > MOST_PORT) return `A port is at most ${MOST_PORT}.`;
+  if (port === 0) return 'The URL must not have port 0.';
+  if (host.includes('@')) {
+    return 'Leave the user name and the password out of the URL: credentials have fields of their own.';
+  }
+  if (rest.includes('#')) return 'The URL must not contain #: endpoints never get what follows it.';
   if (!URL.canParse(text)) return `This is not a URL. One looks like this: ${EXAMPLE}.`;
-  return null;
+  return lengthFault('The URL', text, 2048);
 }
 
 /** What runs on this machine seldom speaks TLS, and everything else should. */

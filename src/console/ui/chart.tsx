@@ -12,6 +12,8 @@ export interface Series {
   /** A token of styles.css: `ok`, `bad`, `accent`, `chart-2`. */
   colour: string;
   values: (number | null)[];
+  /** Its value for the whole time, shown unless a time is pointed at; null: there is none. */
+  whole?: number | null;
 }
 
 export interface ChartProps {
@@ -77,9 +79,9 @@ export function Chart(props: ChartProps) {
               style={{ background: `var(--${one.colour})` }}
             />
             {one.title}
-            {pointed !== null && (
+            {(pointed !== null || (one.whole ?? null) !== null) && (
               <span className="text-ink tabular-nums">
-                {print(one.values[pointed] ?? null, unit)}
+                {print((pointed === null ? one.whole : one.values[pointed]) ?? null, unit)}
               </span>
             )}
           </span>

@@ -1,3 +1,7 @@
+import type { Target } from '../../schema/target.ts';
+
+type Tried = Pick<Target, 'health' | 'tried'>;
+
 export type Tone = 'ok' | 'warn' | 'bad' | 'idle' | 'accent';
 
 const TONES: Record<Tone, string> = {
@@ -31,6 +35,12 @@ const STATUSES: Record<string, [Tone, string]> = {
   delivered: ['ok', '✓'],
   failed: ['bad', '✕'],
 };
+
+/** The health of a target; one that nothing was sent to yet has shown neither. */
+export function TargetBadge({ target: { health, tried } }: { target: Tried }) {
+  if (health.status === 'ok' && !tried) return <Badge tone="idle" shape="○" text="not tried yet" />;
+  return <StatusBadge status={health.status} />;
+}
 
 /** The status of a consumer, of a health report, or of an attempt. */
 export function StatusBadge({ status }: { status: string }) {

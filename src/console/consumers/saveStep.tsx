@@ -1,0 +1,61 @@
+import type { Target } from '../../schema/target.ts';
+import { ZONE_WORDS } from '../dateField.ts';
+import { useZone } from '../settings.ts';
+import { SelectField, TextField } from '../ui/field.tsx';
+import { Facts } from '../ui/panel.tsx';
+import { listed } from '../words.ts';
+import { ORDERINGS } from './orderings.ts';
+import type { CheckedProps } from './steps.tsx';
+
+const STARTS = { end: 'new entries only', beginning: 'the oldest entry that is kept' };
+
+/** Asks for the name, which is proposed, and shows once more what the consumer will do. */
+export function SaveStep(props: CheckedProps & { target: Target | undefined }) {
+  const { draft, onChange, errorAt, target } = props;
+  const zone = useZone();
+  return (
+    <>
+      <TextField
+        label="Name"
+        required
+        autoFocus
+        value={draft.name}
+        onChange={(event) => onChange({ name: event.target.value })}
+        error={errorAt('/name')}
+      />
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
+        <TextField
+          label="Path (optional)"
+          value={draft.path}
+          onChange={(event) => onChange({ path: event.target.value })}
+          hint="Appended to the target's base URL; begins with /"
+          error={errorAt('/path')}
+        />
+        <SelectField
+          label="Order"
+          value={draft.ordering}
+          onChange={(ordering) => onChange({ ordering })}
+          options={ORDERINGS}
+        />
+      </div>
+      <Facts
+        facts={[
+          ['Sends to', `${target?.name ?? '…'} (${target?.base_url ?? ''}${draft.path})`],
+          ['Stream', draft.stream],
+          ['Syncs', listed(draft.syncs, 4)],
+          ['Collections', listed(draft.collections, 4)],
+          [
+            'Event types',
+            draft.stream === 'records' ? 'do not apply' : listed(draft.event_types, 4),
+          ],
+          [
+            'Start position',
+            draft.start === 'time'
+              ? `${draft.start_at.replace('T', ' ')}, ${ZONE_WORDS[zone]}`
+              : STARTS[draft.start],
+          ],
+        ]}
+      />
+    </>
+  );
+}
