@@ -16,6 +16,7 @@ import {
   type RunCommand,
 } from './src/cli/context.ts';
 import { addDoctor } from './src/cli/doctorCommand.ts';
+import { withPlaces } from './src/cli/elsewhere.ts';
 import { describe, EXIT, exitCodeOf, exitHelp } from './src/cli/exit.ts';
 import { addFind } from './src/cli/findCommand.ts';
 import type { Flags } from './src/cli/flagNames.ts';
@@ -57,7 +58,7 @@ async function main(argv: string[]): Promise<number> {
   let given: Flags = { flags: [], args: [] };
   let asked: Context | null = null;
   const interrupted = new AbortController();
-  const program = new Command('millrace')
+  const program: Command = new Command('millrace')
     .description(
       'Sends the changes of a record or event stream to HTTP endpoints, through Temporal.',
     )
@@ -84,6 +85,7 @@ async function main(argv: string[]): Promise<number> {
     .addHelpText('after', exitHelp())
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(--help lists commands and options)')
+    .configureOutput({ outputError: (error, write) => write(withPlaces(program, error)) })
     .exitOverride()
     .hook('preAction', (_program, command) => {
       given = flagsOf(command);
@@ -166,14 +168,14 @@ async function main(argv: string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (interrupted.signal.aborted) return EXIT.interrupted;
     const told = await explained(error, asked);
-    process.stderr.write(`${describe(told, { flags: given, url: urlOf(asked) })}\n`);
+    process.stderr.write(`${describe(told, { flags: given, ...askedOf(asked) })}\n`);
     return exitCodeOf(told);
   }
 }
 
-/** The URL of the API that a command asked; undefined when it asked none. */
-function urlOf(asked: Context | null): string | undefined {
-  return asked?.client.url;
+/** The API that a command asked, for its errors; nothing when it asked none. */
+function askedOf(asked: Context | null): { url?: string; keySource?: string } {
+  return asked === null ? {} : { url: asked.client.url, keySource: asked.keySource };
 }
 
 /** The flags and arguments of a command, by which errors name what was given. */

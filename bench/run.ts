@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { onInterrupt } from '../src/cli/interrupt.ts';
+import { connector } from './connector.ts';
 import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
 import { create } from './create.ts';
@@ -23,9 +24,10 @@ import { poison } from './poison.ts';
 import { push } from './push.ts';
 import { quiet } from './quiet.ts';
 import { openRehearsal } from './rehearsal/openRehearsal.ts';
+import { source } from './source.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|source|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -52,6 +54,8 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   push: (installation) => push(installation, 10),
   latency: (installation) => latency(installation, 20),
   ingest: (installation, { entries }) => ingest(installation, entries),
+  connector: (installation, { entries }) => connector(installation, entries),
+  source: (installation, { entries }) => source(installation, entries),
   filters,
   sparse: (installation) => sparse(installation, 1_000_000),
   wake: (installation) => wakes(installation),

@@ -1,3 +1,4 @@
+import { failureWords } from '../rules/failurePhrase.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import { waitingOf } from './consumerView.ts';
@@ -44,6 +45,29 @@ export function comeOf(seen: Seen): Verdict | null {
   return tried(now, attempts, failed);
 }
 
+/**
+ * Judges a consumer that `resume` found active or blocked, so that it changed nothing; null for one that sends
+ * nothing by now.
+ */
+export function standing(now: Consumer): Verdict | null {
+  const { status, cannot_start: fault, last_failure: failure, next_attempt_at: next } = now;
+  if (status !== 'active' && status !== 'blocked') return null;
+  if (fault !== null) {
+    return { ok: false, text: `There was nothing to resume. It can't send: ${fault.detail}` };
+  }
+  if (status === 'active') {
+    const waits = waitsOf(now);
+    const left = waits.length === 0 ? 'nothing is waiting' : waits.join(', ');
+    return { ok: true, text: `It is active already; ${left}` };
+  }
+  const why = failure === null ? 'Its endpoint fails' : failureWords(failure);
+  const when = next === null ? '' : `; the next attempt is at ${next}`;
+  return {
+    ok: false,
+    text: `There was nothing to resume: it is blocked, and retries. ${why}${when}`,
+  };
+}
+
 /** Says what is known when the time is over. */
 export function notKnown({ attempts, now }: Seen, seconds: number): Verdict {
   const failed = attempts.find(({ outcome }) => outcome === 'failed');
@@ -53,10 +77,7 @@ export function notKnown({ attempts, now }: Seen, seconds: number): Verdict {
 
 function tried(now: Consumer, attempts: readonly Attempt[], failed: Attempt | undefined): Verdict {
   const delivered = attempts.filter(({ outcome }) => outcome === 'delivered').length;
-  const waits = [
-    ...(now.lag.entries === 0 ? [] : [`${waitingOf(now.lag)} still waiting`]),
-    ...(now.parked === 0 ? [] : [`${now.parked} parked`]),
-  ];
+  const waits = waitsOf(now);
   const left = waits.length === 0 ? '' : `; ${waits.join(', ')}`;
   if (failed === undefined) return { ok: true, text: `Tried: ${delivered} delivered${left}` };
   const failures = attempts.length - delivered;
@@ -64,6 +85,13 @@ function tried(now: Consumer, attempts: readonly Attempt[], failed: Attempt | un
     ok: false,
     text: `Tried: ${delivered} delivered, ${failures} failed (${failureOf(failed)})${left}`,
   };
+}
+
+function waitsOf({ lag, parked }: Consumer): string[] {
+  return [
+    ...(lag.entries === 0 ? [] : [`${waitingOf(lag)} still waiting`]),
+    ...(parked === 0 ? [] : [`${parked} parked`]),
+  ];
 }
 
 function failureOf({ status, error_code: code }: Attempt): string {

@@ -38,6 +38,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'consumers update': ['millrace consumers update orders --alert-email ops@example.com', ''],
   'consumers delete': ['millrace consumers delete orders --yes', 'without asking first'],
   'consumers pause': ['millrace consumers pause orders', ''],
+  'consumers retry': ['millrace consumers retry orders', 'the same as millrace retry orders'],
   'consumers resume': [
     'millrace consumers resume orders',
     'exit 0: it delivers again; 1: it failed again',

@@ -186,6 +186,12 @@ function addCommands(group: Command, run: RunCommand): void {
       }),
     );
 
+  withWait(group.command('retry <consumer>'))
+    .description('try what is waiting now and report the outcome, as millrace retry does')
+    .action((consumer: string, flags: WaitFlags) =>
+      run((context) => getGoing(context, consumer, 'retry', flags)),
+    );
+
   withWait(group.command('resume <consumer>'))
     .description('continue where it stopped, with a new retry window, and report the outcome')
     .action((consumer: string, flags: WaitFlags) =>

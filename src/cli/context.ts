@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { createClient, type Client } from '../api/client.ts';
 import { parseJson } from '../streams/exactJson.ts';
@@ -11,6 +11,8 @@ import { createOutput, type Output } from './output.ts';
 export interface Context {
   client: Client;
   out: Output;
+  /** Where the API key comes from: a flag, a variable, or a file. */
+  keySource: string;
   /** Aborts at Ctrl-C. */
   signal: AbortSignal;
   env: NodeJS.ProcessEnv;
@@ -39,11 +41,13 @@ export async function openContext(
   if (apiKey === null) {
     throw new CliError(
       EXIT.auth,
-      'An API key is required: set --api-key or MILLRACE_API_KEY, or use a folder with .millrace/api-key (millrace dev creates it)',
+      `There is no API key: neither --api-key nor MILLRACE_API_KEY is set, and there is none in ${resolve(keyPath(env))}`,
+      '  Start Millrace here with millrace dev, which creates it, or set MILLRACE_DATA_DIR to the data folder of one that runs',
     );
   }
   const client = createClient({ url, apiKey, signal, parse: parseJson, fetch: fetchOurs });
-  return { client, out: createOutput({ isJson: options.json === true }), signal, env };
+  const out = createOutput({ isJson: options.json === true });
+  return { client, out, keySource: keySource(options, env), signal, env };
 }
 
 /**
@@ -62,8 +66,11 @@ export async function apiUrl(
   if (parsed === null || !/^https?:$/u.test(parsed.protocol)) {
     throw usage(`${name} must be an http or https URL such as ${DEFAULT_URL}, not ${url}`);
   }
-  if (`${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` !== '') {
-    throw usage(`${name} must be a URL such as ${DEFAULT_URL}: without a login, query or fragment`);
+  const { username, password, pathname, search, hash } = parsed;
+  if (`${username}${password}${pathname}${search}${hash}` !== '/') {
+    throw usage(
+      `${name} must be a URL such as ${DEFAULT_URL}: without a login, path, query or fragment`,
+    );
   }
   return url;
 }
@@ -96,10 +103,15 @@ export function keyOf(
   const given = (options.apiKey ?? nonEmpty(env['MILLRACE_API_KEY']))?.trim();
   const key = given ?? keptKey(env);
   if (key === null || /^[\x21-\x7e]+$/u.test(key)) return key;
-  const setBy = options.apiKey === undefined ? 'MILLRACE_API_KEY' : '--api-key';
-  const name = given === undefined ? keyPath(env) : setBy;
+  const name = keySource(options, env);
   const why = key === '' ? 'is empty' : 'has a blank, or a character that no API key has';
   throw new CliError(EXIT.auth, `${name} ${why}`);
+}
+
+/** Where `keyOf` takes the key from. */
+function keySource(options: { apiKey?: string | undefined }, env: NodeJS.ProcessEnv): string {
+  if (options.apiKey !== undefined) return '--api-key';
+  return nonEmpty(env['MILLRACE_API_KEY']) === undefined ? keyPath(env) : 'MILLRACE_API_KEY';
 }
 
 function keptKey(env: NodeJS.ProcessEnv): string | null {

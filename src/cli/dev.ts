@@ -10,8 +10,8 @@ export interface DevOptions {
 
 /**
  * `npm start`: runs Millrace and everything it needs until SIGINT, SIGTERM or SIGHUP; a second signal
- * cuts the drain short. stdout gets one line, once it is ready; the rest goes to stderr. Returns the
- * exit code.
+ * cuts the drain short. stdout gets one line, once it is ready; stderr says what happens, in sentences, and the
+ * log of the processes goes to a file. Returns the exit code.
  */
 export async function runDev(options: DevOptions): Promise<number> {
   const giveUp = new AbortController();
@@ -32,6 +32,8 @@ export async function runDev(options: DevOptions): Promise<number> {
       env: options.env,
       receiver: true,
       say,
+      onStep: say,
+      ownLog: true,
       signal: giveUp.signal,
       ...(options.entries && { entries: options.entries }),
     });
@@ -61,6 +63,7 @@ function summary(stack: Stack, env: NodeJS.ProcessEnv, link: string | null): str
     ['Receiver', `${stack.receiver?.url}  as a target's base_url`],
     ['', `${stack.receiver?.pageUrl}  shows what it received`],
     ['Data', stack.dataDir],
+    ['Log', `${stack.logFile}  whose warnings and errors appear here as well`],
     ['Processes', processes(stack)],
     ['Stop', 'Ctrl-C; the data stays'],
   ];

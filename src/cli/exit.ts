@@ -36,14 +36,22 @@ export function exitHelp(): string {
 /** One of the exit codes. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the command with an exit code and one sentence for the user; `hint` says what to do about it. */
+/**
+ * Ends the command with an exit code and one sentence for the user; `hint` says what to do about it. As the cause it
+ * may have the error of the API that it explains.
+ */
 export class CliError extends Error {
   override name = 'CliError';
   readonly exitCode: ExitCode;
   readonly hint: string | null;
 
-  constructor(exitCode: ExitCode, message: string, hint: string | null = null) {
-    super(message);
+  constructor(
+    exitCode: ExitCode,
+    message: string,
+    hint: string | null = null,
+    options?: { cause: ClientError },
+  ) {
+    super(message, options);
     this.exitCode = exitCode;
     this.hint = hint;
   }
@@ -65,16 +73,26 @@ export function exitCodeOf(error: unknown): ExitCode {
   return status === 0 || [502, 503, 504].includes(status) ? EXIT.unavailable : EXIT.failed;
 }
 
+/** What a command was given, and whom it asked. */
+interface Asked {
+  flags?: Flags;
+  url?: string | undefined;
+  keySource?: string | undefined;
+}
+
 /**
  * Describes an error for people in a few lines, with a stack trace only for a bug in Millrace. What the API
  * says about fields is said about the flags and arguments of the command. `url`: that of the API, to name its
- * page about the error.
+ * page about the error; `keySource`: where its key comes from.
  */
 export function describe(
   error: unknown,
-  { flags = { flags: [], args: [] }, url }: { flags?: Flags; url?: string | undefined } = {},
+  { flags = { flags: [], args: [] }, url, keySource }: Asked = {},
 ): string {
-  if (error instanceof CliError) return lines(error.message, error.hint);
+  if (error instanceof CliError) {
+    const page = error.cause instanceof ClientError ? pageOf(error.cause, url) : null;
+    return lines(error.message, error.hint, page);
+  }
   if (error instanceof ClientError) {
     const [first, ...more] = (error.problem.errors ?? []).map(
       (one) => `${nameOf(one.pointer, flags)} ${one.detail}`,
@@ -85,7 +103,7 @@ export function describe(
       printable(first ?? error.detail),
       ...faults.map(printable),
       ...findingsOf(error).map(printable),
-      hintOf(error),
+      hintOf(error, keySource),
       error.status >= 500 ? id : null,
       pageOf(error, url),
     );
@@ -109,11 +127,15 @@ function pageOf({ problem: { docs } }: ClientError, url: string | undefined): st
   return isPage && url !== undefined ? `  See ${url}${docs}` : null;
 }
 
-function hintOf({ status }: ClientError): string | null {
+function hintOf({ status, detail }: ClientError, keySource: string | undefined): string | null {
+  if (status === 0 && detail.includes('ERR_SSL_WRONG_VERSION_NUMBER')) {
+    return '  What answers there does not speak https: try http://';
+  }
   if (status === 0)
     return '  Start one here with millrace dev, or name another with --url or MILLRACE_URL';
-  if (status === 401) return '  Set another key with --api-key or MILLRACE_API_KEY';
-  return null;
+  if (status !== 401) return null;
+  const source = keySource === undefined ? '' : `The key is that of ${keySource}. `;
+  return `  ${source}Set another one with --api-key or MILLRACE_API_KEY`;
 }
 
 function lines(...parts: (string | null)[]): string {

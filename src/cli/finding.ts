@@ -3,6 +3,8 @@ export interface Finding {
   name: string;
   status: 'ok' | 'warn' | 'fail';
   detail: string;
+  /** What it consists of, a sentence each; not there where `detail` says it all. */
+  parts?: readonly string[];
   /** What to do about it; null when it is fine. */
   fix: string | null;
 }

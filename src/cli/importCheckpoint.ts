@@ -4,6 +4,7 @@ import { CliError, EXIT, usage } from './exit.ts';
 import type { ImportRules } from './importEntry.ts';
 import type { RejectSizes } from './importRejects.ts';
 import type { Format, SourcePlace } from './importSource.ts';
+import { unreadable } from './values.ts';
 
 /** Tells whether a file is still the same. */
 export interface FileIdentity {
@@ -46,7 +47,7 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
 export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
-    throw usage(`${path} can't be read (${error.code})`);
+    throw unreadable(path, error);
   });
   if (text === null) return null;
   try {

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 
 import { CliError, usage } from './exit.ts';
 import type { FileIdentity } from './importCheckpoint.ts';
+import { unreadable } from './values.ts';
 
 /** A source before it is read. */
 export interface OpenSource {
@@ -36,7 +37,7 @@ async function openFile(path: string): Promise<OpenSource> {
     return { identity, head, size: about.size, chunks };
   } catch (error) {
     if (error instanceof CliError) throw error;
-    throw usage(`${path} can't be read (${(error as NodeJS.ErrnoException).code})`);
+    throw unreadable(path, error);
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { createKeptState } from '../sources/messages/keptState.ts';
 import type { StateMessage } from '../sources/messages/message.ts';
 import { CliError, EXIT, usage } from './exit.ts';
+import { unreadable } from './values.ts';
 
 /** Keeps the state of a connector in a file. */
 export interface StateFile {
@@ -36,9 +37,8 @@ async function readKept(path: string): Promise<string | null> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return null;
-    throw usage(`${path} can't be read (${code})`);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw unreadable(path, error);
   }
   if (text.trim() === '') return null;
   try {

@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
 
 import type { Client } from '../api/client.ts';
+import type { Trouble } from '../schema/overview.ts';
 import type { Status } from '../schema/status.ts';
 import type { RunCommand } from './context.ts';
 import { EXIT } from './exit.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import { showFindings } from './findings.ts';
 import { printable } from './table.ts';
+import { troubleText } from './troubleText.ts';
 import { examples } from './values.ts';
 
 type Figures = NonNullable<Status['figures']>;
 type Worst = Figures['worst'][number];
-/** What is said after the number 1, and after another one. */
-type Words = [one: string, more: string];
 
 const PARTS: Record<string, string> = {
   database: 'Postgres',
@@ -21,6 +21,16 @@ const PARTS: Record<string, string> = {
 };
 /** How many consumers a line names. */
 const NAMED = 3;
+/** How many groups of consumers are described one by one for each status. */
+const DESCRIBED = 10;
+
+/** What is known beside the figures. */
+interface Known {
+  /** Of consumers that have parked entries or dead letters, by id. */
+  names: ReadonlyMap<string, string>;
+  /** Which consumers are in trouble, and why, in groups by target and cause. */
+  troubles: readonly Trouble[];
+}
 
 /** Adds `millrace status`. */
 export function addStatus(program: Command, run: RunCommand): void {
@@ -37,8 +47,7 @@ export function addStatus(program: Command, run: RunCommand): void {
     .action(() =>
       run(async ({ client, out }) => {
         const status = await client.status();
-        const names = await namesOf(client, status.figures?.worst ?? []);
-        const checks = findings(status, client.url, names);
+        const checks = findings(status, client.url, await knownOf(client, status.figures));
         const isWrong = checks.some((one) => one.status === 'fail');
         if (out.isJson) out.json({ status: isWrong ? 'fail' : 'ok', checks, ...status });
         else showFindings(out, checks);
@@ -47,19 +56,25 @@ export function addStatus(program: Command, run: RunCommand): void {
     );
 }
 
-/** Reads the names of a few consumers; one that was deleted meanwhile has none. */
-async function namesOf(client: Client, worst: readonly Worst[]): Promise<Map<string, string>> {
-  const read = await Promise.allSettled(worst.map((one) => client.consumers.get(one.consumer_id)));
-  return new Map(
-    read.flatMap((one) => (one.status === 'fulfilled' ? [[one.value.id, one.value.name]] : [])),
+/** Reads why consumers are in trouble, and the names of a few; a consumer that was deleted meanwhile has none. */
+async function knownOf(client: Client, figures: Figures | null): Promise<Known> {
+  if (figures === null) return { names: new Map(), troubles: [] };
+  const failed = figures.worst.filter((one) => one.parked > 0 || one.dead_letters > 0);
+  const [read, { data: troubles }] = await Promise.all([
+    Promise.allSettled(failed.map((one) => client.consumers.get(one.consumer_id))),
+    client.troubles(),
+  ]);
+  const names = read.flatMap((one) =>
+    one.status === 'fulfilled' ? [[one.value.id, one.value.name] as const] : [],
   );
+  return { names: new Map(names), troubles };
 }
 
 /** What runs, and what is wrong: `fail` marks a problem that someone has to look at. */
 export function findings(
   { version, region, parts, figures }: Status,
   url: string,
-  names: ReadonlyMap<string, string>,
+  known: Known,
 ): Finding[] {
   const found = [ok('Millrace', `${version} answers at ${url}, region ${region}`)];
   for (const [part, answers] of Object.entries(parts)) {
@@ -81,71 +96,71 @@ export function findings(
           'millrace alerts',
         ),
     ok('Consumers', `${all} in all, ${consumers.active} active, ${consumers.paused} paused`),
-    ...troubles(figures, names),
+    ...problemsOf(figures, known),
   );
   return found;
 }
 
-function troubles(figures: Figures, names: ReadonlyMap<string, string>): Finding[] {
+function problemsOf(figures: Figures, { names, troubles }: Known): Finding[] {
   const { consumers, worst } = figures;
-  const found: Finding[] = [];
-  const add = (name: string, many: number, words: Words, of: Worst[], next: string): void => {
-    const text = many === 1 ? `1 ${words[0]}` : `${many} ${words[1]}`;
-    if (many > 0) found.push(fail(name, `${text}${listed(of, names)}`, next));
-  };
-  const stopped = worst.filter(({ status }) => status === 'stopped');
-  const blocked = worst.filter(({ status }) => status === 'blocked');
   const parked = worst.filter((one) => one.parked > 0);
   const dead = worst.filter((one) => one.dead_letters > 0);
-  const name = (of: Worst[]): string => of[0]?.consumer_id ?? '<consumer>';
-  add(
-    'Stopped',
-    consumers.stopped,
-    ['consumer sends nothing until it is resumed', 'consumers send nothing until they are resumed'],
-    stopped,
-    'millrace consumers list --status stopped',
-  );
-  add(
-    'Blocked',
-    consumers.blocked,
-    [
-      'consumer is retrying because its endpoint fails',
-      'consumers are retrying because their endpoints fail',
-    ],
-    blocked,
-    'millrace consumers list --status blocked',
-  );
-  add(
-    "Can't send",
-    figures.cannot_start,
-    [
-      'consumer is kept from sending by something other than its endpoint',
-      'consumers are kept from sending by something other than their endpoints',
-    ],
-    [],
-    'millrace consumers list --has cannot_start',
-  );
-  add(
-    'Parked',
-    figures.parked,
-    [
-      'entry was rejected by its endpoint and is retried beside the others',
-      'entries were rejected by their endpoints and are retried beside the others',
-    ],
-    parked,
-    `millrace attempts ${name(parked)} --failed`,
-  );
-  add(
-    'Dead letters',
-    figures.dead_letters,
-    [
-      'entry was rejected for the whole retry window',
-      'entries were rejected for the whole retry window',
-    ],
-    dead,
-    `millrace dead-letters list ${name(dead)}`,
-  );
-  return found;
+  const first = (of: readonly Worst[]): string => of[0]?.consumer_id ?? '<consumer>';
+  const groups = (status: Trouble['status']): string[] =>
+    described(troubles.filter((one) => one.status === status));
+  return [
+    ...problem('Stopped', consumers.stopped, {
+      one: 'consumer sends nothing until it is resumed',
+      more: 'consumers send nothing until they are resumed',
+      parts: groups('stopped'),
+      fix: 'millrace consumers list --status stopped',
+    }),
+    ...problem('Blocked', consumers.blocked, {
+      one: 'consumer is retrying because its endpoint fails',
+      more: 'consumers are retrying because their endpoints fail',
+      parts: groups('blocked'),
+      fix: 'millrace consumers list --status blocked',
+    }),
+    ...problem("Can't send", figures.cannot_start, {
+      one: 'consumer is kept from sending by something other than its endpoint',
+      more: 'consumers are kept from sending by something other than their endpoints',
+      parts: groups('cannot_start'),
+      fix: 'millrace consumers list --has cannot_start',
+    }),
+    ...problem('Parked', figures.parked, {
+      one: 'entry was rejected by its endpoint and is retried beside the others',
+      more: 'entries were rejected by their endpoints and are retried beside the others',
+      of: listed(parked, names),
+      fix: `millrace attempts ${first(parked)} --failed`,
+    }),
+    ...problem('Dead letters', figures.dead_letters, {
+      one: 'entry was rejected for the whole retry window',
+      more: 'entries were rejected for the whole retry window',
+      of: listed(dead, names),
+      fix: `millrace dead-letters list ${first(dead)}`,
+    }),
+  ];
+}
+
+/** What is said of a problem: after the number 1, after another one, and to whom it happens. */
+interface Said {
+  one: string;
+  more: string;
+  of?: string;
+  parts?: string[];
+  fix: string;
+}
+
+function problem(name: string, count: number, { one, more, of = '', parts, fix }: Said): Finding[] {
+  if (count === 0) return [];
+  const found = fail(name, `${count} ${count === 1 ? one : more}${of}`, fix);
+  return [parts === undefined || parts.length === 0 ? found : { ...found, parts }];
+}
+
+function described(troubles: readonly Trouble[]): string[] {
+  const left = troubles.length - DESCRIBED;
+  const shown = troubles.slice(0, DESCRIBED).map(troubleText);
+  return left <= 0 ? shown : [...shown, `and ${left} more groups of consumers`];
 }
 
 function listed(of: readonly Worst[], names: ReadonlyMap<string, string>): string {

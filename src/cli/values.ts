@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option } from 'commander';
 
 import { isCursor } from '../streams/cursor.ts';
 import { parseJson } from '../streams/exactJson.ts';
-import { usage } from './exit.ts';
+import { type CliError, usage } from './exit.ts';
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(\d{1,6})([smhd])$/u;
@@ -122,9 +122,20 @@ export async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw usage(`${path} can't be read (${code})`);
+    throw unreadable(path, error);
   }
+}
+
+const FAULTS: Record<string, string> = {
+  ENOENT: 'it does not exist',
+  EACCES: 'you may not read it',
+  EISDIR: 'it is a folder',
+};
+
+/** The error for a file that can't be read. */
+export function unreadable(path: string, error: unknown): CliError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return usage(`${path} can't be read: ${FAULTS[code] ?? (code || message)}`);
 }
 
 /** Decodes UTF-8, with or without a byte order mark. Throws a `CliError` that names the file for other bytes. */

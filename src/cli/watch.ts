@@ -2,10 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { ClientError } from '../api/client.ts';
 import type { Consumer } from '../schema/consumer.ts';
-import { consumerFields, waitingOf } from './consumerView.ts';
+import { consumerFields, waitingOf, windowOf } from './consumerView.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit.ts';
-import { nameOfTarget } from './names.ts';
 
 const EACH_MS = 1_000;
 
@@ -15,16 +14,16 @@ const EACH_MS = 1_000;
  */
 export async function watchConsumer(context: Context, id: string): Promise<number> {
   const { client, out, signal } = context;
-  let target: string | null = null;
+  let retryWindow: string | undefined;
   let before = '';
   let drawn = 0;
   for (;;) {
     try {
       const one = await client.consumers.get(id);
-      target ??= await nameOfTarget(client, one.target_id);
+      retryWindow ??= await windowOf(client, one);
       const now = whatMatters(one);
       if (out.isTerminal && !out.isJson)
-        drawn = draw(out.details(consumerFields(one, target)), drawn);
+        drawn = draw(out.details(consumerFields(one, retryWindow)), drawn);
       else if (now !== before && out.isJson) out.jsonLine(one);
       else if (now !== before) out.line(summary(one));
       before = now;

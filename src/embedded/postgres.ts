@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { z } from 'zod';
 
+import { logSize } from './logFile.ts';
 import {
   findPostgres,
   giveTo,
@@ -55,7 +56,6 @@ export interface PostgresOptions {
 const run = promisify(execFile);
 const USER = 'millrace';
 const DATABASE = 'millrace';
-const LOG_LIMIT = 10 * 1024 * 1024;
 /** Long enough for the recovery after a crash, which replays at most about `max_wal_size`. */
 const START_MS = 60_000;
 const LEAVING_MS = 5_000;
@@ -312,14 +312,4 @@ async function ensureDatabase(url: string): Promise<void> {
   } finally {
     await client.end();
   }
-}
-
-async function logSize(path: string): Promise<number> {
-  const size = await stat(path).then(
-    (file) => file.size,
-    () => 0, // not written yet
-  );
-  if (size < LOG_LIMIT) return size;
-  await truncate(path);
-  return 0;
 }

@@ -8,6 +8,7 @@ import { ensureConsole } from './console.ts';
 import { keepServer } from './keepServer.ts';
 import { developmentKeys } from './keys.ts';
 import { lockDataDir } from './lock.ts';
+import { openOwnLog } from './ownLog.ts';
 import { startPostgres, type EmbeddedPostgres, type EmbeddedServer } from './postgres.ts';
 import { until } from './processes.ts';
 import { createReceiver, type Receiver } from './receiver.ts';
@@ -22,6 +23,8 @@ const DRAIN_MS = 17_000;
 const READY_MS = 60_000;
 /** A child that has ended this often before the first successful `/readyz` will not come up. */
 const HOPELESS = 4;
+/** What has died before may answer for a moment and die again: it counts as ready once it answers for this long. */
+const STEADY_MS = 3_000;
 
 /** What to start, and how to report on it. */
 export interface StackOptions {
@@ -30,6 +33,13 @@ export interface StackOptions {
   /** Whether to run the development receiver. */
   receiver: boolean;
   say: (line: string) => void;
+  /** Gets a sentence at each step of the start. */
+  onStep?: (line: string) => void;
+  /**
+   * Whether the API and the worker log into a file of the data folder, so that `say` gets their warnings and errors in
+   * plain words; otherwise they print to stderr.
+   */
+  ownLog?: boolean;
   /** Aborting it gives up starting. */
   signal?: AbortSignal;
   /** The entry files of both processes; server.ts and worker.ts by default. */
@@ -45,6 +55,8 @@ export interface Stack {
   temporal: { address: string; namespace: string };
   uiUrl: string | null;
   receiver: Receiver | null;
+  /** The file that the API and the worker log into; null while they print to stderr. */
+  logFile: string | null;
   /** Creates a link that signs a browser in once; null when the API does not provide one. */
   signInLink(): Promise<string | null>;
   /** The ids of the running processes by name: API, worker, Postgres, Temporal. */
@@ -67,7 +79,6 @@ const ENTRIES = {
  * it had started.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { say } = options;
   const env = sparingLoopback(options.env); // what runs here talks to each other directly
   const config = loadConfig(env, 'dev');
   const dataDir = await openDataDir(config.dataDir);
@@ -80,7 +91,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await using started = new AsyncDisposableStack();
 
   const lock = started.use(await lockDataDir(dataDir, url));
-  await waitForPort(port, config.host, lock.takenOver, say);
+  await waitForPort(port, config.host, lock.takenOver, options.say);
+  const log = options.ownLog === true ? started.use(await openOwnLog(dataDir, options.say)) : null;
+  const say = log?.say ?? options.say;
+  const step = (line: string): void => options.onStep?.(line);
+  step(`Starting everything; its data is in ${dataDir}`);
   const keys = await developmentKeys(dataDir);
   await ensureConsole(say).catch((error: Error) =>
     say(`Starting without the console. ${error.message}`),
@@ -100,6 +115,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         )
       : Promise.resolve(null),
   ]);
+  step(postgres === null ? 'Using the Postgres of DATABASE_URL' : 'Postgres is running');
+  step(temporal === null ? 'Using the Temporal of TEMPORAL_ADDRESS' : 'Temporal is running');
   const databaseUrl = (): string => postgres?.now().url ?? (config.databaseUrl as string);
   const address = (): string => temporal?.now().address ?? (config.temporalAddress as string);
   const uiUrl = temporal?.now().uiUrl ?? config.temporalUiUrl;
@@ -126,6 +143,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ...(receiver === null ? {} : { MILLRACE_DEV_RECEIVER_URL: receiver.url }),
   });
   const entries = options.entries ?? ENTRIES;
+  const logged = log === null ? {} : { logFile: log.path };
+  step('Bringing the tables up to date, and starting the API and the worker');
   children.push(
     // Two processes can't share the metrics port: the worker gets it, the API has /metrics.
     keepChild({
@@ -133,15 +152,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       file: entries.server,
       env: () => ({ ...childEnv(), MILLRACE_METRICS_PORT: '' }),
       say,
+      ...logged,
     }),
-    keepChild({ name: 'worker', file: entries.worker, env: childEnv, say }),
+    keepChild({ name: 'worker', file: entries.worker, env: childEnv, say, ...logged }),
   );
   started.defer(async () => {
     stopping.abort();
     timing.deadline = performance.now() + STOP_MS;
     await Promise.all(children.map((child) => child.stop(DRAIN_MS)));
   });
-  await whenReady(url, children, options.signal);
+  await whenReady(url, children, { signal: options.signal, logFile: log?.path });
+  step('The tables are up to date; the API and the worker are running');
 
   const running = started.move();
   let stopped: Promise<void> | null = null;
@@ -153,6 +174,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     temporal: { address: address(), namespace: config.temporalNamespace },
     uiUrl,
     receiver,
+    logFile: log?.path ?? null,
     signInLink: () => signInLink({ url, apiKey }),
     processes: () => ({
       ...Object.fromEntries(children.map((child) => [child.name, child.pid()])),
@@ -187,7 +209,13 @@ async function waitForPort(
   takenOver: boolean,
   say: (line: string) => void,
 ): Promise<void> {
-  if (await isPortFree(port, host)) return;
+  const isFree = await isPortFree(port, host).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(
+      `Millrace can't listen on port ${port} of ${host} (${error.code}): set MILLRACE_PORT to a port that you may use, and MILLRACE_HOST to an address of this machine.`,
+      { cause: error },
+    );
+  });
+  if (isFree) return;
   if (takenOver) {
     say(`The processes of a run that was killed are still stopping: waiting for port ${port}`);
     if (await until(() => isPortFree(port, host), 20_000, 100)) return;
@@ -197,21 +225,30 @@ async function waitForPort(
   );
 }
 
-async function whenReady(url: string, children: Child[], signal?: AbortSignal): Promise<void> {
+async function whenReady(
+  url: string,
+  children: Child[],
+  { signal, logFile }: { signal: AbortSignal | undefined; logFile: string | undefined },
+): Promise<void> {
+  const where = logFile === undefined ? '' : `; the whole log is in ${logFile}`;
   let answer = 'no answer';
+  let since = { deaths: 0, at: -Infinity };
   const up = await until(
     async () => {
       signal?.throwIfAborted();
       const hopeless = children.find((child) => child.deaths() >= HOPELESS);
       if (hopeless !== undefined) {
         throw new Error(
-          `The ${hopeless.name} process does not stay up; the reason is printed above.`,
+          `The ${hopeless.name} process does not stay up. The reason is printed above${where}.`,
         );
       }
       try {
         const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) });
         answer = `${response.status} ${(await response.text()).slice(0, 500)}`;
-        return response.status === 200;
+        if (response.status !== 200) return false;
+        const deaths = children.reduce((sum, child) => sum + child.deaths(), 0);
+        if (deaths !== since.deaths) since = { deaths, at: performance.now() };
+        return performance.now() - since.at > STEADY_MS;
       } catch {
         return false; // not listening yet
       }
@@ -219,7 +256,8 @@ async function whenReady(url: string, children: Child[], signal?: AbortSignal): 
     READY_MS,
     100,
   );
-  if (!up) throw new Error(`${url}/readyz is not 200 after ${READY_MS / 1000} s: ${answer}`);
+  if (up) return;
+  throw new Error(`${url}/readyz is not 200 after ${READY_MS / 1000} s: ${answer}${where}`);
 }
 
 /** Replaces all settings of Temporal: the user's API key or TLS would not fit the embedded server. */

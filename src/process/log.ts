@@ -31,8 +31,16 @@ const SECRET_KEYS = [
   'body',
 ];
 
-/** Writes one JSON line per message to stderr, with `fields` and without secrets or data of entries. */
+/** How much of the log is kept while it can't be written, such as on a full disk, in characters. */
+const KEPT = 1_000_000;
+
+/**
+ * Writes one JSON line per message to stderr, with `fields` and without secrets or data of entries. A line that can't
+ * be written never ends the process: it is written once that is possible, or dropped where too many wait for that.
+ */
 export function createLog(level: LogLevel, fields: Record<string, string> = {}): Log {
+  const output = pino.destination({ fd: 2, sync: true, maxLength: KEPT });
+  output.on('error', () => undefined); // nothing is left to which it could be reported
   return pino(
     {
       level,
@@ -42,7 +50,7 @@ export function createLog(level: LogLevel, fields: Record<string, string> = {}):
       redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
       serializers: { err: toPlainError, error: toPlainError },
     },
-    pino.destination({ fd: 2, sync: true }),
+    output,
   );
 }
 

@@ -32,6 +32,8 @@ export async function beginLaneLease(
 /** What a lane stores about itself when it renews its lease. */
 export interface LaneNote {
   floors: Floors;
+  /** The floors hold for the consumers of its claims up to this number. */
+  claims: number;
   /** How many consumers it visits. */
   visiting: number;
 }
@@ -50,19 +52,19 @@ export async function renewLaneLease(
   sql: Sql,
   id: string,
   leaseMs: number,
-  { floors, visiting }: LaneNote,
+  { floors, claims, visiting }: LaneNote,
 ): Promise<AllLanes | null> {
   const { rows } = await sql.query<AllLanes>({
     name: 'renew lane',
     text: `
       update visit_lanes l
          set lease_until = clock_timestamp() + make_interval(secs => $2 / 1000.0), records = $3, events = $4,
-             visiting = $5
+             visiting = $5, claims = $6
        where id = $1 and lease_until > clock_timestamp()
       returning (select count(*) from visit_lanes v where v.region = l.region) as lanes,
                 (select coalesce(sum(v.visiting), 0) from visit_lanes v
                   where v.region = l.region and v.id <> $1) + $5 as visiting`,
-    values: [id, leaseMs, floors.records, floors.events, visiting],
+    values: [id, leaseMs, floors.records, floors.events, visiting, claims],
   });
   return rows[0] ?? null;
 }

@@ -115,6 +115,8 @@ export interface Claim {
   limit: number;
   /** Claims consumers whose lane has died, instead of those that want an entry. */
   lost: boolean;
+  /** Which of the lane's claims it is; each has a higher number than those before. */
+  number: number;
 }
 
 /** Consumers that want an entry and have no sender, those with the lowest wanted positions first. */
@@ -136,7 +138,7 @@ function claimText({ withs, from, where, order }: Record<ClaimPart, string>): st
        order by ${order} limit $3
          for update of c skip locked
     )
-    ${TAKE}, visited = true, lease_until = null ${FROM_OLD} ${RETURNING},
+    ${TAKE}, visited = true, lease_until = null, claim = $4 ${FROM_OLD} ${RETURNING},
             c.consumer_id, c.seen_version, c.seen_target_id, c.seen_target_version,
             case when old.wanted_at is not null then
               greatest(0, extract(epoch from clock_timestamp() - old.wanted_at) * 1000)::float8 end as waited_ms`;
@@ -165,7 +167,7 @@ export async function claim(sql: Sql, { lost, ...of }: Claim): Promise<Claimed[]
   >({
     name: lost ? 'claim lost' : 'claim',
     text: lost ? CLAIM_LOST : CLAIM,
-    values: [of.holder, of.region, of.limit],
+    values: [of.holder, of.region, of.limit, of.number],
   });
   return rows.map((row) => ({
     consumerId: row.consumer_id,

@@ -24,6 +24,8 @@ export interface Claimer {
   isUnsure(): void;
   /** Resolves when a visit has begun for each consumer that was claimed. */
   settled(): Promise<void>;
+  /** The number of the last claim up to which each claimed consumer is visited; null: some may not be. */
+  readonly begun: number | null;
   /** How many consumers have been claimed. */
   readonly claims: number;
 }
@@ -58,7 +60,9 @@ const LATE_MS = 250;
 export function createClaimer(options: ClaimerOptions): Claimer {
   const { store, region } = options;
   const loading = new Set<Promise<void>>();
+  const open = new Set<number>(); // claims whose consumers are not all visited yet
   let unsure = false;
+  let lastClaim = 0;
   let claims = 0;
   let lookForLostAt = 0;
   let claimsFrom = 0;
@@ -73,10 +77,9 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     if (lost) lookForLostAt = now + LOOK_FOR_LOST_MS;
     if (lost) await store.lease.endLapsed();
     const limit = Math.min(room, CLAIMED_AT_ONCE);
-    const found = await claim({ holder: term.id, region, limit, lost: false });
-    visit(visits, found);
-    const left = lost ? await claim({ holder: term.id, region, limit, lost: true }) : [];
-    visit(visits, left);
+    const of = { holder: term.id, region, limit };
+    const found = await claim(visits, { ...of, lost: false });
+    const left = lost ? await claim(visits, { ...of, lost: true }) : [];
     if (left.length === limit) lookForLostAt = 0; // there may be more
     if (found.length < limit && left.length < limit) return;
     const late = options.lateness.ms;
@@ -84,18 +87,26 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     else claimsFrom = performance.now() + late;
   }
 
-  async function claim(of: Claim): Promise<Claimed[]> {
+  async function claim(visits: Visits, of: Omit<Claim, 'number'>): Promise<Claimed[]> {
+    const number = (lastClaim += 1);
+    open.add(number);
     try {
-      return await store.claim(of);
+      const claimed = await store.claim({ ...of, number });
+      visit(visits, claimed, number);
+      return claimed;
     } catch (error) {
       unsure = true; // the claim may have been stored, and its answer lost
+      open.delete(number);
       throw error;
     }
   }
 
   /** Begins visits once the data for their senders has been read; others are claimed meanwhile. */
-  function visit(visits: Visits, claimed: Claimed[]): void {
-    if (claimed.length === 0) return;
+  function visit(visits: Visits, claimed: Claimed[], number: number): void {
+    if (claimed.length === 0) {
+      open.delete(number);
+      return;
+    }
     claims += claimed.length;
     options.counts?.begun(claimed);
     const loaded = begin(visits, claimed)
@@ -105,6 +116,7 @@ export function createClaimer(options: ClaimerOptions): Claimer {
       })
       .finally(() => {
         loading.delete(loaded);
+        open.delete(number);
         options.ask();
       });
     loading.add(loaded);
@@ -134,6 +146,11 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     },
     settled: async () => {
       await Promise.all(loading);
+    },
+    get begun() {
+      if (unsure) return null;
+      const [oldest = lastClaim + 1] = open;
+      return oldest - 1;
     },
     get claims() {
       return claims;

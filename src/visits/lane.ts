@@ -4,7 +4,6 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Listener } from '../db/listener.ts';
 import { createInterruptions } from '../process/interruptions.ts';
 import { createLoop } from '../process/loop.ts';
-import type { Floors } from '../progress/laneLeases.ts';
 import { CLAIMED_AT_ONCE, createClaimer, type Current } from './claimer.ts';
 import { createLateness } from './lateness.ts';
 import { surplusOf, type Shares } from './share.ts';
@@ -53,7 +52,8 @@ export interface LaneOptions extends Omit<
 }
 
 const TICK_MS = 50;
-const UNKNOWN: Floors = { records: null, events: null };
+/** A consumer that counts as visited may not be. */
+const UNKNOWN = { floors: { records: null, events: null }, claims: 0 };
 
 /** How many times the lease is renewed within its duration. */
 const RENEWALS = 4;
@@ -121,9 +121,9 @@ export function openLane(options: LaneOptions): Lane {
     const { term, visits } = one;
     try {
       const mine = visits.size;
-      // Of nobody, nothing is known: who is claimed before the next renewal would be shown as caught up.
-      const floors = mine === 0 ? UNKNOWN : visits.floors();
-      const all = await term.renew({ floors, visiting: mine });
+      const { begun } = claimer;
+      const noted = begun === null ? UNKNOWN : { floors: visits.floors(), claims: begun };
+      const all = await term.renew({ ...noted, visiting: mine });
       if (all === null) lapse(one);
       else if (one === current) share(visits, { mine, all: all.visiting, lanes: all.lanes });
     } catch (error) {

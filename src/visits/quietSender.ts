@@ -135,18 +135,21 @@ export class QuietSender implements Drain, Committing {
   }
 
   tick(now: number): void {
-    if (this.#drain !== null) {
-      this.#drain.tick(now);
-      return;
+    try {
+      if (this.#drain === null) this.#tick(now);
+      else this.#drain.tick(now);
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  #tick(now: number): void {
     if (this.#slot !== null) {
       this.#sender.sweep(now);
       if (now > this.#leaseStartBy()) this.#sender.cut();
     } else if (this.#waiting.first !== undefined) this.#next();
     else if (this.#isBusy()) this.#look(0); // another sender may have been notified of the free memory
-    else if (now - this.#waiting.lastMatchAt >= this.#lingerMs) {
-      this.stop('idle');
-    }
+    else if (now - this.#waiting.lastMatchAt >= this.#lingerMs) this.stop('idle');
   }
 
   stop(reason: 'yielded' | 'changed' | 'idle'): void {
@@ -166,10 +169,9 @@ export class QuietSender implements Drain, Committing {
     this.#waiting.passBy();
     const logged = this.#successes.take();
     this.#isStoring = true;
-    const { epoch } = this.#lease;
     const position = this.#waiting.position;
     this.#handedOver = position;
-    return { consumerId, epoch, position, ahead: NONE, ...logged, parked: null };
+    return { consumerId, epoch: this.#lease.epoch, position, ahead: NONE, ...logged, parked: null };
   }
 
   stored({ version, targetVersion }: Committed): void {
@@ -351,11 +353,9 @@ export class QuietSender implements Drain, Committing {
       if (this.#waiting.position !== this.#handedOver) await this.#context.committer.flush(this);
       else await this.#untilStored();
       if (this.#isOver) return;
-      const { consumerId } = this;
       const reason = this.#reason ?? 'yielded';
-      const { epoch } = this.#lease;
-      const idle = reason === 'idle';
-      await this.#context.progress.release({ consumerId, epoch, idle, head: null });
+      const released = { consumerId: this.consumerId, epoch: this.#lease.epoch, head: null };
+      await this.#context.progress.release({ ...released, idle: reason === 'idle' });
       this.#leave();
       this.#end.resolve(this.#endedAs(reason));
     } catch (error) {

@@ -198,6 +198,7 @@ test.each<[string[], number, RegExp]>([
   [['consumers', 'list', '--api-key', ''], 4, /^--api-key is empty\n$/u],
   [['consumers', 'list', '--api-key', 'two words'], 4, /^--api-key has a blank, or a character/u],
   [['consumers', 'list', '--url', 'http://me:pw@127.0.0.1'], 2, /^--url must.*without a login/u],
+  [['consumers', 'list', '--url', 'http://127.0.0.1:4600/v1'], 2, /^--url must.*without.*path/u],
   [['consumers', 'list', '--url', ''], 2, /^--url must be an http or https URL/u],
   [['tail', '--since', 'lately'], 2, /^--since takes beginning, end, a time.*not "lately"/u],
   [['attempts', 'other', '--status', 'lots'], 2, /--status.*a whole number from 100 to 599/u],

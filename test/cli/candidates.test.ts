@@ -22,7 +22,10 @@ function offered(...words: string[]): unknown {
 test.each<[string[], unknown]>([
   [['con'], ['consumers']],
   [['--url', 'http://x', 'tar'], ['targets']],
-  [['consumers', 're'], ['resume']],
+  [
+    ['consumers', 're'],
+    ['retry', 'resume'],
+  ],
   [['consumers', 'get', ''], { kind: 'names', of: 'consumers' }],
   [['--json', 'targets', 'test', 'sh'], { kind: 'names', of: 'targets' }],
   [['consumers', 'list', '--status', 'b'], ['blocked']],

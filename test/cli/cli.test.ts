@@ -193,6 +193,9 @@ test('a reader that closes the output does not turn a failure into a success', a
 test.each<[string[], number, RegExp]>([
   [['targts'], 2, /Did you mean targets\?/u],
   [['consumers', 'resum', 'x'], 2, /Did you mean resume\?/u],
+  [['resume', 'x'], 2, /Did you mean millrace consumers resume\?/u],
+  [['consumers', 'attempts', 'x'], 2, /Did you mean millrace attempts\?/u],
+  [['list'], 2, /unknown command 'list'/u],
   [['targets', 'list', '--limt', '3'], 2, /Did you mean --limit\?/u],
   [['targets', 'list', '--limit', 'many'], 2, /a whole number from 1 to 1000/u],
   [['consumers', 'list', '--has', 'all'], 2, /parked, dead_letters, cannot_start/u],
@@ -210,7 +213,7 @@ test.each<[string[], number, RegExp]>([
   ],
   [['dev', '--port', 'http'], 2, /--port.*a whole number from 0 to 65535/u],
   [['send', '--data', '{'], 2, /--data takes JSON/u],
-  [['send', '--data', '@missing.json'], 2, /missing\.json can't be read/u],
+  [['send', '--data', '@missing.json'], 2, /missing\.json can't be read: it does not exist$/mu],
   [['targets', 'list', '--url', 'localhost'], 2, /--url must be an http or https URL/u],
   [['targets', 'create', '--name', 'x', '--base-url', 'ftp://x'], 1, /^--base-url must be/u],
   [['targets', 'list', '--api-key', 'wrong-key-0123456789'], 4, /Unknown API key/u],
@@ -233,6 +236,11 @@ test('an error of the API names the page that explains it, in one line after the
   expect([stdout, code]).toEqual(['', 'unauthorized']);
   expect(page).toBe(`${cluster.api['MILLRACE_URL']}/docs/errors#unauthorized`);
   expect(await (await fetch(page)).text()).toContain('id="unauthorized"');
+  expect(stderr).toContain('The key is that of --api-key. Set another one with --api-key or');
+  const env = { ...cluster.api, MILLRACE_API_KEY: 'wrong-key-0123456789' };
+  expect((await runCli(['targets', 'list'], env)).stderr).toContain('that of MILLRACE_API_KEY.');
+  const https = cluster.api.MILLRACE_URL.replace('http:', 'https:');
+  expect((await cli('targets', 'list', '--url', https)).stderr).toContain('try http://');
   const away = await cli('targets', 'list', '--url', 'http://127.0.0.1:9');
   expect(away.stderr).not.toContain('See');
 });
@@ -241,6 +249,8 @@ test('without an API key it says how to provide one', async () => {
   const { code, stderr } = await runCli(['targets', 'list'], {}, { cwd: folder });
   expect(code).toBe(4);
   expect(stderr).toContain('MILLRACE_API_KEY');
+  expect(stderr).toContain(`there is none in ${join(folder, '.millrace', 'api-key')}\n`);
+  expect(stderr).toContain('millrace dev');
 });
 
 test.each([[[]], [['targets']], [['consumers']], [['listen']], [['import']], [['doctor']]])(

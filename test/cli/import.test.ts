@@ -243,7 +243,7 @@ test('--resume refuses stdin, and a file or flags other than those of the first 
 }, 240_000);
 
 test.each([
-  [['missing.ndjson'], /missing\.ndjson can't be read \(ENOENT\)/u],
+  [['missing.ndjson'], /missing\.ndjson can't be read: it does not exist/u],
   [['.'], /is not a file/u],
   [['x.ndjson', '--key', 'id'], /--sync and --collection are needed as well/u],
   [['x.ndjson', '--event', 'created'], /--event is only for events/u],

@@ -51,10 +51,19 @@ test('retry and resume wait for their outcome, and status says what is wrong unt
   expect(failed.code).toBe(1);
   expect((await cli('retry', 'orders', '--no-wait', '--json')).code).toBe(0);
 
+  const shown = await cli('consumers', 'get', 'orders');
+  expect(shown.stdout).toMatch(/^Gives up +2\S+Z, in 23 hours$/mu);
+  const nothing = await cli('consumers', 'resume', 'orders', '--timeout', '60s');
+  expect(nothing.code).toBe(1);
+  expect(nothing.stderr).toMatch(
+    /^There was nothing to resume: it is blocked, and retries\. Answered HTTP 503/mu,
+  );
+  expect(nothing.stderr).toContain(`millrace retry ${id}`);
+
   const ill = await cli('status');
   expect(ill.code).toBe(1);
   expect(ill.stdout).toMatch(
-    /^fail {2}Blocked: 1 consumer is retrying because its endpoint fails: orders\n {6}millrace consumers list --status blocked$/mu,
+    /^fail {2}Blocked: 1 consumer is retrying because its endpoint fails\n {6}orders \(target .+\): Answered HTTP 503 since 2\S+Z; gives up at 2\S+Z\n {6}millrace consumers list --status blocked$/mu,
   );
   const { status, parts, figures } = JSON.parse((await cli('status', '--json')).stdout) as Omit<
     Status,
@@ -77,7 +86,37 @@ test('retry and resume wait for their outcome, and status says what is wrong unt
   expect(JSON.parse(resumed.stdout) as Consumer).toMatchObject({ id, status: 'active' });
   const idle = await cli('retry', 'orders');
   expect(idle).toMatchObject({ code: 0, stderr: 'Nothing is waiting\n' });
+  const active = await cli('consumers', 'resume', 'orders');
+  expect(active).toMatchObject({ code: 0, stderr: 'It is active already; nothing is waiting\n' });
 }, 400_000);
+
+test('retry of a consumer that is stopped or paused says why, and names the command that continues it', async () => {
+  await using receiver = await openReceiver((_, response) => void response.writeHead(410).end());
+  const { id } = await cluster.consumer(receiver.url, { name: 'gone' });
+  expect((await cli('send')).code).toBe(0);
+  await until(async () => (await cluster.get(id)).status === 'stopped', { timeoutMs: 60_000 });
+  const stopped = await cli('retry', 'gone');
+  expect(stopped).toMatchObject({ code: 5, stdout: '' });
+  expect(stopped.stderr.split('\n')).toEqual([
+    'Consumer "gone" is stopped: the endpoint answered 410 Gone. It sends nothing until it is resumed',
+    `  Continue where it stopped: millrace consumers resume ${id}`,
+    `  See ${cluster.api.MILLRACE_URL}/docs/errors#wrong_status`,
+    '',
+  ]);
+  const status = await cli('status');
+  expect(status.stdout).toMatch(
+    /^fail {2}Stopped: 1 consumer sends nothing until it is resumed\n {6}gone \(target .+\): the endpoint answered 410 Gone(?:, failing since 2\S+Z)?\n/mu,
+  );
+  expect((await cli('consumers', 'delete', 'gone')).code).toBe(0);
+
+  const other = await cluster.consumer('http://127.0.0.1:9/', { name: 'held' });
+  expect((await cli('consumers', 'pause', 'held')).code).toBe(0);
+  const paused = await cli('retry', 'held');
+  expect(paused.code).toBe(5);
+  expect(paused.stderr).toContain('Consumer "held" is paused by the admin key. It sends nothing');
+  expect(paused.stderr).toContain(`millrace consumers resume ${other.id}`);
+  expect((await cli('consumers', 'delete', 'held')).code).toBe(0);
+}, 240_000);
 
 test('a command that deletes asks on a terminal, and proceeds without a question with --yes or in a script', async () => {
   const { id } = await cluster.consumer('http://127.0.0.1:9/', { name: 'doomed' });

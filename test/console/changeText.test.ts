@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { changeSentence, whatChanged } from '../../src/console/changes/changeText.ts';
-import { pausedText, whoIs } from '../../src/console/changes/who.ts';
 import { filterChange } from '../../src/rules/filterChange.ts';
+import { pausedText, whoIs } from '../../src/rules/who.ts';
 
 const ALL = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
 

@@ -8,10 +8,11 @@ import {
 } from '../../src/console/consumers/attemptFilter.ts';
 import { marksOf } from '../../src/console/consumers/marks.ts';
 import { tabOfNote, wordsOf } from '../../src/console/consumers/notes.ts';
-import { givesUpAt, stateOf } from '../../src/console/consumers/state.ts';
+import { stateOf } from '../../src/console/consumers/state.ts';
 import { isIn } from '../../src/console/overview/trouble.ts';
 import { markedSteps } from '../../src/console/ui/chartMarks.ts';
 import { consumerHealth } from '../../src/consumers/consumerHealth.ts';
+import { givesUpAt } from '../../src/rules/givesUpAt.ts';
 import type { Alert } from '../../src/schema/alert.ts';
 import type { Change, Consumer } from '../../src/schema/consumer.ts';
 import type { Trouble } from '../../src/schema/overview.ts';

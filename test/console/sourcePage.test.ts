@@ -169,6 +169,14 @@ test('a table is read again by its command, and all of them by that of the page'
   await page.getByRole('dialog', { name: 'Read 2 tables again?' }).waitFor();
   await confirm(page, 'Read again');
   expect((await tableRow(source.id, 'orders')).snapshot).toBeGreaterThan(1);
+  // One that is gone may have been created again.
+  await noteTable(source.id, 'orders', `state = 'gone'`);
+  await page.getByText('public.orders is not in the database any more').waitFor();
+  await page.getByRole('button', { name: 'Read again: public.orders' }).click();
+  await confirm(page, 'Read again');
+  await page
+    .getByText('public.orders is not in the database any more')
+    .waitFor({ state: 'detached' });
 });
 
 test('a table that asks says how many records would be deleted, and is confirmed without being read again', async () => {

@@ -83,7 +83,12 @@ test('a source that is followed needs no explanation: its sentence says what it 
   expect(sentenceOf(sourceOf({ tables }))).toBe(
     'Reads 2 of 3 tables: 1 row so far. Changes are followed meanwhile.',
   );
-  expect(sentenceOf(sourceOf({ lag: null }))).toBe('It begins with 2 tables.');
+  expect(sentenceOf(sourceOf({ lag: null, tables: tables.slice(1) }))).toBe(
+    'Reads 2 tables: 1 row so far. Changes are followed meanwhile.',
+  );
+  expect(sentenceOf(sourceOf({ lag: null, tables: tables.slice(2) }))).toBe(
+    'It begins with 1 table.',
+  );
 });
 
 test('a source that has failed says why, and that it has to be resumed; an interrupted one says that it goes on by itself', () => {

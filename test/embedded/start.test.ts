@@ -13,6 +13,7 @@ import { choosePort } from '../../src/embedded/state.ts';
 import { killHard, runAside } from '../support/aside.ts';
 import { runCli } from '../support/cli.ts';
 import { COMPILE_CACHE } from '../support/compileCache.ts';
+import { createDatabase } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,8 +24,8 @@ const HURRIED_MS = 12_000;
 // A test starts everything up to twice, on a machine that may be busy.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
-/** What no start in an empty folder prints: warnings of ours and of Node, errors, and traces of stacks. */
-const COMPLAINT = /"level":"(?:warn|error|fatal)"|Warning:|"stack":|^\s+at /mu;
+/** What no start in an empty folder logs or prints: warnings of ours and of Node, errors, and traces of stacks. */
+const COMPLAINT = /"level":"(?:warn|error|fatal)"|Warning|[Ee]rror in|"stack":|^\s+at /mu;
 
 interface Run {
   child: ChildProcess;
@@ -133,7 +134,7 @@ test('npm start works where proxies are set that do not answer, because local ad
   expect((await ask('POST', `/v1/consumers/${id}/pause`)).status).toBe('paused'); // by Temporal and the worker
 });
 
-test('npm start in an empty folder prints one line when it is ready and no warning, and Ctrl-C to the whole process group ends it with exit code 0', async () => {
+test('npm start in an empty folder says in sentences what it starts, and in one line that it is ready, without a warning, and Ctrl-C to the whole process group ends it with exit code 0', async () => {
   const run = start({}, ['npm', 'start', '--silent']);
   const pids = await ready(run);
   expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
@@ -150,7 +151,22 @@ test('npm start in an empty folder prints one line when it is ready and no warni
     body: JSON.stringify({ token }),
   });
   expect(signedIn.status).toBe(200);
+  const logFile = join(dataDir, 'millrace.log');
+  expect(run.stderr()).toContain(`  Log           ${logFile}  `);
+  const steps = [
+    `Starting everything; its data is in ${dataDir}`,
+    'Postgres is running',
+    'Temporal is running',
+    'Bringing the tables up to date, and starting the API and the worker',
+    'The tables are up to date; the API and the worker are running',
+  ];
+  const lines = run.stderr().split('\n');
+  expect(lines.filter((line) => steps.includes(line))).toEqual(steps);
+  expect(lines.filter((line) => line.startsWith('{'))).toEqual([]);
   expect(run.stderr()).not.toMatch(COMPLAINT);
+  const log = await readFile(logFile, 'utf8');
+  expect(log).toContain('"msg":"migrations applied"');
+  expect(log).not.toMatch(COMPLAINT);
 
   const asked = performance.now();
   process.kill(-run.child.pid!, 'SIGINT');
@@ -292,6 +308,32 @@ test('the CLI finds the API that runs on its data folder, whatever its port, and
   });
 });
 
+test('a start that fails says why in plain words, and where the whole log is', async () => {
+  await using database = await createDatabase();
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(`insert into schema_migrations (name, sha256) values ('9999_later', 'x')`);
+  await client.end();
+  const run = start({ DATABASE_URL: database.url });
+  expect(await run.exit).toBe(1);
+  expect(run.stdout()).toBe('');
+  const lines = run.stderr().split('\n');
+  expect(lines).toContain('Using the Postgres of DATABASE_URL');
+  const why = 'the database has migration 9999_later, which this version of Millrace does not know';
+  const reason = lines.findIndex(
+    (line) => line.startsWith('Fatal error in the API: ') && line.includes(why),
+  );
+  const ended = lines.findIndex((line) => line.startsWith('The API process ended'));
+  expect(reason).toBeGreaterThan(0);
+  expect(ended).toBeGreaterThan(reason);
+  expect(lines.filter((line) => line.startsWith('{'))).toEqual([]);
+  const logFile = join(dataDir, 'millrace.log');
+  expect(lines.at(-2)).toBe(
+    `The API process does not stay up. The reason is printed above; the whole log is in ${logFile}.`,
+  );
+  expect(await readFile(logFile, 'utf8')).toContain('"stack":');
+});
+
 test('when its port is in use it says so, exits with 1 and leaves nothing running', async () => {
   const other = await runAside(
     dataDir,
@@ -307,6 +349,14 @@ test('when its port is in use it says so, exits with 1 and leaves nothing runnin
   } finally {
     await killHard(other.child);
   }
+});
+
+test('an address that is not of this machine leads to one sentence and exit code 1', async () => {
+  const run = start({ MILLRACE_HOST: '192.0.2.1' });
+  expect(await run.exit).toBe(1);
+  expect(run.stderr()).toBe(
+    `Millrace can't listen on port ${port} of 192.0.2.1 (EADDRNOTAVAIL): set MILLRACE_PORT to a port that you may use, and MILLRACE_HOST to an address of this machine.\n`,
+  );
 });
 
 test('a wrong variable leads to one sentence and exit code 1, a wrong command to a suggestion and exit code 2', async () => {

@@ -40,6 +40,29 @@ describe('a page that people read', () => {
   });
 });
 
+test.each(pages)('%s names only scripts that package.json has', async (page) => {
+  const { scripts } = JSON.parse(await read('package.json')) as { scripts: object };
+  const named = (await read(page)).matchAll(/\bnpm run (?:-s )?([\w-]+)/gu);
+  const unknown = [...named].map(([, name = '']) => name).filter((name) => !(name in scripts));
+  expect(unknown).toEqual([]);
+});
+
+test('the README says how to start it before it offers the demo', async () => {
+  const text = await read('README.md');
+  const start = text.indexOf('npm install && npm start');
+  const demo = text.indexOf('npm install && npm run demo');
+  expect(start).toBeGreaterThan(0);
+  expect(demo).toBeGreaterThan(start);
+});
+
+test('every number in the tables of measurements in the README is one of bench/README.md', async () => {
+  const [, numbers = ''] = /\n## Numbers\n(.*?)\n## /su.exec(await read('README.md')) ?? [];
+  const rows = numbers.split('\n').filter((line) => line.startsWith('| '));
+  expect(rows.length).toBeGreaterThan(5);
+  const measured = new Set(numbersIn(await read('bench/README.md')));
+  expect(rows.flatMap(numbersIn).filter((number) => !measured.has(number))).toEqual([]);
+});
+
 test('a word is recognised as a path of the project: in code, by its folder or as a source file', () => {
   const text = [
     'src/prose.ts, `src/a.ts`, `ui/b.tsx`, `LOG=1 vitest run test/c.test.ts`, [`docs/d.md`](d.md),',
@@ -116,6 +139,11 @@ function pathsOf(markdown: string): string[] {
     .filter((word) =>
       /^(?:src|test|bench|docs|migrations)\/|^[\w.-].*\/[\w.-]+\.tsx?$/u.test(word),
     );
+}
+
+/** Numbers as they are written: `22,446`, `0.052`. */
+function numbersIn(text: string): string[] {
+  return text.match(/\d+(?:[.,]\d+)*/gu) ?? [];
 }
 
 function promisesOf(page: string): { number: number; text: string }[] {

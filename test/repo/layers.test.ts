@@ -37,7 +37,7 @@ const MAY: Record<string, string> = {
   docs: '',
   api: 'schema rules db streams sources targets access alerts attempts search consumers telemetry docs',
   embedded: 'schema db process',
-  cli: 'schema db process streams sources egress api embedded',
+  cli: 'schema rules db process streams sources egress api embedded',
   console: 'schema rules alerts api',
 };
 

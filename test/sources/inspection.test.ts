@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { migrate } from '../../src/db/migrate.ts';
 import { readFacts, type TableName } from '../../src/sources/postgres/databaseFacts.ts';
 import { findProblems, keyOfTable, type Finding } from '../../src/sources/postgres/inspection.ts';
 import { drop, prepare } from '../../src/sources/postgres/preparation.ts';
@@ -46,6 +47,23 @@ async function inspect(tables: TableName[], address = url, names = NAMES) {
 }
 
 const problems = (found: Finding[]): string[] => found.map(({ problem }) => problem);
+
+test('the tables of Millrace in the same database are refused, which would be followed without end; those beside them are not', async () => {
+  await migrate(url);
+  await session.run('create table shop (id int primary key)');
+  const { rows } = await session.client.query<{ relname: string }>(
+    `select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')`,
+  );
+  const own = rows.map(({ relname }) => relname).filter((name) => name !== 'shop');
+  expect(own).toContain('events');
+  const { found } = await inspect(named(...own));
+  expect(problems(found)).toEqual(
+    own.map((name) => `public.${name} is a table of Millrace itself, which every append changes.`),
+  );
+  expect((await inspect(named('shop'))).found).toEqual([]);
+  await session.run('drop table visit_lanes');
+  expect(problems((await inspect(named('alerts'))).found)).toEqual([]);
+});
 
 describe('what keeps tables from being a source is found before anything is changed', () => {
   test('nothing, of a database and tables that are fit', async () => {

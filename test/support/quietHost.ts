@@ -284,7 +284,7 @@ function openLaneOf(parts: {
     if (isRenewing) return;
     isRenewing = true;
     const until = performance.now() + LEASE_MS;
-    const note = { floors: visits.floors(), visiting: visits.size };
+    const note = { floors: visits.floors(), claims: 0, visiting: visits.size };
     if ((await store.visits.lease.renew(parts.id, LEASE_MS, note)) !== null) lease.until = until;
     else {
       clearInterval(renewals);

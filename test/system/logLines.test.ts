@@ -71,9 +71,20 @@ test('warnings of Node.js, console output of a library and the error that ends t
   ]);
 });
 
-/** Runs Node in the project's folder until it ends. */
-async function run(args: string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, args, {
+test('a log that cannot be written, as on a full disk, does not end the process', async () => {
+  const source = `
+    import { createLog } from './src/process/log.ts';
+    const log = createLog('info');
+    for (let line = 0; line < 1_000; line += 1) log.warn('x'.repeat(5_000));
+    process.stdout.write('it goes on');`;
+  const node = ['--input-type=module', '-e', source];
+  const full = ['-c', 'exec "$0" "$@" 2>/dev/full', process.execPath, ...node];
+  expect(await run(full, {}, '/bin/sh')).toEqual({ code: 0, stdout: 'it goes on', stderr: '' });
+});
+
+/** Runs Node, or another program, in the project's folder until it ends. */
+async function run(args: string[], env: Record<string, string>, program = process.execPath) {
+  const child = spawn(program, args, {
     cwd: new URL('../..', import.meta.url),
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

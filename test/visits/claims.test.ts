@@ -14,7 +14,7 @@ import { createRounds } from '../../src/wake/rounds.ts';
 import { createUnclaimed } from '../../src/wake/unclaimed.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 
-const LEASE = { holder: 'lane', region: 'us-west-2', limit: 10 };
+const LEASE = { holder: 'lane', region: 'us-west-2', limit: 10, number: 1 };
 
 /** The lane is over, and another one has a lease. */
 async function loseLane(db: Sql): Promise<void> {

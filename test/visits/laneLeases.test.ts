@@ -19,8 +19,8 @@ import { createVisitStore } from '../../src/visits/visitStore.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
 
-const NOTE: LaneNote = { floors: { records: null, events: null }, visiting: 0 };
-const OF_LANE = { holder: 'lane', region: 'us-west-2', limit: 10, lost: false };
+const NOTE: LaneNote = { floors: { records: null, events: null }, claims: 1, visiting: 0 };
+const OF_LANE = { holder: 'lane', region: 'us-west-2', limit: 10, lost: false, number: 1 };
 
 /** The lease is over, and that was noted so long ago that the lane has had its time to store. */
 async function lapse(db: Sql): Promise<void> {
@@ -138,12 +138,23 @@ test('an edit does not overtake a lane whose lease is over by the clock, while t
   expect((await readSender(db, id))?.live).toBe(false);
 });
 
+test('a consumer that was claimed after its lane had noted how far it is, is not shown there', async () => {
+  await using visited = await openVisited();
+  const { db, id, opened } = visited;
+  const { position: before } = await opened.read(id);
+  const note = { ...NOTE, floors: { records: null, events: before + 7 }, visiting: 1 };
+  await renewLaneLease(db, 'lane', 8_000, { ...note, claims: 0 });
+  expect((await opened.read(id)).position).toBe(before);
+  await renewLaneLease(db, 'lane', 8_000, { ...note, claims: 1 });
+  expect((await opened.read(id)).position).toBe(before + 7);
+});
+
 test('a consumer that is visited and does not fail is shown where its lane has come to', async () => {
   await using visited = await openVisited();
   const { db, id, opened } = visited;
   const { position: before } = await opened.read(id);
   const floors = { records: 5, events: before + 7 };
-  expect(await renewLaneLease(db, 'lane', 8_000, { floors, visiting: 1 })).not.toBeNull();
+  expect(await renewLaneLease(db, 'lane', 8_000, { ...NOTE, floors, visiting: 1 })).not.toBeNull();
   expect((await opened.read(id)).position).toBe(before + 7);
   await db.query('update cursors set head = position + 1, attempt = 1');
   expect((await opened.read(id)).position).toBe(before);

@@ -25,7 +25,7 @@ test('while all lanes live, nothing reads the cursors of the consumers that they
   // As after a storm: when the statistics were taken, no consumer was visited.
   await rows.db.query(LANES);
   await rows.db.query(VISITED);
-  const of = { holder: 'lane 1', region: 'r', limit: 500, lost: true };
+  const of = { holder: 'lane 1', region: 'r', limit: 500, lost: true, number: 1 };
   const claims = await plansOf(rows.db, (sql: Db) => claim(sql, of));
   const wants = await plansOf(rows.db, (sql: Db) => createLeaderStore(sql, 'visit').wanting(500));
   for (const plan of [claims, wants]) {

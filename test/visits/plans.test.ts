@@ -9,7 +9,7 @@ import { createDatabase } from '../support/database.ts';
 import { manyConsumers, manyTargets, plansOf } from '../support/plans.ts';
 
 const MANY = 3_000;
-const CLAIM = { holder: 'lane', region: 'r', limit: 500 };
+const CLAIM = { holder: 'lane', region: 'r', limit: 500, number: 1 };
 
 /** Consumers that have just been created: Postgres knows nothing about how many there are. */
 async function openNew(cursors: string) {

@@ -100,7 +100,7 @@ test('a lane that has lost a consumer to another lane stores nothing more for it
   const { db } = opened.api;
   const { id: consumerId } = await opened.create({ start: 'end' });
   await db.query('update cursors set wanted = 1, idle = true');
-  const lane = { region: 'us-west-2', limit: 1 };
+  const lane = { region: 'us-west-2', limit: 1, number: 1 };
   await beginLaneLease(db, { id: 'frozen', region: 'us-west-2' }, 1);
   await beginLaneLease(db, { id: 'other', region: 'us-west-2' }, 8_000);
   const [first] = await claim(db.pipe, { ...lane, holder: 'frozen', lost: false });

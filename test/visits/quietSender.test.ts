@@ -112,6 +112,21 @@ test('an entry is not skipped when another consumer triggers a commit at the mom
   expect(store.row.position).toBe(3);
 });
 
+test('an exception at a tick ends that visit alone, and the consumer goes to a drain of its own', async () => {
+  const { store, handedOver } = await open();
+  visit.host.arrive({});
+  const [request] = visit.host.requests;
+  const { answer: answered } = request!;
+  request!.answer = () => {
+    request!.answer = answered;
+    throw new Error('no code expects this');
+  };
+  await visit.host.pass(61_000); // the request is given up at a tick, which throws
+  expect(handedOver).toEqual([1]);
+  expect(store.row).toMatchObject({ position: 0, held: false, released: { wants: 'drain' } });
+  expect(visit.host.model.wrong.splice(0)).toEqual(['1 is cut while the lease holds']); // what crashes is not waited for
+});
+
 test('16 entries are sent without a drain', async () => {
   await open();
   visit.host.arrive(...Array.from({ length: 16 }, () => ({})));

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 
 import pino from 'pino';
 import { expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { createVault } from '../../src/db/vault.ts';
 import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { beginLaneLease } from '../../src/progress/laneLeases.ts';
 import { claim, type Claimed } from '../../src/progress/leases.ts';
+import { createClaimer, type Current } from '../../src/visits/claimer.ts';
 import { openLane } from '../../src/visits/lane.ts';
 import { createVisitStore, type VisitStore } from '../../src/visits/visitStore.ts';
 import { openConsumersApi } from '../support/consumers.ts';
@@ -74,6 +76,38 @@ test.each([
   expect(asked.slice(failedAt + 1).filter((one) => one !== 'lost')[0]).toBe('let go');
 });
 
+test('what a lane notes holds for the claims whose visits have all begun, and for none while some may not have', async () => {
+  const { store } = createFailingStore({});
+  const loads = [Promise.withResolvers<[]>(), Promise.withResolvers<[]>()];
+  let claimed = 0;
+  const claimer = createClaimer({
+    region: REGION,
+    most: 10_000,
+    ask: () => undefined,
+    lateness: { ms: 0 },
+    interrupted: () => undefined,
+    log,
+    store: {
+      ...store,
+      claim: ({ lost }) => Promise.resolve(lost ? [] : [{ consumerId: 'one' } as Claimed]),
+      load: () => loads[claimed++]!.promise,
+    },
+  });
+  const current = { term: { id: 'lane' }, visits: { size: 0 } } as unknown as Current;
+  expect(claimer.begun).toBe(0);
+  await claimer.claimSome(current); // claims 1, and 2 of lost ones, which finds none
+  await claimer.claimSome(current);
+  expect(claimer.begun).toBe(0);
+  loads[1]?.resolve([]);
+  await setImmediate();
+  expect(claimer.begun).toBe(0); // claim 1 is older
+  loads[0]?.resolve([]);
+  await claimer.settled();
+  expect(claimer.begun).toBe(3);
+  claimer.isUnsure();
+  expect(claimer.begun).toBeNull();
+});
+
 test('consumers that a lane has claimed without knowing it are released, and may be claimed again', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
@@ -81,7 +115,7 @@ test('consumers that a lane has claimed without knowing it are released, and may
   await opened.create({ start: 'end' });
   await db.query('update cursors set wanted = position + 1, idle = true');
   await beginLaneLease(db, { id: 'lane', region: 'us-west-2' }, 60_000);
-  const of = { holder: 'lane', region: REGION, limit: 10, lost: false };
+  const of = { holder: 'lane', region: REGION, limit: 10, lost: false, number: 1 };
   const [known] = await claim(db.pipe, of);
   const store = createVisitStore(db, createVault([{ id: 'test', key: randomBytes(32) }]));
   const isKnown = ({ consumerId, epoch }: { consumerId: string; epoch: number }): boolean =>

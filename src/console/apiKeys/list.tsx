@@ -1,9 +1,9 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
+import { whoIs } from '../../rules/who.ts';
 import type { ApiKey } from '../../schema/apiKey.ts';
 import { api } from '../api.ts';
-import { whoIs } from '../changes/who.ts';
 import { useList } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';

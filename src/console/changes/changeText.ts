@@ -1,6 +1,6 @@
+import { whoIs } from '../../rules/who.ts';
 import type { Change } from '../../schema/consumer.ts';
 import { amount, number } from '../words.ts';
-import { whoIs } from './who.ts';
 
 type Detail = Change['detail'];
 

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
+import { whoIs } from '../../rules/who.ts';
 import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
@@ -16,7 +17,6 @@ import { Facts } from '../ui/panel.tsx';
 import { Sentence } from '../ui/sentence.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 import { changeSentence, whatChanged } from './changeText.ts';
-import { whoIs } from './who.ts';
 
 /** The changes of all consumers with their authors, newest first. */
 export function ChangesLog(props: {

@@ -1,7 +1,7 @@
+import { whoIs } from '../../rules/who.ts';
 import type { Change } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { changeSentence, whatChanged } from '../changes/changeText.ts';
-import { whoIs } from '../changes/who.ts';
 import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
 import { DataTable, type Column } from '../ui/dataTable.tsx';

@@ -1,5 +1,5 @@
+import { pausedText } from '../../rules/who.ts';
 import type { Consumer } from '../../schema/consumer.ts';
-import { pausedText } from '../changes/who.ts';
 import { amount, duration } from '../words.ts';
 import { waits } from './waits.ts';
 

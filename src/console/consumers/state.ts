@@ -1,8 +1,8 @@
 import { failureWords } from '../../rules/failurePhrase.ts';
+import { givesUpAt } from '../../rules/givesUpAt.ts';
+import { pausedText } from '../../rules/who.ts';
 import type { Alert } from '../../schema/alert.ts';
 import type { Change, Consumer } from '../../schema/consumer.ts';
-import { pausedText } from '../changes/who.ts';
-import { lengthMs } from '../lengths.ts';
 import { amount } from '../words.ts';
 import type { Verb } from './commands.ts';
 import { waits } from './waits.ts';
@@ -131,14 +131,4 @@ function waitsForOne({ lag, parked }: Consumer): boolean {
 function waiting({ lag, parked }: Consumer): string {
   const many = lag.entries === 0 ? 'nothing' : waits(lag, 'entry', 'entries');
   return parked === 0 ? many : `${many}, and ${amount(parked, 'parked entry', 'parked entries')}`;
-}
-
-/** When a blocked consumer stops unless its endpoint recovers; null if that is not known. */
-export function givesUpAt(
-  failingSince: string | null,
-  retryWindow: string | undefined,
-): string | null {
-  const ms = lengthMs(retryWindow);
-  if (failingSince === null || ms === null) return null;
-  return new Date(Date.parse(failingSince) + ms).toISOString();
 }

@@ -1,7 +1,7 @@
+import { lengthMs } from '../../rules/lengths.ts';
 import { waitingInAll, type Waits } from '../../rules/waitingWords.ts';
 import { inWords } from '../../rules/words.ts';
 import type { Consumer } from '../../schema/consumer.ts';
-import { lengthMs } from '../lengths.ts';
 import { amount } from '../words.ts';
 import type { EveryVerb, Outcome } from './everyOne.ts';
 

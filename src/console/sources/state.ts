@@ -112,13 +112,14 @@ export function sentenceOf(source: Source): string {
   const { tables, lag } = source;
   const unread = tables.filter(({ state }) => state === 'waiting' || state === 'reading');
   const all = amount(tables.length, 'table');
-  if (lag === null) return `It begins with ${all}.`;
+  if (lag === null && tables.every(({ state }) => state === 'waiting'))
+    return `It begins with ${all}.`;
   if (unread.length > 0) {
     const rows = unread.reduce((sum, table) => sum + table.rows, 0);
     const of = unread.length === tables.length ? all : `${number(unread.length)} of ${all}`;
     return `Reads ${of}: ${amount(rows, 'row')} so far. Changes are followed meanwhile.`;
   }
-  return `Follows ${all}. ${lagText(lag)}`;
+  return lag === null ? `Follows ${all}.` : `Follows ${all}. ${lagText(lag)}`;
 }
 
 /** How far behind the log of its database it is. */

@@ -116,7 +116,7 @@ function columnsOf(source: Source, commands: Commands, isNarrow: boolean): Colum
 
 function TableAct(props: { source: Source; table: SourceTable; commands: Commands }) {
   const { source, table, commands } = props;
-  if (source.status === 'deleting' || table.state === 'gone') return null;
+  if (source.status === 'deleting') return null;
   return (
     <ActButton
       needs="manage"

@@ -2,10 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 
 import { answerWords } from '../../rules/answerWords.ts';
 import { failurePhrase } from '../../rules/failurePhrase.ts';
+import { lengthMs } from '../../rules/lengths.ts';
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { useInfo } from '../info.ts';
-import { lengthMs } from '../lengths.ts';
 import { keyOf } from '../overview/trouble.ts';
 import { Group } from '../overview/troubles.tsx';
 import { Failed, Hint } from '../ui/notice.tsx';

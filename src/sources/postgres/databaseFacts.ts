@@ -1,5 +1,7 @@
 import type pg from 'pg';
 
+import { OWN_TABLES, TELLING_TABLES } from './ownTables.ts';
+
 /** A table by its two names, as they are stored. */
 export interface TableName {
   schema: string;
@@ -50,6 +52,8 @@ export interface TableFacts extends TableName {
   /** `relreplident`: d, n, f or i. */
   identity: string;
   isSystem: boolean;
+  /** Whether it is a table of a Millrace, or a partition of one. */
+  isOfMillrace: boolean;
   isOwned: boolean;
   canSelect: boolean;
   hasRowSecurity: boolean;
@@ -68,6 +72,8 @@ export async function readFacts(client: pg.ClientBase, asked: Inspected): Promis
   const { rows } = await client.query<TableRow>(TABLES_SQL, [
     asked.tables.map(({ schema }) => schema),
     asked.tables.map(({ table }) => table),
+    OWN_TABLES,
+    TELLING_TABLES,
   ]);
   const roots = rows.filter(({ isRoot }) => isRoot);
   const tables = names.map((name) => {
@@ -122,6 +128,11 @@ const TABLES_SQL = `
          n.nspname::text as schema, c.relname::text as table,
          c.relkind::text as kind, c.relpersistence::text as persistence, c.relreplident::text as identity,
          c.oid < 16384 as "isSystem",
+         (select root.relname from pg_catalog.pg_class root
+           where root.oid = coalesce(pg_partition_root(c.oid), c.oid)) = any ($3::text[])
+           and (select count(*) from pg_catalog.pg_class t
+                 where t.relnamespace = c.relnamespace and t.relname = any ($4::text[])) = cardinality($4::text[])
+           as "isOfMillrace",
          pg_has_role(c.relowner, 'usage') as "isOwned",
          has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as "canSelect",
          row_security_active(c.oid) as "hasRowSecurity",

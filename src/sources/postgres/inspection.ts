@@ -140,6 +140,12 @@ function ofKind(name: string, table: TableFacts): Words | null {
   if (table.isSystem) {
     return { problem: `${name} is a table of Postgres itself.`, advice: 'Leave it out.' };
   }
+  if (table.isOfMillrace) {
+    return {
+      problem: `${name} is a table of Millrace itself, which every append changes.`,
+      advice: 'Leave it out.',
+    };
+  }
   if (table.persistence === 'p') return null;
   const what = table.persistence === 't' ? 'temporary' : 'unlogged';
   return {

@@ -1,0 +1,53 @@
+/**
+ * The tables of Millrace, which may be in the database of a user as well. What is appended changes them, so that
+ * following one of them would never end.
+ */
+export const OWN_TABLES: readonly string[] = [
+  'aging',
+  'alert_tests',
+  'alerts',
+  'api_keys',
+  'attempt_batches',
+  'attempt_hours',
+  'attempt_minutes',
+  'attempt_points',
+  'attempt_ranges',
+  'attempts',
+  'changes',
+  'checkpoints',
+  'clocks',
+  'collections',
+  'consumers',
+  'cursors',
+  'dead_letters',
+  'event_ids',
+  'events',
+  'filter_versions',
+  'idempotency_keys',
+  'lag_minutes',
+  'lag_samples',
+  'leader',
+  'outbox',
+  'parked',
+  'pass_seen',
+  'passes',
+  'records',
+  'schema_migrations',
+  'sessions',
+  'signin_tokens',
+  'source_episodes',
+  'source_problems',
+  'source_tables',
+  'sources',
+  'start_faults',
+  'stored_edits',
+  'streams',
+  'syncs',
+  'tails',
+  'target_minutes',
+  'targets',
+  'visit_lanes',
+];
+
+/** A schema that has tables of all these names is one of Millrace. */
+export const TELLING_TABLES: readonly string[] = ['event_ids', 'visit_lanes', 'source_tables'];
