@@ -29,7 +29,18 @@ import { createWorkload, type Workload } from '../support/sourceWorkload.ts';
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 /** `SOURCE_RUNS=20` is the long form; SEED repeats one. */
 const RUNS = Number(process.env['SOURCE_RUNS'] ?? 1);
-const KILLS = 8;
+type Happening = 'follower' | 'freeze' | 'slot' | 'source' | 'millrace';
+/** What happens in each run, in an order of its own. */
+const HAPPENINGS: Happening[] = [
+  'follower',
+  'follower',
+  'follower',
+  'freeze',
+  'slot',
+  'source',
+  'source',
+  'millrace',
+];
 const FOLLOWER = fileURLToPath(new URL('../support/followerProcess.ts', import.meta.url));
 const PATIENCE = { timeoutMs: 90_000 };
 
@@ -116,7 +127,7 @@ function surely<T>(work: () => Promise<T>): Promise<T> {
 }
 
 test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
-  'a kill -9 of the follower and of either Postgres, in snapshots and in the stream, loses nothing, doubles nothing and keeps the order (SEED=%i)',
+  'a kill -9 of the follower and of either Postgres, a freeze and a slot that is dropped lose nothing, double nothing and keep the order (SEED=%i)',
   async (seed) => {
     const draw = drawFrom(seed);
     await using source = await openServer({ wal_level: 'logical', wal_sender_timeout: '2s' });
@@ -151,22 +162,35 @@ test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
     const writing = ([0, 1] as const).map((writer) =>
       write(source, workload, { writer, isOver: () => isOver }),
     );
-    const happened: string[] = [];
+    const left: ChildProcess[] = [];
+    const acts: Record<Happening, () => Promise<void>> = {
+      source: source.killAndRestart,
+      millrace: millrace.killAndRestart,
+      follower: async () => {
+        await kill(follower.child);
+        follower = startFollower(env);
+      },
+      slot: async () => {
+        await kill(follower.child);
+        await dropSlot(source, slot);
+        follower = startFollower(env);
+      },
+      // It has lost its lease when it goes on, and another one follows.
+      freeze: async () => {
+        const frozen = follower.child;
+        frozen.kill('SIGSTOP');
+        left.push(frozen);
+        follower = startFollower(env);
+        await pause(4_000);
+        frozen.kill('SIGCONT');
+      },
+    };
+    const happenings = happeningsBy(draw);
     try {
-      for (let nth = 0; nth < KILLS; nth += 1) {
+      for (const what of happenings) {
         await pause(200 + draw() * 3_000);
-        const what = draw();
-        happened.push(
-          what < 0.5 ? 'follower' : what < 0.7 ? 'source' : what < 0.9 ? 'millrace' : 'slot',
-        );
         if (draw() < 0.3) await surely(() => sources.snapshot(id, {}));
-        if (what >= 0.5 && what < 0.7) await source.killAndRestart();
-        else if (what >= 0.7 && what < 0.9) await millrace.killAndRestart();
-        else {
-          await kill(follower.child);
-          if (what >= 0.9) await dropSlot(source, slot);
-          follower = startFollower(env);
-        }
+        await acts[what]();
       }
       isOver = true;
       const written = await Promise.all(writing);
@@ -177,18 +201,24 @@ test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
       await using session = await connectTo(source.url);
       await caughtUp(session, slot);
       process.stderr.write(
-        `source kills: ${seed}: ${written.join('+')} statements, ${happened.join(' ')}\n`,
+        `source kills: ${seed}: ${written.join('+')} statements, ${happenings.join(' ')}\n`,
       );
       expect(await workload.faults(db, session, id)).toEqual([]);
       expect(await sources.get(id)).toMatchObject({ status: 'active', problems: 0 });
     } finally {
       isOver = true;
       await Promise.all(writing);
-      await kill(follower.child);
+      await Promise.all([follower.child, ...left].map(kill));
     }
   },
   240_000,
 );
+
+function happeningsBy(draw: () => number): Happening[] {
+  return HAPPENINGS.map((what) => ({ what, at: draw() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ what }) => what);
+}
 
 function openSources(db: Db, key: Buffer): Sources {
   const sockets = createDatabaseSockets({ allowCidrs: LOOPBACK });
