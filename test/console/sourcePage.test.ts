@@ -151,7 +151,7 @@ test('a source that has failed shows the reason and is resumed from there; an in
   await note(source.id, `interruption = 'Nothing listens at db:5432.', interrupted_since = now()`);
   await band.getByText('Interrupted: Nothing listens at db:5432.').waitFor();
   await band.getByText('It is tried again and again').waitFor();
-  expect(await band.getByRole('button').count()).toBe(0);
+  expect(await band.getByRole('button').allInnerTexts()).toEqual(['Open settings']);
   expect(await page.getByRole('heading', { level: 1 }).innerText()).toMatch(/interrupted$/u);
 });
 
@@ -233,7 +233,7 @@ test('settings are changed without the password being shown; a table is added fr
   await page.getByLabel('Send a mail after a silence of').fill('6');
   await page.getByRole('tab', { name: 'Settings, unsaved' }).waitFor();
   await page.getByRole('button', { name: 'Save changes' }).click();
-  await page.getByText('Saved. Tables that were added are read now.').waitFor();
+  await page.getByText('Saved. It applies at once, and tables that were added are read.').waitFor();
   const saved = await read(source);
   expect(saved.tables.map(({ table }) => table)).toEqual(BOTH);
   expect([saved.expect_within, saved.url]).toEqual([21_600, source.url]);
@@ -259,6 +259,9 @@ test('a source whose database is away stays in the list until it is forgotten, a
   await row.getByRole('link').click();
   const band = page.getByRole('region', { name: 'Why it is not read' });
   await band.getByText('It is being deleted').waitFor();
+  await note(source.id, `interruption = 'Nothing listens at db:5432.', interrupted_since = now()`);
+  await band.getByText('Nothing listens at db:5432.').waitFor();
+  await band.getByRole('button', { name: 'Open settings' }).waitFor();
   expect(await page.getByRole('button', { name: 'Read again' }).count()).toBe(0);
   await band.getByRole('button', { name: 'Forget it…' }).click();
   const statements = await page.getByRole('dialog').getByLabel('Statements').innerText();

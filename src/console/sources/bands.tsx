@@ -31,9 +31,7 @@ export function SourceBands(props: {
           facts={state.since === null ? [] : [['Since', <TimeText key="since" at={state.since} />]]}
         >
           <div className="flex flex-wrap gap-2 empty:hidden">
-            {source.status === 'failed' && (
-              <Button onClick={() => onOpen('settings')}>Open settings</Button>
-            )}
+            {state.isMendable && <Button onClick={() => onOpen('settings')}>Open settings</Button>}
             {state.verb !== null && (
               <ActButton
                 needs="manage"

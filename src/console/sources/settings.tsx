@@ -43,7 +43,7 @@ export function SourceSettings(props: {
         faultsOf={(draft) => storedFaults(draft, source.url)}
         save={save}
         queryKey={['source', source.id]}
-        saved="Saved. Tables that were added are read now."
+        saved="Saved. It applies at once, and tables that were added are read."
         buttons={(isChanged) => (
           <Button
             kind="quiet"

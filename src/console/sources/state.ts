@@ -9,6 +9,8 @@ export interface State {
   meaning: string;
   /** Since when (RFC 3339); null: that is not known. */
   since: string | null;
+  /** Whether its settings may be what keeps it from being read, or deleted. */
+  isMendable: boolean;
   /** The command that ends it; null: it ends by itself. */
   verb: 'resume' | 'forget' | null;
 }
@@ -50,6 +52,7 @@ export function stateOf(source: Source, now: number): State | null {
       title: 'It has failed: nothing is read until it is mended and resumed',
       meaning: status_reason ?? 'The reason is not known.',
       since: status_since,
+      isMendable: true,
       verb: 'resume',
     };
   }
@@ -59,6 +62,7 @@ export function stateOf(source: Source, now: number): State | null {
       title: 'It is being deleted',
       meaning: `Its slot and its publication are still to be dropped in its database.${interruption === null ? '' : ` ${interruption.detail}`}`,
       since: status_since,
+      isMendable: interruption !== null,
       verb: 'forget',
     };
   }
@@ -68,6 +72,7 @@ export function stateOf(source: Source, now: number): State | null {
       title: 'Paused: nothing is read',
       meaning: keptText(source),
       since: status_since,
+      isMendable: false,
       verb: 'resume',
     };
   }
@@ -77,6 +82,7 @@ export function stateOf(source: Source, now: number): State | null {
       title: `Interrupted: ${interruption.detail}`,
       meaning: 'It is tried again and again, and goes on where it stopped.',
       since: interruption.since,
+      isMendable: true,
       verb: null,
     };
   }
@@ -93,6 +99,7 @@ function unfollowed({ lag, updated_at }: Source, now: number): State | null {
     title: 'No worker follows it',
     meaning: 'It goes on where it stopped as soon as a worker of its region runs.',
     since: lag?.measured_at ?? null,
+    isMendable: false,
     verb: null,
   };
 }
