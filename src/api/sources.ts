@@ -154,7 +154,8 @@ const PATCH = createRoute({
     'Replaces the given fields. What is new of the URL, the certificates and the tables is looked at first, as when a ' +
     'source is created. A URL with its password masked keeps the stored one, unless its host, port or sslmode ' +
     'changes. It must lead to the same database: another one is a source of its own. A table that is added is read; ' +
-    'the records of one that is removed stay as they are. A source that has failed goes on.',
+    'the records of one that is removed stay as they are. A source that has failed goes on. Of one that is being ' +
+    'deleted, only `url` and `ca` can be changed.',
   request: { params: IdParam, body: jsonBody(SourcePatch) },
   responses: { 200: json(Source, 'The source'), ...problems(400, 404, 409, 413, 415, 422) },
 });

@@ -26,6 +26,9 @@ export interface EditDeps {
   inspect: InspectDatabase;
 }
 
+/** What may be changed of a source that is being deleted, as its slot is still to be dropped. */
+const WAY = new Set(['url', 'ca']);
+
 /** Replaces the given fields of a source; null when there is none. */
 export type EditSource = (id: string, patch: SourcePatch) => Promise<Source | null>;
 
@@ -37,7 +40,7 @@ export function createEditSource({ db, vault, sockets, inspect }: EditDeps): Edi
   return async (id, patch) => {
     const row = await findSource(db, id);
     if (row === null) return null;
-    refuseDeleting(id, row);
+    if (Object.keys(patch).some((field) => !WAY.has(field))) refuseDeleting(id, row);
     const plan = planOf(row, patch, openUrl(row, vault));
     await refuseTaken(db, { id, name: plan.name, syncId: row.sync_id, tables: plan.added });
     if (plan.url !== null) await look(row, plan, plan.url);
@@ -55,7 +58,9 @@ export function createEditSource({ db, vault, sockets, inspect }: EditDeps): Edi
   async function look(row: SourceRow, plan: Plan, url: string): Promise<void> {
     const address = needAddress(url, plan.settings.ca, sockets);
     const { slot, publication } = row;
-    const tables = plan.isElsewhere ? plan.tables : plan.added;
+    const isLeaving = row.status === 'deleting';
+    const wanted = plan.isElsewhere ? plan.tables : plan.added;
+    const tables = isLeaving ? [] : wanted;
     const seen = await inspect(address, {
       tables,
       slot,
@@ -63,7 +68,7 @@ export function createEditSource({ db, vault, sockets, inspect }: EditDeps): Edi
       isOwn: true,
       withOthers: false,
     });
-    refuseUnfit(seen);
+    if (!isLeaving || seen.kind === 'unreachable') refuseUnfit(seen);
     const isFollowed = row.last_lsn !== null;
     if (isFollowed && !nameSameDatabase(url, row.url_shown)) refuseOther(seen, slot, row.sync_id);
   }

@@ -82,7 +82,7 @@ function unfit(findings: readonly Finding[]): Refusal {
   });
 }
 
-/** The refusal (409) of a command for a source that is being deleted. */
+/** Refuses (409) a command for a source that is being deleted. */
 export function refuseDeleting(id: string, { status }: { status: SourceStatus }): void {
   if (status !== 'deleting') return;
   throw new Refusal({

@@ -212,6 +212,21 @@ test('a change of what a failed source may be waiting for has it go on', async (
   expect(paused.body.status).toBe('paused');
 });
 
+test('of a source that is being deleted, the way to its database can still be mended', async () => {
+  const source = await create();
+  await follow(source);
+  await site.api.request('DELETE', `/v1/sources/${source.id}`);
+  await shop.session.run('drop table users', `create role "leaver" superuser login password 'x'`);
+  for (const body of [{ name: 'x' }, { url: shop.url, tables: ['public.orders'] }]) {
+    expect((await patch(source.id, body)).body.code).toBe('wrong_status');
+  }
+  const wrong = Object.assign(new URL(shop.url), { username: 'leaver', password: 'wrong' }).href;
+  expect((await patch(source.id, { url: wrong })).body.code).toBe('source_refused');
+  const right = Object.assign(new URL(shop.url), { username: 'leaver', password: 'x' }).href;
+  const { status, body } = await patch(source.id, { url: right });
+  expect([status, body.status]).toEqual([200, 'deleting']);
+});
+
 test('an edit of a source that was changed while its database was looked at is refused', async () => {
   const source = await create();
   meanwhile = () => site.api.request('POST', `/v1/sources/${source.id}/pause`);
