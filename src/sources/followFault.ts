@@ -1,28 +1,10 @@
 import { isDatabaseAway, mayBeRepeated } from '../db/errors.ts';
 import { codeOf } from '../egress/networkError.ts';
+import { OfDatabase } from './ofDatabase.ts';
 import { ProtocolError } from './postgres/byteReader.ts';
 import { connectionFault, type ShownAddress } from './postgres/connectionFault.ts';
 import { REFUSED, type LogEnding } from './postgres/logEnding.ts';
 import { NotFit } from './setUp.ts';
-
-/** An error of the database that is followed, not of ours. */
-export class OfDatabase extends Error {
-  override readonly cause: unknown;
-
-  constructor(cause: unknown) {
-    super('The database of a source could not be used', { cause });
-    this.cause = cause;
-  }
-}
-
-/** Runs work in the database that is followed, so that its errors are known as such. */
-export async function ofDatabase<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof OfDatabase || error instanceof NotFit ? error : new OfDatabase(error);
-  }
-}
 
 /** What an error means for a source. */
 export type FollowFault =

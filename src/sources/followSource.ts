@@ -11,9 +11,10 @@ import { Fenced } from '../streams/fence.ts';
 import type { Passes } from '../streams/passes.ts';
 import { checkpointsOf } from './checkpointNames.ts';
 import { createFencedAppend } from './fencedAppend.ts';
-import { followFaultOf, OfDatabase, ofDatabase, wordsOfEnding } from './followFault.ts';
+import { followFaultOf, wordsOfEnding } from './followFault.ts';
 import { followRun, type RunEnding } from './followRun.ts';
 import { keepLease, type KeptLease } from './keepLease.ts';
+import { OfDatabase, ofDatabase } from './ofDatabase.ts';
 import { readAddress, sourceConfig, type SourceAddress } from './postgres/sourceAddress.ts';
 import type { OpenSocket, SourceConfig } from './postgres/sourceConfig.ts';
 import { setUp } from './setUp.ts';
@@ -177,7 +178,7 @@ async function follow(
   });
   const progress = await loadProgress(checkpoints, id);
   const config: SourceConfig = await ofDatabase(() => sourceConfig(address, deps.openSocket));
-  await using database = await ofDatabase(() => openSourceDatabase(config, source, signal));
+  await using database = await openSourceDatabase(config, source, signal);
   const ready = await setUp(
     {
       source,

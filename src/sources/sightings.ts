@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { ofDatabase } from './followFault.ts';
 import type { GroupStore } from './groupStore.ts';
 import { formatLsn } from './postgres/lsn.ts';
 import type { SetUp } from './setUp.ts';
@@ -51,9 +50,7 @@ export function createSightings({ setUp, store, database }: SightingsOptions): S
     for (;;) {
       await pause(MEASURE_MS, undefined, { signal });
       const since = store.storingSince;
-      const { isRead, lagBytes, limitBytes, nowMs, published } = await ofDatabase(() =>
-        database.measure(),
-      );
+      const { isRead, lagBytes, limitBytes, nowMs, published } = await database.measure();
       const lagMs = since === null ? 0 : Math.max(0, nowMs - Date.parse(since));
       if (isRead) measured = { lagBytes, lagMs, limitBytes };
       if (tables.some(({ name }) => !published.has(nameOfTable(name)))) return;

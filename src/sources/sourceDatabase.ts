@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import { ofDatabase } from './ofDatabase.ts';
 import { readFacts, type DatabaseFacts, type TableName } from './postgres/databaseFacts.ts';
 import { SLOT_STATE_SQL, toSlotState, type SlotState } from './postgres/logEnding.ts';
 import type { Lsn } from './postgres/lsn.ts';
@@ -7,7 +8,10 @@ import { drop, prepare, publish } from './postgres/preparation.ts';
 import type { SourceConfig } from './postgres/sourceConfig.ts';
 import { nameOfTable } from './tableName.ts';
 
-/** The database of a source, beside its log: what is in it, and what the source has there. */
+/**
+ * The database of a source, beside its log: what is in it, and what the source has there. Everything rejects with an
+ * `OfDatabase`.
+ */
 export interface SourceDatabase extends AsyncDisposable {
   facts(tables: readonly TableName[]): Promise<DatabaseFacts>;
   /** The tables of the publication, by their names in the API; null: there is no publication. */
@@ -49,8 +53,10 @@ export async function openSourceDatabase(
   const cut = (): void => void client.connection.stream.destroy();
   signal.addEventListener('abort', cut);
   try {
-    await client.connect();
-    await client.query('set statement_timeout = 0; set default_transaction_read_only = off');
+    await ofDatabase(async () => {
+      await client.connect();
+      await client.query('set statement_timeout = 0; set default_transaction_read_only = off');
+    });
   } catch (error) {
     signal.removeEventListener('abort', cut);
     cut();
@@ -69,6 +75,11 @@ export async function openSourceDatabase(
     return new Set(tables);
   }
 
+  async function slotState(): Promise<SlotState> {
+    const { rows } = await client.query<{ is_lost: boolean }>(SLOT_STATE_SQL, [names.slot]);
+    return toSlotState(rows);
+  }
+
   async function measure(): Promise<Measurement> {
     const { rows } = await client.query<MeasuredRow>(MEASURE_SQL, [names.slot]);
     const [row] = rows;
@@ -82,16 +93,13 @@ export async function openSourceDatabase(
   }
 
   return {
-    facts: (tables) => readFacts(client, { tables, ...names }),
-    published,
-    slotState: async () => {
-      const { rows } = await client.query<{ is_lost: boolean }>(SLOT_STATE_SQL, [names.slot]);
-      return toSlotState(rows);
-    },
-    publish: (tables) => publish(client, names.publication, tables),
-    prepare: (tables) => prepare(client, { tables, ...names }),
-    drop: () => drop(client, names),
-    measure,
+    facts: (tables) => ofDatabase(() => readFacts(client, { tables, ...names })),
+    published: () => ofDatabase(published),
+    slotState: () => ofDatabase(slotState),
+    publish: (tables) => ofDatabase(() => publish(client, names.publication, tables)),
+    prepare: (tables) => ofDatabase(() => prepare(client, { tables, ...names })),
+    drop: () => ofDatabase(() => drop(client, names)),
+    measure: () => ofDatabase(measure),
     [Symbol.asyncDispose]: async () => {
       signal.removeEventListener('abort', cut);
       if (signal.aborted) return;

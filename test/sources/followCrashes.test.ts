@@ -18,6 +18,8 @@ const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 const RUNS = Number(process.env['SOURCE_RUNS'] ?? 1);
 /** Followers that die, at least. */
 const DEATHS = 15;
+/** Statements of each writer, at most. */
+const STATEMENTS = 1_500;
 /** The chance of dying before a write, and after it. */
 const RISK = 0.07;
 
@@ -97,7 +99,7 @@ test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
     await Promise.all(
       ([0, 1] as const).map(async (writer) => {
         await using session = await postgres.connect(site.url);
-        for (let nth = 0; deaths < DEATHS; nth += 1) {
+        for (let nth = 0; nth < STATEMENTS && deaths < DEATHS; nth += 1) {
           await session.run(workload.next(writer)).catch(async (error: { code?: string }) => {
             if (error.code !== '40P01') throw error; // two truncations that waited for each other
             await session.run('rollback');
@@ -109,6 +111,7 @@ test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
     );
     dying.abort();
     await following;
+    expect(deaths).toBeGreaterThan(3);
     site.follow(id);
     await until(() => isRead(site.sources, id), { timeoutMs: 60_000 });
     await site.caughtUp(id);

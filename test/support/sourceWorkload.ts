@@ -30,7 +30,7 @@ export function createWorkload(draw: () => number): Workload {
 
   /** An id of the writer's own. */
   const own = (writer: number): number => 2 * upTo(IDS / 2) + writer;
-  const large = (): string => `repeat(md5('${upTo(1e9)}'), ${100 + upTo(100)})`;
+  const text = (): string => `repeat(md5('${upTo(1e9)}'), ${100 + upTo(100)})`;
 
   const single: ((writer: 0 | 1) => string)[] = [
     (w) =>
@@ -40,11 +40,11 @@ export function createWorkload(draw: () => number): Workload {
       `update t set seq = nextval('s'), v = null where id % 2 = ${w} and id % 11 = ${upTo(11)}`,
     (w) => `delete from t where id = ${own(w)}`,
     (w) => moved('t', own(w), own(w)),
-    (w) => `insert into big values (${own(w)}, nextval('s'), 0, ${large()}) on conflict do nothing`,
+    (w) => `insert into big values (${own(w)}, nextval('s'), 0, ${text()}) on conflict do nothing`,
     (w) => `update big set seq = nextval('s'), n = n + 1 where id = ${own(w)}`,
     (w) =>
       `update big set seq = nextval('s'), n = n + 1 where id % 2 = ${w} and id % 7 = ${upTo(7)}`,
-    (w) => `update big set seq = nextval('s'), large = ${large()} where id = ${own(w)}`,
+    (w) => `update big set seq = nextval('s'), large = ${text()} where id = ${own(w)}`,
     (w) => `delete from big where id = ${own(w)}`,
     (w) => moved('big', own(w), own(w)),
     (w) => moved('big', own(w), own(w) - IDS), // before all others
@@ -56,6 +56,14 @@ export function createWorkload(draw: () => number): Workload {
     (w) => `update parted set seq = nextval('s'), v = 'p${upTo(1e6)}' where id = ${own(w)}`,
     (w) => `delete from parted where id = ${own(w)}`,
   ];
+
+  /** A transaction that is stored in parts. */
+  function large(writer: number): string {
+    const theirs = `id % 2 = ${writer} and id >= ${IDS}`;
+    return `begin; delete from parted where ${theirs};
+            insert into parted select g, nextval('s'), 'large' from generate_series(${IDS + writer}, ${IDS + 3_000}, 2) g;
+            update parted set seq = nextval('s'), v = 'larger' where ${theirs}; commit`;
+  }
 
   function moved(table: string, from: number, to: number): string {
     return `update ${table} set id = ${to}, seq = nextval('s')
@@ -70,6 +78,11 @@ export function createWorkload(draw: () => number): Workload {
       return `begin; ${one(single)(writer)}; alter table ${one(['t', 'big', 'pair'])} add ${column} text;
               ${one(single)(writer)}; commit`;
     }
+    if (kind < 0.03) {
+      const table = one(['t', 'pair', 'parted']);
+      return `begin; ${one(single)(writer)}; truncate ${table}; ${one(single)(writer)}; commit`;
+    }
+    if (kind < 0.033) return large(writer);
     if (kind < 0.15) {
       const several = Array.from({ length: 2 + upTo(8) }, () => one(single)(writer));
       return `begin; ${several.join('; ')}; ${draw() < 0.25 ? 'rollback' : 'commit'}`;
