@@ -11,6 +11,7 @@ import { isRead, openFollowedSource, type FollowedSource } from '../support/foll
 import { until } from '../support/poll.ts';
 import { drawFrom } from '../support/seeded.ts';
 import { openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
+import { eventFaults, eventNames, tableDifferences } from '../support/sourceRecords.ts';
 import { createWorkload } from '../support/sourceWorkload.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
@@ -81,6 +82,35 @@ async function followMortally(
     }
   }
 }
+
+test('after a death within a transaction that is stored in parts, following goes on within it, and each change comes once', async () => {
+  await using site = await openFollowedSource(postgres);
+  await site.session.run('create sequence s', 'create table t (id int primary key, seq bigint)');
+  const { id } = await site.create('t');
+  const first = site.follow(id);
+  await site.areIn(id, 'following');
+  await first.stop();
+  await site.session.run(
+    `begin; insert into t select g, nextval('s') from generate_series(1, 5000) g;
+     update t set seq = nextval('s'); commit`,
+  );
+  let parts = 0;
+  const { appender } = site.deps;
+  const records: typeof appender.records = async (changes, places) => {
+    const answer = await appender.records(changes, places);
+    if (changes.length > 0) parts += 1;
+    if (parts === 4) throw new Crash('the process has died'); // within the updates
+    return answer;
+  };
+  const deps = { ...site.deps, appender: { records } };
+  await expect(followSource(deps, id, new AbortController().signal)).rejects.toThrow('has died');
+  site.follow(id);
+  await site.caughtUp(id);
+  expect(await eventFaults(site.db, id)).toEqual([]);
+  expect(await eventNames(site.db, id)).toHaveLength(10_000);
+  const same = { syncId: id, table: 't', key: 'id' };
+  expect(await tableDifferences(site.db, site.session, same)).toEqual([]);
+});
 
 test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
   'wherever a follower dies, and whatever is written meanwhile, records are the rows in the end and each change came once (SEED=%i)',
