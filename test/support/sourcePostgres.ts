@@ -6,17 +6,22 @@ import { join } from 'node:path';
 
 import pg from 'pg';
 
-import { startPostgres } from '../../src/embedded/postgres.ts';
+import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { SESSION_SQL } from '../../src/sources/postgres/jsonValue.ts';
 import type { SourceConfig } from '../../src/sources/postgres/sourceConfig.ts';
+import { killPostgres } from './killPostgres.ts';
 
 /** Somebody's Postgres, whose tables are a source. */
 export interface SourcePostgres extends AsyncDisposable {
-  url: string;
+  readonly url: string;
   /** An empty database of its own for a test; its URL. */
   createDatabase(): Promise<string>;
   /** A session whose values are the texts that Postgres prints, with the settings of a source's sessions. */
   connect(url?: string): Promise<SourceSession>;
+  /** Kills it by -9, with all of its processes. */
+  kill(): Promise<void>;
+  /** Starts it again with everything that it had; at the same address, unless somebody else has it by now. */
+  restart(): Promise<void>;
 }
 
 export interface SourceSession extends AsyncDisposable {
@@ -32,19 +37,28 @@ export function configOf(url: string): SourceConfig {
   return { connectionString: url, stream: () => new Socket() };
 }
 
-/** Starts a Postgres of the test's own whose log may be decoded. */
+/**
+ * Starts a Postgres of the test's own whose log may be decoded: the embedded one, or that of a package, whose folder is
+ * given.
+ */
 export async function openSourcePostgres(
   settings: Record<string, string> = {},
+  packageDir?: string,
 ): Promise<SourcePostgres> {
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-source-'));
   await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
-  const postgres = await startPostgres({
-    dataDir,
-    say: () => undefined,
-    settings: { wal_level: 'logical', shared_buffers: '32MB', ...settings },
-  });
+  const start = (): Promise<EmbeddedPostgres> =>
+    startPostgres({
+      dataDir,
+      say: () => undefined,
+      settings: { wal_level: 'logical', shared_buffers: '32MB', ...settings },
+      ...(packageDir !== undefined && { packageDir }),
+    });
+  let postgres = await start();
   return {
-    url: postgres.url,
+    get url() {
+      return postgres.url;
+    },
     createDatabase: async () => {
       const url = new URL(postgres.url);
       const name = `source_${randomUUID().replaceAll('-', '')}`;
@@ -54,6 +68,10 @@ export async function openSourcePostgres(
       return url.href;
     },
     connect: (url = postgres.url) => connectTo(url),
+    kill: () => killPostgres(postgres.pid),
+    restart: async () => {
+      postgres = await start();
+    },
     [Symbol.asyncDispose]: async () => {
       await postgres.stop();
       await rm(dataDir, { recursive: true });
@@ -67,6 +85,7 @@ export async function connectTo(url: string): Promise<SourceSession> {
     connectionString: url,
     types: { getTypeParser: () => (text: string) => text },
   });
+  client.on('error', () => undefined); // a statement after it fails as well
   await client.connect();
   await client.query(SESSION_SQL);
   return {
