@@ -1,26 +1,34 @@
-import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router';
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+} from '@tanstack/react-router';
 
+import {
+  alertsSearch,
+  consumerNewSearch,
+  consumerSearch,
+  deadLettersSearch,
+  settingsSearch,
+  sourceSearch,
+  streamsSearch,
+  targetNewSearch,
+  targetSearch,
+} from './latePages.ts';
 import { Layout } from './layout.tsx';
-import { AlertsPage, alertsSearch } from './pages/alerts.tsx';
 import { BrokenPage } from './pages/broken.tsx';
-import { ConsumerPage, consumerSearch } from './pages/consumer.tsx';
-import { ConsumerNewPage, consumerNewSearch } from './pages/consumerNew.tsx';
 import { ConsumersPage, consumersSearch } from './pages/consumers.tsx';
-import { DeadLettersPage, deadLettersSearch } from './pages/deadLetters.tsx';
 import { NotFoundPage } from './pages/notFound.tsx';
 import { OverviewPage, overviewSearch } from './pages/overview.tsx';
-import { SettingsPage, settingsSearch } from './pages/settings.tsx';
 import { SignInPage, signInSearch } from './pages/signIn.tsx';
-import { SourcePage, sourceSearch } from './pages/source.tsx';
-import { SourceNewPage } from './pages/sourceNew.tsx';
 import { SourcesPage, sourcesSearch } from './pages/sources.tsx';
-import { StreamsPage, streamsSearch } from './pages/streams.tsx';
-import { TargetPage, targetSearch } from './pages/target.tsx';
-import { TargetNewPage, targetNewSearch } from './pages/targetNew.tsx';
 import { TargetsPage, targetsSearch } from './pages/targets.tsx';
 import { parseSearch, printSearch } from './search.ts';
 
-// There is one entry for each page: import the page above, add it here and to `inside.addChildren` below.
+// There is one entry for each page: import the page above, add it here and to `inside.addChildren` below. Pages that are
+// opened now and then are loaded when they are, so that the others open sooner.
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 const signIn = createRoute({
@@ -49,13 +57,13 @@ const targetNew = createRoute({
   getParentRoute: page,
   path: '/targets/new',
   validateSearch: targetNewSearch,
-  component: TargetNewPage,
+  component: lazyRouteComponent(() => import('./pages/targetNew.tsx'), 'TargetNewPage'),
 });
 const target = createRoute({
   getParentRoute: page,
   path: '/targets/$id',
   validateSearch: targetSearch,
-  component: TargetPage,
+  component: lazyRouteComponent(() => import('./pages/target.tsx'), 'TargetPage'),
 });
 const consumers = createRoute({
   getParentRoute: page,
@@ -67,13 +75,13 @@ const consumerNew = createRoute({
   getParentRoute: page,
   path: '/consumers/new',
   validateSearch: consumerNewSearch,
-  component: ConsumerNewPage,
+  component: lazyRouteComponent(() => import('./pages/consumerNew.tsx'), 'ConsumerNewPage'),
 });
 const consumer = createRoute({
   getParentRoute: page,
   path: '/consumers/$id',
   validateSearch: consumerSearch,
-  component: ConsumerPage,
+  component: lazyRouteComponent(() => import('./pages/consumer.tsx'), 'ConsumerPage'),
 });
 const sources = createRoute({
   getParentRoute: page,
@@ -84,37 +92,37 @@ const sources = createRoute({
 const sourceNew = createRoute({
   getParentRoute: page,
   path: '/sources/new',
-  component: SourceNewPage,
+  component: lazyRouteComponent(() => import('./pages/sourceNew.tsx'), 'SourceNewPage'),
 });
 const source = createRoute({
   getParentRoute: page,
   path: '/sources/$id',
   validateSearch: sourceSearch,
-  component: SourcePage,
+  component: lazyRouteComponent(() => import('./pages/source.tsx'), 'SourcePage'),
 });
 const deadLetters = createRoute({
   getParentRoute: page,
   path: '/dead-letters',
   validateSearch: deadLettersSearch,
-  component: DeadLettersPage,
+  component: lazyRouteComponent(() => import('./pages/deadLetters.tsx'), 'DeadLettersPage'),
 });
 const alerts = createRoute({
   getParentRoute: page,
   path: '/alerts',
   validateSearch: alertsSearch,
-  component: AlertsPage,
+  component: lazyRouteComponent(() => import('./pages/alerts.tsx'), 'AlertsPage'),
 });
 const streams = createRoute({
   getParentRoute: page,
   path: '/streams',
   validateSearch: streamsSearch,
-  component: StreamsPage,
+  component: lazyRouteComponent(() => import('./pages/streams.tsx'), 'StreamsPage'),
 });
 const settings = createRoute({
   getParentRoute: page,
   path: '/settings',
   validateSearch: settingsSearch,
-  component: SettingsPage,
+  component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
 });
 
 const tree = root.addChildren([

@@ -1,20 +1,6 @@
 import { alertText } from '../../alerts/alertText.ts';
 import type { Alert, AlertKind } from '../../schema/alert.ts';
 import { Badge, type Tone } from '../ui/statusBadge.tsx';
-export const ALERT_KINDS = [
-  'warning',
-  'stopped',
-  'gone',
-  'recovered',
-  'dead-letters',
-  'retention',
-  'source-failed',
-  'source-interrupted',
-  'source-behind',
-  'source-silent',
-  'source-asking',
-  'source-recovered',
-] as const satisfies readonly AlertKind[];
 
 const LOOKS: Record<AlertKind, [Tone, string]> = {
   warning: ['warn', '▲'],

@@ -1,30 +1,22 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Alert, AlertKind } from '../../schema/alert.ts';
+import type { Alert } from '../../schema/alert.ts';
 import { AlertAbout } from '../alerts/about.tsx';
 import { AlertDrawer } from '../alerts/drawer.tsx';
-import { ALERT_KINDS, gist, KindBadge } from '../alerts/kind.tsx';
+import { gist, KindBadge } from '../alerts/kind.tsx';
+import { ALERT_KINDS } from '../alerts/kinds.ts';
 import { MailBadge, MailLine, OutboxHint } from '../alerts/mail.tsx';
 import { api } from '../api.ts';
 import { ConsumerChoice } from '../consumerChoice.tsx';
+import type { AlertsSearch as Search } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
-import { textOf, wordOf } from '../search.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SelectField } from '../ui/field.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
-
-interface Search {
-  kind?: AlertKind | undefined;
-  consumer?: string | undefined;
-}
-
-export function alertsSearch(search: Record<string, unknown>): Search {
-  return { kind: wordOf(search, 'kind', ALERT_KINDS), consumer: textOf(search, 'consumer') };
-}
 
 /** The alerts, and whether their mails were sent. */
 export function AlertsPage() {

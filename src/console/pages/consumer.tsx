@@ -27,10 +27,10 @@ import { useUnsent } from '../consumers/useUnsent.ts';
 import { useUrl } from '../consumers/useUrl.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
 import { useInfo } from '../info.ts';
+import { consumerSearch, type ConsumerSearch } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
-import { RANGE_NAMES, rangeSince, type Range } from '../ranges.ts';
-import { onlyGiven, textOf, wordOf } from '../search.ts';
+import { rangeSince } from '../ranges.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
@@ -38,43 +38,6 @@ import { Sentence } from '../ui/sentence.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { number } from '../words.ts';
-
-const TABS = ['deliveries', 'parked', 'dead-letters', 'filter', 'settings', 'changes'] as const;
-
-export interface ConsumerSearch {
-  tab?: (typeof TABS)[number];
-  range?: Range;
-  outcome?: string;
-  status?: string;
-  /** The record by which deliveries and dead letters are found. */
-  record?: string;
-  event?: string;
-  since?: string;
-  until?: string;
-  delivery?: string;
-  /** The group of dead letters: its code, and the status that was answered. */
-  code?: string;
-  answer?: string;
-  letter?: string;
-}
-
-export function consumerSearch(search: Record<string, unknown>): ConsumerSearch {
-  const found = {
-    tab: wordOf(search, 'tab', TABS),
-    range: wordOf(search, 'range', RANGE_NAMES),
-    outcome: wordOf(search, 'outcome', ['delivered', 'failed']),
-    status: textOf(search, 'status'),
-    record: textOf(search, 'record'),
-    event: textOf(search, 'event'),
-    since: textOf(search, 'since'),
-    until: textOf(search, 'until'),
-    delivery: textOf(search, 'delivery'),
-    code: textOf(search, 'code'),
-    answer: textOf(search, 'answer'),
-    letter: textOf(search, 'letter'),
-  };
-  return onlyGiven(found);
-}
 
 /** One consumer: its state, its deliveries and its commands. */
 export function ConsumerPage() {

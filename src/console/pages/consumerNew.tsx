@@ -21,8 +21,8 @@ import { SaveStep } from '../consumers/saveStep.tsx';
 import { StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
 import { faultsIn, type Faults } from '../faults.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import type { ConsumerNewSearch as Search } from '../latePages.ts';
 import { Refused } from '../refused.tsx';
-import { onlyGiven, textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { useZone } from '../settings.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
@@ -33,21 +33,6 @@ import { useForm } from '../useForm.ts';
 
 const TITLE = 'New consumer: Webhooks';
 const START_STEP = 5;
-interface Search {
-  target?: string;
-  step?: string;
-  /** The consumer that is duplicated. */
-  like?: string;
-}
-
-export function consumerNewSearch(search: Record<string, unknown>): Search {
-  const found = {
-    target: textOf(search, 'target'),
-    step: textOf(search, 'step'),
-    like: textOf(search, 'like'),
-  };
-  return onlyGiven(found);
-}
 
 /** A new consumer, for a session that may create one. */
 export function ConsumerNewPage() {

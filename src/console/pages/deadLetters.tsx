@@ -4,17 +4,9 @@ import type { Consumer } from '../../schema/consumer.ts';
 import { ConsumerChoice, useConsumer } from '../consumerChoice.tsx';
 import { LetterList } from '../deadLetters/letterList.tsx';
 import { WithLetters } from '../deadLetters/withLetters.tsx';
-import { textOf } from '../search.ts';
 import { Failed, Loading } from '../ui/notice.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
-
-const NAMES = ['consumer', 'code', 'status', 'record', 'letter'] as const;
-type Search = Partial<Record<(typeof NAMES)[number], string | undefined>>;
-
-export function deadLettersSearch(search: Record<string, unknown>): Search {
-  return Object.fromEntries(NAMES.map((name) => [name, textOf(search, name)]));
-}
 
 /** The dead letters of one consumer: found by failure and record, opened, sent again, deleted. */
 export function DeadLettersPage() {

@@ -2,21 +2,10 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 
 import { ApiKeys } from '../apiKeys/list.tsx';
 import { ChangesLog } from '../changes/log.tsx';
-import { textOf, wordOf } from '../search.ts';
+import type { SettingsSearch as Search } from '../latePages.ts';
 import { ThisConsole } from '../thisConsole.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { Tabs } from '../ui/tabs.tsx';
-
-const TABS = ['general', 'keys', 'changes'] as const;
-
-interface Search {
-  tab?: (typeof TABS)[number] | undefined;
-  consumer?: string | undefined;
-}
-
-export function settingsSearch(search: Record<string, unknown>): Search {
-  return { tab: wordOf(search, 'tab', TABS), consumer: textOf(search, 'consumer') };
-}
 
 /** What is installed, who may use it, and who changed what. */
 export function SettingsPage() {

@@ -5,8 +5,8 @@ import { useState } from 'react';
 import type { Source } from '../../schema/source.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone } from '../api.ts';
+import type { SourceSearch, SourceTab } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
-import { wordOf } from '../search.ts';
 import { SourceBands, SourceNotes } from '../sources/bands.tsx';
 import { mainVerb } from '../sources/commands.ts';
 import type { SourceDraft } from '../sources/draft.ts';
@@ -25,16 +25,6 @@ import { useNow } from '../ui/timeText.tsx';
 import { number } from '../words.ts';
 
 const EVERY_MS = 2_000;
-const TABS = ['tables', 'problems', 'settings'] as const;
-
-export interface SourceSearch {
-  tab?: (typeof TABS)[number];
-}
-
-export function sourceSearch(search: Record<string, unknown>): SourceSearch {
-  const tab = wordOf(search, 'tab', TABS);
-  return tab === undefined ? {} : { tab };
-}
 
 /** One source: how it is, its tables, what of them could not be read, and its settings. */
 export function SourcePage() {
@@ -64,7 +54,7 @@ function Loaded({ source }: { source: Source }) {
   const commands = useSourceCommands(source);
   const isNarrow = useNarrow();
   const [edits, setEdits] = useState<Partial<SourceDraft>>({});
-  const open = (next: (typeof TABS)[number]): void =>
+  const open = (next: SourceTab): void =>
     void navigate({
       to: '/sources/$id',
       params: { id },

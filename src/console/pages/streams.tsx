@@ -1,53 +1,23 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { EventType, StreamName } from '../../schema/stream.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { ActButton } from '../act.tsx';
+import type { StreamsSearch as Search } from '../latePages.ts';
 import { useOpened } from '../opened.ts';
 import type { List } from '../queries.ts';
-import { textOf, wordOf } from '../search.ts';
-import { STARTS, useEntries, type Start } from '../streams/browse.ts';
+import { useEntries } from '../streams/browse.ts';
 import { EntryDrawer, EventDrawer, RecordDrawer } from '../streams/drawer.tsx';
 import type { StreamEntry } from '../streams/entry.ts';
-import { EVENT_TYPES } from '../streams/eventTypes.ts';
 import { Filters } from '../streams/filters.tsx';
 import { SampleDialog } from '../streams/sample.tsx';
+import type { Start } from '../streams/starts.ts';
 import { EntryTable } from '../streams/table.tsx';
 import { KEPT, useTail, type Tail } from '../streams/tail.ts';
 import { withTail } from '../streams/withTail.ts';
 import { Button } from '../ui/button.tsx';
 import { PageHead } from '../ui/panel.tsx';
 import { Tabs } from '../ui/tabs.tsx';
-
-interface Search {
-  stream?: StreamName | undefined;
-  sync?: string | undefined;
-  provider?: string | undefined;
-  collection?: string | undefined;
-  event?: EventType | undefined;
-  from?: Start | undefined;
-  live?: '1' | undefined;
-  /** The id of the event that is open. */
-  entry?: string | undefined;
-  /** The id of the record's version that is open, and the cursor after which it is read. */
-  record?: string | undefined;
-  at?: string | undefined;
-}
-
-export function streamsSearch(search: Record<string, unknown>): Search {
-  return {
-    stream: wordOf(search, 'stream', ['events', 'records'] as const),
-    sync: textOf(search, 'sync'),
-    provider: textOf(search, 'provider'),
-    collection: textOf(search, 'collection'),
-    event: wordOf(search, 'event', EVENT_TYPES),
-    from: wordOf(search, 'from', STARTS),
-    live: wordOf(search, 'live', ['1'] as const),
-    entry: textOf(search, 'entry'),
-    record: textOf(search, 'record'),
-    at: textOf(search, 'at'),
-  };
-}
 
 /** The appended records and events, by their cursor or as they come. */
 export function StreamsPage() {

@@ -5,11 +5,10 @@ import { useCallback, useState } from 'react';
 import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone } from '../api.ts';
-import { filterIn, filterSearch, type AttemptFilter } from '../consumers/attemptFilter.ts';
+import { filterIn } from '../consumers/attemptFilter.ts';
+import { targetSearch, type TargetSearch } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
-import { RANGE_NAMES, type Range } from '../ranges.ts';
-import { onlyGiven, textOf, wordOf } from '../search.ts';
 import { TargetActs } from '../targets/acts.tsx';
 import { TargetCharts } from '../targets/charts.tsx';
 import { TargetConsumers } from '../targets/consumers.tsx';
@@ -29,25 +28,6 @@ import { PageHead, Panel } from '../ui/panel.tsx';
 import { TargetBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { number } from '../words.ts';
-
-const TABS = ['deliveries', 'consumers', 'verify', 'settings'] as const;
-
-export interface TargetSearch extends AttemptFilter {
-  tab?: (typeof TABS)[number];
-  range?: Range;
-  /** The id of the attempt that is open. */
-  delivery?: string;
-}
-
-export function targetSearch(search: Record<string, unknown>): TargetSearch {
-  const found = {
-    tab: wordOf(search, 'tab', TABS),
-    range: wordOf(search, 'range', RANGE_NAMES),
-    ...filterSearch(search),
-    delivery: textOf(search, 'delivery'),
-  };
-  return onlyGiven(found);
-}
 
 /** One target: its health and the reasons, its deliveries, its consumers, its secret and its settings. */
 export function TargetPage() {

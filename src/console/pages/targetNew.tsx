@@ -7,7 +7,6 @@ import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { NEW_SECRET } from '../firstRun/newSecret.tsx';
 import { Refused } from '../refused.tsx';
-import { textOf } from '../search.ts';
 import { useRefusal } from '../session.ts';
 import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
 import { newFaults } from '../targets/faults.ts';
@@ -21,12 +20,6 @@ import { useFaults } from '../useFaults.ts';
 import { useForm } from '../useForm.ts';
 
 const TITLE = 'New target: Webhook endpoint';
-
-export function targetNewSearch(search: Record<string, unknown>) {
-  const url = textOf(search, 'url');
-  const name = textOf(search, 'name');
-  return { ...(url !== undefined && { url }), ...(name !== undefined && { name }) };
-}
 
 /** A new webhook endpoint, for a session that may create one. */
 export function TargetNewPage() {

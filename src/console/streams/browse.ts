@@ -7,10 +7,7 @@ import {
   type Filter,
   type StreamEntry,
 } from './entry.ts';
-
-/** Where reading begins: with the newest entry and then backwards, or somewhere from which it goes forwards. */
-export const STARTS = ['newest', '1h', '1d', '7d', 'beginning'] as const;
-export type Start = (typeof STARTS)[number];
+import type { Start } from './starts.ts';
 
 /** How many empty pages in a row are passed over, as a filter may leave out much. */
 const EMPTY_PAGES = 5;

@@ -1,10 +1,10 @@
 import type { StreamName } from '../../schema/stream.ts';
 import { Combobox } from '../ui/combobox.tsx';
 import { SelectField } from '../ui/field.tsx';
-import { STARTS, type Start } from './browse.ts';
 import type { Filter } from './entry.ts';
 import { EVENT_TYPES } from './eventTypes.ts';
 import { useSeen } from './seen.ts';
+import { STARTS, type Start } from './starts.ts';
 
 const START_TEXTS: Record<Start, string> = {
   newest: 'Newest first',
