@@ -139,12 +139,18 @@ function createFollowing(
   function take(message: LogMessage, lsn: Lsn, bytes: number): void {
     groups.add(message, lsn, bytes);
     storeNext();
+    forgetIdle(groups.end());
     pause();
+  }
+
+  /** While nothing waits to be stored, everything up to here may be forgotten. */
+  function forgetIdle(end: Lsn): void {
+    if (storing === null && groups.isIdle() && end > flushed) flushed = end;
   }
 
   function onKeepalive(end: Lsn, isReplyWanted: boolean): void {
     if (end > written) written = end;
-    if (storing === null && groups.isIdle() && end > flushed) flushed = end;
+    forgetIdle(end);
     if (isReplyWanted) sayPlace();
   }
 
@@ -189,6 +195,7 @@ function createFollowing(
   function stored(group: LogGroup): void {
     if (group.place.lsn > flushed) flushed = group.place.lsn;
     storeNext();
+    forgetIdle(groups.end());
     if (storing === null) sayPlace();
     pause();
   }

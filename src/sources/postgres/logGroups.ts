@@ -29,6 +29,8 @@ export interface LogGroups {
   take(): LogGroup | null;
   /** How much of the log is in groups that have not been taken. */
   heldBytes(): number;
+  /** The end of the last commit that has come. */
+  end(): Lsn;
   /** Whether the log is between transactions, and everything of it has been taken. */
   isIdle(): boolean;
 }
@@ -159,6 +161,7 @@ export function createLogGroups(options: LogGroupsOptions): LogGroups {
     add,
     take: () => cutter.take({ lsn: end, within: resumed }),
     heldBytes: cutter.heldBytes,
+    end: () => end,
     isIdle: () => transaction === null && cutter.isEmpty(),
   };
 }
