@@ -145,10 +145,17 @@ const PARKED = `
 
 const ALERTS = `
   insert into alerts (id, consumer_id, kind, detail, at)
-  select uuidv7(), case when i % 5 = 0 then $1::uuid else (select id from crowd where n = i) end,
-         case when i % 100 = 0 then 'gone' else 'recovered' end, '{"reason":"it is delivering again"}',
+  select uuidv7(), c.id, case when i % 100 = 0 then 'gone' else 'recovered' end,
+         jsonb_build_object(
+           'consumer_id', c.id, 'name', c.name, 'reason', 'it is delivering again',
+           'target', t.name, 'target_id', t.id, 'endpoint', t.base_url, 'failing_since', null,
+           'last_failure', null, 'position', 0, 'waiting', 0, 'waiting_exact', true,
+           'url', 'http://127.0.0.1/consumers/' || c.id),
          now() - i * interval '1 s'
-    from generate_series(1, ${PAST.alerts}) as i`;
+    from generate_series(1, ${PAST.alerts}) as i
+    join consumers c
+      on c.id = case when i % 5 = 0 then $1::uuid else (select id from crowd where n = i) end
+    join targets t on t.id = c.target_id`;
 
 const CHANGES = `
   insert into changes (id, consumer_id, edit_id, action, actor, detail, version, at)

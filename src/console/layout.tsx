@@ -1,6 +1,7 @@
 import { Link, Outlet } from '@tanstack/react-router';
 import { useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 
+import { whoIs } from '../rules/who.ts';
 import { FindEverywhere } from './find/everywhere.tsx';
 import { useInfo } from './info.ts';
 import { useKeyboard } from './keyboard.ts';
@@ -133,7 +134,7 @@ function ViewMenu({ onHelp, name }: { onHelp: () => void; name: string }) {
           local: 'Local times',
         }),
         { label: 'Keyboard shortcuts  ?', onSelect: onHelp },
-        { label: `Sign out (${name.slice(0, 40)})`, onSelect: signOut },
+        { label: `Sign out (${whoIs(name).slice(0, 40)})`, onSelect: signOut },
       ]}
     />
   );

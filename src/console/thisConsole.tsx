@@ -1,3 +1,4 @@
+import { whoIs } from '../rules/who.ts';
 import { TestAlertPanel } from './alerts/test.tsx';
 import { useInfo } from './info.ts';
 import { useSession } from './session.ts';
@@ -13,11 +14,15 @@ import { TimeText } from './ui/timeText.tsx';
 export function ThisConsole() {
   return (
     <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
-      <Runs />
-      <Doors />
-      <TestAlertPanel />
-      <Looks />
-      <SignedIn />
+      <div className="grid gap-4">
+        <Runs />
+        <TestAlertPanel />
+      </div>
+      <div className="grid gap-4">
+        <Doors />
+        <Looks />
+        <SignedIn />
+      </div>
     </div>
   );
 }
@@ -112,7 +117,7 @@ function SignedIn() {
     <Panel title="Signed in" actions={<Button onClick={() => signOut()}>Sign out</Button>}>
       <Facts
         facts={[
-          ['Signed in as', who.name],
+          ['Signed in as', whoIs(who.name)],
           ['Scopes', who.scopes.join(', ')],
           who.expires_at === null
             ? null

@@ -14,6 +14,19 @@ export function number(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+const LARGE = [
+  [1_000_000_000, 'B'],
+  [1_000_000, 'M'],
+] as const;
+
+/** A value of a chart, and on its axis, with its unit if it has one: `1,204 ms`, `2.5M`, `2B`; `–` for null. */
+export function chartValue(value: number | null, unit: string): string {
+  if (value === null) return '–';
+  const [size, letter] = LARGE.find(([least]) => value >= least) ?? [1, ''];
+  const text = `${number(value / size)}${letter}`;
+  return unit === '' ? text : `${text} ${unit}`;
+}
+
 const UNITS = [
   ['d', 86_400],
   ['h', 3_600],

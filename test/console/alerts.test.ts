@@ -95,6 +95,8 @@ async function openAlerts(width: number) {
 
 test('on a phone each alert says what it is about and whether its mail was sent', async () => {
   await using tab = await openAlerts(400);
+  const columns = await tab.page.getByRole('columnheader').allInnerTexts();
+  expect(columns).toEqual(['Time', 'About']); // with more, names of consumers and states of mails would be broken
   const rows = tab.page.getByRole('row');
   const stopped = await rows.filter({ hasText: 'stopped' }).innerText();
   for (const text of ['Stock', 'Stock answered 503', 'Mail:', 'sent', ' ago'])

@@ -83,7 +83,7 @@ test('signing in leads to the page that was asked for; a sign-in link works once
   expect(kept).toBe('[{},{}]');
 
   await page.getByRole('button', { name: 'View' }).click();
-  await page.getByRole('menuitem', { name: /Sign out/u }).click();
+  await page.getByRole('menuitem', { name: 'Sign out (the admin key)' }).click();
   await page.waitForURL(/\/signin/u);
   const link = await api.request('POST', '/v1/session/links');
   const { hash } = new URL(link.body.url);

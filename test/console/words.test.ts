@@ -10,7 +10,7 @@ import { deltaOf, isSameFilter } from '../../src/console/consumers/filterDelta.t
 import { fieldText, fieldTime } from '../../src/console/dateField.ts';
 import { appendedText } from '../../src/console/overview/sumText.ts';
 import { causeOf } from '../../src/console/overview/trouble.ts';
-import { amountOf, duration, relative, roughly } from '../../src/console/words.ts';
+import { amountOf, chartValue, duration, relative, roughly } from '../../src/console/words.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
 import { openReceiver } from '../support/receiver.ts';
 
@@ -21,6 +21,12 @@ const list: fc.Arbitrary<string[]> = fc.oneof(
   fc.uniqueArray(fc.constantFrom<string[]>('a', 'b', 'c', 'd'), { maxLength: 4 }),
 );
 const filter = fc.record({ syncs: list, collections: list, event_types: list });
+
+test('a large value of a chart is said in millions or billions', () => {
+  const said = [0, 1_204, 999_999, 2_500_000, 2_000_000_000].map((value) => chartValue(value, ''));
+  expect(said).toEqual(['0', '1,204', '999,999', '2.5M', '2B']);
+  expect([chartValue(20, '%'), chartValue(null, 'ms')]).toEqual(['20 %', '–']);
+});
 
 test('an edited filter is sent as additions and removals, and ends up as it was edited', () => {
   fc.assert(

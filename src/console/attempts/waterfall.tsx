@@ -12,7 +12,7 @@ export function Waterfall({ timings }: { timings: AttemptTimings }) {
       <h3 className="mb-1 font-medium">Where the time went</h3>
       <table className="w-full table-fixed" aria-label="Where the time went">
         <colgroup>
-          <col className="w-44" />
+          <col className="w-44 sm:w-52" />
           <col className="w-20" />
           <col />
         </colgroup>

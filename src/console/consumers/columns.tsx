@@ -31,7 +31,7 @@ export function nameColumn(tab?: AsideTab): Column<Consumer> {
 export const STATUS: Column<Consumer> = {
   id: 'status',
   title: 'Status',
-  width: '5.5rem',
+  width: '6rem',
   cell: ({ status }) => <StatusBadge status={status} />,
 };
 
@@ -59,7 +59,7 @@ export const RATE: Column<Consumer> = {
 export const FAILURE: Column<Consumer> = {
   id: 'failure',
   title: 'Last failure',
-  width: 'minmax(0,3fr)',
+  width: 'minmax(0,4fr)',
   isExtra: true,
   cell: (consumer) => <LastFailure consumer={consumer} />,
 };

@@ -19,7 +19,7 @@ export function TopConsumers({ top }: { top: Top }) {
     </>
   );
   return (
-    <div className="grid grid-cols-1 items-start gap-4 md:grid-cols-2 xl:grid-cols-4">
+    <div className="grid grid-cols-1 gap-4 md:grid-cols-2 xl:grid-cols-4">
       <TopList
         title="Busiest"
         about={since}
@@ -92,7 +92,7 @@ function TopList<One extends { consumer_id: string } | { target_id: string }>(pr
   const [first] = ranked;
   const most = first === undefined ? 1 : Math.max(1, valueOf(first));
   return (
-    <div id={id} className="scroll-mt-16">
+    <div id={id} className="grid scroll-mt-16">
       <Panel title={title}>
         <p className="-mt-2 text-xs text-soft">{about}</p>
         {first === undefined ? (

@@ -77,23 +77,25 @@ export function AlertsPage() {
   );
 }
 
-/** On a phone the text and the mail are under the name of the consumer or source. */
+/** On a phone the kind, the text and the mail stand with the name of the consumer or source. */
 function columnsOf(
   onOpen: (alert: Alert) => void,
   timeWidth: string,
   isNarrow: boolean,
 ): Column<Alert>[] {
+  const kind = (alert: Alert) => (
+    <button type="button" onClick={() => onOpen(alert)} aria-label={`Open: ${alert.kind}`}>
+      <KindBadge kind={alert.kind} />
+    </button>
+  );
   return [
     { id: 'at', title: 'Time', width: timeWidth, cell: ({ at }) => <TimeText at={at} /> },
     {
       id: 'kind',
       title: 'Kind',
       width: '10.5rem',
-      cell: (alert) => (
-        <button type="button" onClick={() => onOpen(alert)} aria-label={`Open: ${alert.kind}`}>
-          <KindBadge kind={alert.kind} />
-        </button>
-      ),
+      isExtra: true,
+      cell: kind,
     },
     {
       id: 'about',
@@ -101,6 +103,7 @@ function columnsOf(
       width: 'minmax(0,1.5fr)',
       cell: (alert) => (
         <>
+          {isNarrow && kind(alert)}
           <AlertAbout alert={alert} />
           {isNarrow && (
             <>

@@ -80,7 +80,7 @@ function Everything() {
       <Troubles figures={data?.figures ?? null} />
       <SourceTroubles />
       <Totals range={range} onRange={onRange} />
-      <div className="grid grid-cols-1 items-start gap-4 md:grid-cols-2">
+      <div className="grid grid-cols-1 gap-4 md:grid-cols-2">
         <LastAlerts />
         <LastChanges />
       </div>

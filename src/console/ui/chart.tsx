@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
 
 import { useShownTheme, useZone } from '../settings.ts';
-import { number, printMinute, type Zone } from '../words.ts';
+import { chartValue, printMinute, type Zone } from '../words.ts';
 import { axisLetters, axisTime, axisWidth } from './axes.ts';
 import { ChartFlags } from './chartFlags.tsx';
 import { markedSteps, type ChartMark, type MarkedStep } from './chartMarks.ts';
@@ -81,7 +81,7 @@ export function Chart(props: ChartProps) {
             {one.title}
             {(pointed !== null || (one.whole ?? null) !== null) && (
               <span className="text-ink tabular-nums">
-                {print((pointed === null ? one.whole : one.values[pointed]) ?? null, unit)}
+                {chartValue((pointed === null ? one.whole : one.values[pointed]) ?? null, unit)}
               </span>
             )}
           </span>
@@ -123,7 +123,7 @@ export function Chart(props: ChartProps) {
                 <tr key={time}>
                   <td className="text-left">{timeOf(time)}</td>
                   {series.map((one) => (
-                    <td key={one.title}>{print(one.values[index] ?? null, unit)}</td>
+                    <td key={one.title}>{chartValue(one.values[index] ?? null, unit)}</td>
                   ))}
                   {steps.length > 0 && (
                     <td className="foreign pl-3 text-left">{happenedIn(steps, index)}</td>
@@ -201,7 +201,7 @@ function optionsOf({
         size: axisWidth,
         space: letters * 2.5,
         incrs: WHOLE,
-        values: (_, ticks) => ticks.map((tick) => print(tick, unit ?? '')),
+        values: (_, ticks) => ticks.map((tick) => chartValue(tick, unit ?? '')),
       },
     ],
     series: [
@@ -231,10 +231,4 @@ const WHOLE = [1, 2, 5]
 function wholeSteps({ data }: uPlot, low: number, high: number): uPlot.Range.MinMax {
   const [first = low, second = first + 60] = data[0];
   return [low, high + second - first];
-}
-
-function print(value: number | null, unit: string): string {
-  if (value === null) return '–';
-  const text = value >= 1_000_000 ? `${number(value / 1_000_000)}M` : number(value);
-  return unit === '' ? text : `${text} ${unit}`;
 }

@@ -194,7 +194,7 @@ function HeadRow<T>({ columns, grid }: { columns: Column<T>[]; grid: CSSProperti
         role="row"
         aria-rowindex={1}
         style={grid}
-        className="grid gap-x-3 border-b border-line bg-sunk px-3 py-1.5 text-xs font-semibold text-soft"
+        className="grid gap-x-3 sm:gap-x-5 border-b border-line bg-sunk px-3 py-1.5 text-xs font-semibold text-soft"
       >
         {columns.map(({ id, title, align }) => (
           <span role="columnheader" key={id} className={align === 'right' ? 'text-right' : ''}>
@@ -232,7 +232,7 @@ function Row<T>({ row, index, columns, style, isActive, measure, onOpen }: RowPr
       aria-current={isActive}
       onClick={onClick}
       style={style}
-      className={`absolute top-0 left-0 grid min-h-10 w-full items-center gap-x-3 border-b border-line px-3 py-1 ${onOpen ? 'cursor-pointer hover:bg-sunk' : ''} ${isActive ? 'bg-accent-soft' : ''}`}
+      className={`absolute top-0 left-0 grid min-h-10 w-full items-center gap-x-3 sm:gap-x-5 border-b border-line px-3 py-1 ${onOpen ? 'cursor-pointer hover:bg-sunk' : ''} ${isActive ? 'bg-accent-soft' : ''}`}
     >
       {columns.map(({ id, align, cell }) => (
         <div

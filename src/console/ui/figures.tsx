@@ -15,7 +15,7 @@ export function Figure(props: { title: string; value: ReactNode; about: ReactNod
     <div className="min-w-0 bg-panel px-3 py-2">
       <dt className="text-xs text-soft">{props.title}</dt>
       <dd className="foreign truncate text-base font-semibold tabular-nums">{props.value}</dd>
-      <dd className="foreign truncate text-xs text-soft">{props.about}</dd>
+      <dd className="foreign line-clamp-2 text-xs text-soft">{props.about}</dd>
     </div>
   );
 }
