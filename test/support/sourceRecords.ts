@@ -116,11 +116,15 @@ function faultOf({ event, data, changes }: EventRow, before: Replayed): string |
     : `its changes do not say what was before in ${wrong.join(', ')}`;
 }
 
-/** Whether an event only brings fields that its record did not have, because the log had left them out. */
+/**
+ * Whether an event only brings what the log had left out before: fields that its record did not have, or, after a gap in
+ * the log, had from before the gap. Only `large` is left out.
+ */
 function fillsIn(before: Replayed, after: { seq: number; changes: string | null }): boolean {
   if (before.data === null || after.seq !== before.seq || after.changes === null) return false;
   const was = parseJson(before.data) as Fields;
-  return Object.keys(parseJson(after.changes) as Fields).every((name) => !Object.hasOwn(was, name));
+  const names = Object.keys(parseJson(after.changes) as Fields);
+  return names.every((name) => name === 'large' || !Object.hasOwn(was, name));
 }
 
 function seqOf(data: string): number | null {
