@@ -43,7 +43,9 @@ export const LAG: Column<Consumer> = {
   cell: ({ lag }) => (
     <span className={lag.entries === 0 ? 'text-soft' : ''}>
       {waitingNumber(lag)}
-      {lag.entries > 0 && <span className="block text-xs text-soft">{duration(lag.seconds)}</span>}
+      {lag.entries > 0 && (
+        <span className="block text-xs whitespace-nowrap text-soft">{duration(lag.seconds)}</span>
+      )}
     </span>
   ),
 };

@@ -62,13 +62,13 @@ export function TopConsumers({ top }: { top: Top }) {
       <TopList
         id="laggiest"
         title="Most lag"
-        about="in the last minute"
+        about="entries waiting, in the last minute"
         none="Nothing is waiting."
         colour="bg-accent"
         ranked={top.laggiest}
         valueOf={(one) => one.entries}
       >
-        {(one) => <ConsumerLinks one={one} text={waitText(one)} />}
+        {(one) => <ConsumerLinks one={one} text={<Waiting one={one} />} />}
       </TopList>
     </div>
   );
@@ -126,7 +126,7 @@ function TopList<One extends { consumer_id: string } | { target_id: string }>(pr
 function ConsumerLinks(props: {
   one: { consumer_id: string; name: string };
   outcome?: Outcome;
-  text: string;
+  text: ReactNode;
 }) {
   const { one, outcome, text } = props;
   const params = { id: one.consumer_id };
@@ -153,4 +153,12 @@ const deliveredText = ({ delivered }: Top['busiest'][number]): string =>
 const failedText = (one: Top['failing'][number]): string =>
   `${number(one.failed)} failed (${failureRate(one) ?? 0} %)`;
 
-const waitText = (one: Top['laggiest'][number]): string => `${waitingNumber(one)} waiting`;
+/** The list says once what the number is, so that it leaves the name its room. */
+function Waiting({ one }: { one: Top['laggiest'][number] }) {
+  return (
+    <>
+      {waitingNumber(one)}
+      <span className="sr-only"> waiting</span>
+    </>
+  );
+}
