@@ -18,7 +18,10 @@ export const SourceName = text(255).meta({
 
 export const CheckpointInput = z
   .strictObject({
-    source: SourceName,
+    source: SourceName.refine(
+      (name) => !name.startsWith('source/'),
+      'must not begin with source/, as the places of the databases do that Millrace follows itself',
+    ),
     key: text(255).meta({
       description: 'Which of the source’s places it is, such as a table or a stream',
       example: 'customers',

@@ -80,6 +80,18 @@ test.each([
   expect([status, body]).toMatchObject([422, { errors: [{ pointer }] }]);
 });
 
+test('nobody can move the place of a database that Millrace follows itself', async () => {
+  const checkpoint = {
+    source: 'source/0199c1f2-6a4e-7c1b-9a52-0d6f3c1f8a11',
+    key: 'log',
+    value: '',
+  };
+  const sent = await api.request('POST', '/v1/records', { records: [], checkpoint });
+  expect(sent.status).toBe(422);
+  expect(sent.body.errors).toMatchObject([{ pointer: '/checkpoint/source' }]);
+  expect(await read(checkpoint.source)).toEqual([]);
+});
+
 test('events have no checkpoint', async () => {
   const checkpoint = { source: 's', key: 'k', value: '' };
   const { status, body } = await api.request('POST', '/v1/events', { events: [], checkpoint });
