@@ -1,4 +1,4 @@
-import { plainArray, textArray } from '../db/arrayLiteral.ts';
+import { plainArray, textArray, textParameter } from '../db/arrayLiteral.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Query } from '../db/db.ts';
 import type { NewEvent, RecordKey, RecordState, RecordVersion } from './derive.ts';
@@ -17,7 +17,7 @@ export interface EventsInserted {
  * leaves a gap in the positions.
  */
 export function insertEvents(events: readonly NewEvent[]): Query {
-  const column = (of: (event: NewEvent) => string | null): string => textArray(events.map(of));
+  const column = (of: (event: NewEvent) => string | null): Buffer => textParameter(events.map(of));
   return {
     name: 'insert-events',
     text: `
@@ -58,15 +58,15 @@ export function insertEvents(events: readonly NewEvent[]): Query {
       column((event) => event.data),
       column((event) => event.changes),
       plainArray(events.map(({ data, changes }) => sizeOf(data) + sizeOf(changes ?? ''))),
-      column((event) => event.upstreamUpdatedAt),
+      textArray(events.map((event) => event.upstreamUpdatedAt)),
     ],
   };
 }
 
 /** Moves records to the end of their stream, in the given order; the stream's row has to be locked. */
 export function upsertRecords(records: readonly RecordVersion[]): Query {
-  const column = (of: (record: RecordVersion) => string | null): string =>
-    textArray(records.map(of));
+  const column = (of: (record: RecordVersion) => string | null): Buffer =>
+    textParameter(records.map(of));
   return {
     name: 'upsert-records',
     text: `
@@ -106,8 +106,8 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
       column((record) => record.data),
       plainArray(records.map(({ data }) => sizeOf(data))),
       plainArray(records.map(({ deleted }) => deleted)),
-      column((record) => record.upstreamCreatedAt),
-      column((record) => record.upstreamUpdatedAt),
+      textArray(records.map((record) => record.upstreamCreatedAt)),
+      textArray(records.map((record) => record.upstreamUpdatedAt)),
     ],
   };
 }
@@ -131,9 +131,9 @@ export function selectRecords(keys: readonly RecordKey[]): Query {
         from unnest($1::text[], $2::text[], $3::text[]) as key (sync_id, collection_id, upstream_id)
         join records r using (sync_id, collection_id, upstream_id)`,
     values: [
-      textArray(keys.map((key) => key.syncId)),
-      textArray(keys.map((key) => key.collectionId)),
-      textArray(keys.map((key) => key.upstreamId)),
+      textParameter(keys.map((key) => key.syncId)),
+      textParameter(keys.map((key) => key.collectionId)),
+      textParameter(keys.map((key) => key.upstreamId)),
     ],
   };
 }
@@ -166,7 +166,7 @@ export function selectEventIds(ids: readonly string[]): Query {
   return {
     name: 'select-event-ids',
     text: 'select event_id, position from event_ids where event_id = any($1::text[])',
-    values: [textArray(ids)],
+    values: [textParameter(ids)],
   };
 }
 
