@@ -43,7 +43,11 @@ export function SourcesPage() {
     <>
       <PageHead
         title="Sources"
-        below={<p className="text-soft">Databases whose rows are records, and changes events.</p>}
+        below={
+          <p className="text-soft">
+            Databases whose rows become records, and every change of a row an event.
+          </p>
+        }
       >
         <AddNew kind="source" />
       </PageHead>

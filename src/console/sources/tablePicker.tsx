@@ -48,13 +48,17 @@ export function TablePicker(props: {
     <fieldset className="flex min-w-0 flex-col gap-2">
       <legend className="sr-only">Tables</legend>
       <p className={selected.length === 0 ? 'text-soft' : ''}>
-        {amount(selected.length, 'table')} selected
+        {selected.length === 0 ? 'No table' : amount(selected.length, 'table')} selected
       </p>
       <input
         type="search"
         data-search
         aria-label="Search tables"
-        placeholder={`Search ${amount(choices.length, 'table')}, or type schema.table`}
+        placeholder={
+          choices.length === 0
+            ? 'Type schema.table'
+            : `Search ${amount(choices.length, 'table')}, or type schema.table`
+        }
         value={text}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => {

@@ -71,7 +71,7 @@ function Waiting({ target }: { target: Target }) {
   return (
     <>
       {waitingText(consumers, lengthMs(kept))}
-      {further !== null && ` That is for ${number(consumers.length)} of its consumers.`}
+      {further !== null && ` Only its ${number(consumers.length)} newest consumers were looked at.`}
     </>
   );
 }
