@@ -124,7 +124,10 @@ async function inspect(client: pg.Client, asked: Asked): Promise<Inspection> {
     kind: 'seen',
     version,
     hasSlot: facts.server.isSlotHere,
-    findings: findProblems(judged, asked.tables, asked),
+    findings: [
+      ...findProblems(judged, asked.tables, asked).filter(({ table }) => table === null),
+      ...asked.tables.flatMap((name, nth) => findingsOf(name, facts, nth)),
+    ],
     tables: others,
   };
 }
@@ -143,15 +146,16 @@ async function readOthers(client: pg.Client, asked: Asked): Promise<SourceTest['
       table: nameOfTable(row),
       estimated_rows: row.rows < 0 ? null : Math.round(row.rows),
       key: found === null ? [] : keyOfTable(found),
-      findings: findingsOf(row, { server: facts.server, tables: [found] }),
+      findings: findingsOf(row, facts, nth),
     };
   });
 }
 
-/** Those about one table. */
-function findingsOf(name: TableName, facts: DatabaseFacts): Finding[] {
+/** Those about the nth table of what is known, with its name as the API has it. */
+function findingsOf(name: TableName, { server, tables }: DatabaseFacts, nth: number): Finding[] {
+  const facts = { server, tables: [tables[nth] ?? null] };
   const found = findProblems(facts, [name], { slot: '', publication: '' });
-  return found.filter(({ table }) => table !== null);
+  return found.flatMap((one) => (one.table === null ? [] : [{ ...one, table: nameOfTable(name) }]));
 }
 
 const VERSION_SQL = `
