@@ -11,7 +11,7 @@ import { LOOPBACK, openApp, type Answer } from '../support/app.ts';
 import { createDatabase } from '../support/database.ts';
 import { openOldPostgres } from '../support/oldPostgres.ts';
 import { openSilent } from '../support/silent.ts';
-import { openSourcePostgres } from '../support/sourcePostgres.ts';
+import { connectTo, openSourcePostgres } from '../support/sourcePostgres.ts';
 import { openSourceSite, postSource, type Shop, type SourceSite } from '../support/sourceSite.ts';
 
 const CONNECT_MS = 700;
@@ -184,7 +184,9 @@ describe('a database that can not be reached', () => {
 describe('a database that is reached, and not set up for it', () => {
   test('because wal_level is replica', async () => {
     await using plain = await createDatabase();
-    const findings = await refused({ url: plain.url, tables: ['public.targets'] });
+    await using session = await connectTo(plain.url);
+    await session.run('create table plants (id int primary key)');
+    const findings = await refused({ url: plain.url, tables: ['public.plants'] });
     expect(findings).toEqual([
       {
         table: null,
