@@ -5,8 +5,9 @@ import { until } from './poll.ts';
 
 /** Kills the postmaster and every backend at once, as when the machine runs out of memory. */
 export async function killPostgres(postmaster: number): Promise<void> {
+  // While it is stopped it replaces no child, and one that has ended keeps its pid.
+  process.kill(postmaster, 'SIGSTOP');
   const pids = [...(await childrenOf(postmaster)), postmaster];
-  process.kill(postmaster, 'SIGSTOP'); // or it would replace its children meanwhile
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   await until(() => pids.every((pid) => commandLine(pid) === null));
 }
