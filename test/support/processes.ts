@@ -56,16 +56,16 @@ export interface Cluster extends AsyncDisposable {
   senderOf(id: string): Promise<number | null>;
   /** Positions of the consumer that are settled in Postgres. */
   settled(id: string): Promise<{ position: number; ahead: Set<number> }>;
-  /** When its drain last stored what it had done, monotonic ms; Infinity: it has let go. */
+  /** When its sender last stored what it had done, monotonic ms; Infinity: nothing was stored, and it has let go. */
   storedAt(id: string): Promise<number>;
 }
 
-/** When a sender has last stored something of its consumer, by its lease or, as a lane has one for all, its attempts. */
+/** When a sender has last stored what came of its requests; by its lease before there were any. */
 const STORED_AT = `
-  case when visited then greatest(
-         (select max(b.committed_at) from attempt_batches b where b.consumer_id = cursors.consumer_id),
-         (select max(a.stored_at) from attempts a where a.consumer_id = cursors.consumer_id))
-       else lease_until - interval '${DRAIN_LEASE_MS} ms' end`;
+  coalesce(greatest(
+    (select max(b.committed_at) from attempt_batches b where b.consumer_id = cursors.consumer_id),
+    (select max(a.stored_at) from attempts a where a.consumer_id = cursors.consumer_id)),
+    lease_until - interval '${DRAIN_LEASE_MS} ms')`;
 
 /** On a database of the caller's and the run's Temporal, with task queues and a data folder of its own. */
 export async function openCluster(
