@@ -65,6 +65,7 @@ async function openDatabase(): Promise<AsyncDisposable & { url: string; sql: Poo
   });
   started.defer(() => postgres.stop());
   const sql = new Pool({ connectionString: postgres.url, max: CONNECTIONS });
+  sql.on('error', () => undefined); // a session ends with its server; what fails with it rejects
   started.defer(() => sql.end());
   const running = started.move();
   return { url: postgres.url, sql, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
