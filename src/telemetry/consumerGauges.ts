@@ -14,7 +14,7 @@ export function showConsumerGauges({
   keepMs,
   log,
 }: GaugesOptions & { sql: Sql }): void {
-  const { read, show, all } = createFigureMetrics({
+  const { read, show, states, all } = createFigureMetrics({
     readFigures: () => readConsumerFigures(sql, limit),
     keepMs,
     log,
@@ -45,16 +45,14 @@ export function showConsumerGauges({
     each('millrace_consumer_lag_seconds', 'Age of the oldest waiting entry', (one) => one.seconds),
     each('millrace_consumer_parked', 'Parked entries', (one) => one.parked),
     each('millrace_dead_letters', 'Dead letters', (one) => one.dead),
-    show(
-      'millrace_consumer_state',
-      '1 for the status of the consumer, 0 for the others',
-      ({ consumers }) =>
-        consumers.flatMap(({ id, status }) =>
-          STATUSES.map((state) => ({
-            labels: { consumer: id, state },
-            value: state === status ? 1 : 0,
-          })),
-        ),
+    states(
+      {
+        name: 'millrace_consumer_state',
+        help: '1 for the status of the consumer, 0 for the others',
+        of: 'consumer',
+        statuses: STATUSES,
+      },
+      ({ consumers }) => consumers,
     ),
     show('millrace_consumers', 'All consumers by status', (figures) =>
       STATUSES.map((state) => ({ labels: { state }, value: figures.all[state] })),

@@ -14,6 +14,11 @@ export interface FigureMetrics<F> {
   read(): Promise<F | null>;
   /** A metric of several values. */
   show(name: string, help: string, values: (figures: F) => Value[]): Source;
+  /** For each thing and each status: 1 if it has this status, 0 otherwise. Things are named by the label `of`. */
+  states<S extends string>(
+    metric: { name: string; help: string; of: string; statuses: readonly S[] },
+    things: (figures: F) => readonly { id: string; status: S }[],
+  ): Source;
   /** A metric of one value. */
   all(name: string, help: string, value: (figures: F) => number): Source;
 }
@@ -66,6 +71,15 @@ export function createFigureMetrics<F>(options: FigureMetricsOptions<F>): Figure
   return {
     read,
     show,
+    states: ({ name, help, of, statuses }, things) =>
+      show(name, help, (figures) =>
+        things(figures).flatMap(({ id, status }) =>
+          statuses.map((state) => ({
+            labels: { [of]: id, state },
+            value: state === status ? 1 : 0,
+          })),
+        ),
+      ),
     all: (name, help, value) =>
       show(name, help, (figures) => [{ labels: {}, value: value(figures) }]),
   };

@@ -13,7 +13,7 @@ export function showSourceGauges({
   keepMs,
   log,
 }: GaugesOptions & { sql: Sql }): void {
-  const { show, all } = createFigureMetrics({
+  const { show, states, all } = createFigureMetrics({
     readFigures: () => readSourceFigures(sql, limit),
     keepMs,
     log,
@@ -61,16 +61,14 @@ export function showSourceGauges({
       'Rows that could not be turned into records',
       (one) => one.problems,
     ),
-    show(
-      'millrace_source_state',
-      '1 for the status of the source, 0 for the others',
-      ({ sources }) =>
-        sources.flatMap(({ id, status }) =>
-          STATUSES.map((state) => ({
-            labels: { source: id, state },
-            value: state === status ? 1 : 0,
-          })),
-        ),
+    states(
+      {
+        name: 'millrace_source_state',
+        help: '1 for the status of the source, 0 for the others',
+        of: 'source',
+        statuses: STATUSES,
+      },
+      ({ sources }) => sources,
     ),
     show('millrace_sources', 'All sources by status', (figures) =>
       STATUSES.map((state) => ({ labels: { state }, value: figures.all[state] })),
