@@ -29,7 +29,7 @@ export function EditForm<Draft extends object>(props: {
   edits: Partial<Draft>;
   onEdit: (edits: Partial<Draft>) => void;
   /** What has to be mended before it can be saved. */
-  faultsOf?: (draft: Draft) => Faults;
+  faultsOf: (draft: Draft) => Faults;
   /** Resolves to what is stored then. */
   save: (draft: Draft, changed: (keyof Draft)[]) => Promise<unknown>;
   /** The query that the page reads it by. */
@@ -40,7 +40,7 @@ export function EditForm<Draft extends object>(props: {
   /** The buttons beside the one that saves. */
   buttons: (isChanged: boolean) => ReactNode;
 }) {
-  const { stored, edits, onEdit, faultsOf = () => ({}), queryKey, children, buttons } = props;
+  const { stored, edits, onEdit, faultsOf, queryKey, children, buttons } = props;
   const refusal = useRefusal('manage');
   const queries = useQueryClient();
   const toasts = useToasts();

@@ -64,16 +64,10 @@ const CONSUMER_TABS = [
   'changes',
 ] as const;
 
-export interface ConsumerSearch {
+/** The record of the filter finds dead letters as well. */
+export interface ConsumerSearch extends AttemptFilter {
   tab?: (typeof CONSUMER_TABS)[number];
   range?: Range;
-  outcome?: string;
-  status?: string;
-  /** The record by which deliveries and dead letters are found. */
-  record?: string;
-  event?: string;
-  since?: string;
-  until?: string;
   delivery?: string;
   /** The group of dead letters: its code, and the status that was answered. */
   code?: string;
@@ -85,12 +79,7 @@ export function consumerSearch(search: Record<string, unknown>): ConsumerSearch 
   const found = {
     tab: wordOf(search, 'tab', CONSUMER_TABS),
     range: wordOf(search, 'range', RANGE_NAMES),
-    outcome: wordOf(search, 'outcome', ['delivered', 'failed']),
-    status: textOf(search, 'status'),
-    record: textOf(search, 'record'),
-    event: textOf(search, 'event'),
-    since: textOf(search, 'since'),
-    until: textOf(search, 'until'),
+    ...filterSearch(search),
     delivery: textOf(search, 'delivery'),
     code: textOf(search, 'code'),
     answer: textOf(search, 'answer'),
