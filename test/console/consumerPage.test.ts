@@ -1,23 +1,18 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
-import type { Commands } from '../../src/consumers/commands.ts';
 import { newId } from '../../src/db/ids.ts';
-import { createPages } from '../../src/streams/pages.ts';
 import { browserOfFile, type TabOptions } from '../support/browser.ts';
+import { openCommandedConsumers } from '../support/commandedConsumers.ts';
 import { openPage } from '../support/consolePage.ts';
-import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import type { ConsumersApi } from '../support/consumers.ts';
 import { serve, type Served } from '../support/serve.ts';
 
 const openTab = browserOfFile();
 let opened: ConsumersApi;
 let site: Served;
 beforeAll(async () => {
-  let give: Commands['give'] = () => Promise.reject(new Error('not yet'));
-  opened = await openConsumersApi({ commands: { give: (...asked) => give(...asked) } });
-  const commands = createCommandApplier({ db: opened.api.db, pages: createPages });
-  give = (id, request) => commands.apply(id, request, new Date());
+  opened = await openCommandedConsumers();
   site = await serve(opened.api);
 });
 afterAll(async () => {
