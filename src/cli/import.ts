@@ -24,7 +24,7 @@ export async function runImport(
   source: string,
   flags: ImportFlags,
 ): Promise<number> {
-  keepHeapSmall();
+  keepHeapSmall(20);
   const { out } = context;
   const begun = await beginImport(context, source, flags);
   const { checkpoint, isResumed } = begun;

@@ -26,7 +26,7 @@ const LIMITS = {
  * is known to be on disk is told.
  */
 export async function runIngest(context: Context, flags: IngestFlags): Promise<number> {
-  keepHeapSmall();
+  keepHeapSmall(20);
   const { out, signal } = context;
   if (process.stdin.isTTY) {
     throw usage(

@@ -2,12 +2,12 @@ import { totalmem } from 'node:os';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /**
- * Lets the old generation of the heap grow by only a fifth between two collections, where V8 would let it
- * double or more. The garbage of a stream of entries then takes tens of MB instead of hundreds. Call it before
- * anything else.
+ * Lets the old generation of the heap grow by only `percent` between two collections, where V8 would let it grow
+ * several times over. The garbage of a stream of entries then takes tens of MB instead of hundreds; the smaller the
+ * percentage, the more time collecting takes. Call it before anything else.
  */
-export function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=20');
+export function keepHeapSmall(percent: number): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
 const MB = 2 ** 20;
