@@ -59,7 +59,7 @@ export async function setUp(options: SetUpOptions, stored: SourceProgress): Prom
   const facts = await database.facts(source.tables);
   const published = await database.published();
   const hasLog = stored.log !== null && facts.server.isSlotHere && published !== null;
-  const isNew = !hasLog || (await database.slotState()) !== 'kept';
+  const isNew = !hasLog || !(await isLogKept(database, stored));
   const tables = new Map<string, FollowedTable>();
   const gone: TableName[] = [];
   const changed = new Map<string, TableProgress | null>();
@@ -95,6 +95,16 @@ export async function setUp(options: SetUpOptions, stored: SourceProgress): Prom
   if (isAltered) await database.publish(wanted);
   const log = isNew || stored.log === null ? await createLog(options, wanted) : stored.log;
   return { log, tables, gone };
+}
+
+/**
+ * Whether the slot still has everything after what is stored. It never goes ahead of that by itself: if it is ahead,
+ * Millrace's database is an older copy, or somebody has moved the slot.
+ */
+async function isLogKept(database: SourceDatabase, { log }: SourceProgress): Promise<boolean> {
+  if (log === null || (await database.slotState()) !== 'kept') return false;
+  const slot = await database.slotPlace();
+  return slot !== null && slot <= log.place.lsn;
 }
 
 /** How far a table is whose log has no gap; from its beginning if it is to be read anew. */

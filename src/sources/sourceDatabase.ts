@@ -3,7 +3,7 @@ import pg from 'pg';
 import { ofDatabase } from './ofDatabase.ts';
 import { readFacts, type DatabaseFacts, type TableName } from './postgres/databaseFacts.ts';
 import { SLOT_STATE_SQL, toSlotState, type SlotState } from './postgres/logEnding.ts';
-import type { Lsn } from './postgres/lsn.ts';
+import { parseLsn, type Lsn } from './postgres/lsn.ts';
 import { drop, prepare, publish } from './postgres/preparation.ts';
 import type { SourceConfig } from './postgres/sourceConfig.ts';
 import { nameOfTable } from './tableName.ts';
@@ -17,6 +17,8 @@ export interface SourceDatabase extends AsyncDisposable {
   /** The tables of the publication, by their names in the API; null: there is no publication. */
   published(): Promise<Set<string> | null>;
   slotState(): Promise<SlotState>;
+  /** Where the slot's log begins: what was before has been forgotten. Null: there is no such slot. */
+  slotPlace(): Promise<Lsn | null>;
   /** Makes the publication one of exactly these tables. */
   publish(tables: readonly TableName[]): Promise<void>;
   /** Creates the publication and the slot, and returns the place where its log begins. */
@@ -80,6 +82,11 @@ export async function openSourceDatabase(
     return toSlotState(rows);
   }
 
+  async function slotPlace(): Promise<Lsn | null> {
+    const { rows } = await client.query<{ lsn: string }>(SLOT_PLACE_SQL, [names.slot]);
+    return rows[0] === undefined ? null : parseLsn(rows[0].lsn);
+  }
+
   async function measure(): Promise<Measurement> {
     const { rows } = await client.query<MeasuredRow>(MEASURE_SQL, [names.slot]);
     const [row] = rows;
@@ -96,6 +103,7 @@ export async function openSourceDatabase(
     facts: (tables) => ofDatabase(() => readFacts(client, { tables, ...names })),
     published: () => ofDatabase(published),
     slotState: () => ofDatabase(slotState),
+    slotPlace: () => ofDatabase(slotPlace),
     publish: (tables) => ofDatabase(() => publish(client, names.publication, tables)),
     prepare: (tables) => ofDatabase(() => prepare(client, { tables, ...names })),
     drop: () => ofDatabase(() => drop(client, names)),
@@ -107,6 +115,10 @@ export async function openSourceDatabase(
     },
   };
 }
+
+const SLOT_PLACE_SQL = `
+  select confirmed_flush_lsn::text as lsn from pg_catalog.pg_replication_slots
+   where slot_name = $1 and confirmed_flush_lsn is not null`;
 
 interface MeasuredRow {
   is_read: boolean;

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { checkpointsOf } from '../../src/sources/checkpointNames.ts';
 import { openFollowedSource, type FollowedSource } from '../support/followedSource.ts';
 import { until } from '../support/poll.ts';
 import { openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
@@ -184,6 +185,36 @@ describe('a table that is read anew', () => {
       'created 102',
     ]);
     expect(await differences(id)).toEqual([]);
+    expect(following.errors).toEqual([]);
+  });
+
+  test('after Millrace was restored from an older copy brings what the slot has forgotten', async () => {
+    const { id } = await site.create('t');
+    let following = site.follow(id);
+    await site.areIn(id, 'following');
+    await site.session.run('insert into t values (101, 0)');
+    await site.caughtUp(id);
+    const text = 'select value from checkpoints where source = $1 and key = $2';
+    const { rows } = await site.db.query<{ value: string }>({
+      text,
+      values: [checkpointsOf(id), 'log'],
+    });
+    await site.session.run('insert into t values (102, 0)', 'update t set v = 1 where id = 2');
+    await site.caughtUp(id);
+    await following.stop();
+    await site.db.query({
+      text: `update checkpoints set value = $1 where source = $2 and key = 'log'`,
+      values: [rows[0]?.value, checkpointsOf(id)],
+    });
+    await site.db.query(`delete from events where sync_id = '${id}' and upstream_id = '102'`);
+    await site.db.query(`delete from records where sync_id = '${id}' and upstream_id = '102'`);
+    following = site.follow(id);
+    await until(async () => (await passesOf(id)).includes('completed'));
+    await site.areIn(id, 'following');
+    await site.session.run('insert into t values (103, 0)');
+    await site.caughtUp(id);
+    expect(await differences(id)).toEqual([]);
+    expect((await eventsOf(id)).slice(-2)).toEqual(['created 102', 'created 103']);
     expect(following.errors).toEqual([]);
   });
 

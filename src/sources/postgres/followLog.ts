@@ -34,14 +34,15 @@ export interface FollowOptions {
 }
 
 const STATUS_SHARE = 0.75;
-/** How often the server is told how far everything is stored, at least. */
+/** How often the server is told how far everything is stored, at least, and how often that is stored while nothing is. */
 const STATUS_MS = 1_000;
 /** A group has at most this share of what may be held, so that reading never waits for the end of one. */
 const GROUP_SHARE = 0.25;
 
 /**
  * Follows a slot from a place, and gives each group of changes to `store`. The server is told that it may forget a part
- * of its log only when `store` has resolved for it, or when there is nothing in it to store. Rejects with an error of
+ * of its log only when `store` has resolved for it; a part in which there is nothing to store is a group without items.
+ * So a slot is never further than what is stored, unless somebody has moved it or what was stored is lost. Rejects with an error of
  * `store`, and with one that a new try would meet again; resolves with every other ending.
  */
 export async function followLog(options: FollowOptions): Promise<LogEnding> {
@@ -111,6 +112,8 @@ function createFollowing(
   });
   let written: Lsn = options.from.lsn;
   let flushed: Lsn = options.from.lsn;
+  /** Up to here there is nothing else to store. */
+  let passed: Lsn = options.from.lsn;
   let storingBytes = 0;
   let storing: Promise<void> | null = null;
   let hasEnded = false;
@@ -139,18 +142,19 @@ function createFollowing(
   function take(message: LogMessage, lsn: Lsn, bytes: number): void {
     groups.add(message, lsn, bytes);
     storeNext();
-    forgetIdle(groups.end());
+    pass(groups.end());
     pause();
   }
 
-  /** While nothing waits to be stored, everything up to here may be forgotten. */
-  function forgetIdle(end: Lsn): void {
-    if (storing === null && groups.isIdle() && end > flushed) flushed = end;
+  /** Notes that there is nothing to store up to here but what waits. */
+  function pass(end: Lsn): void {
+    if (storing === null && groups.isIdle() && end > passed) passed = end;
   }
 
+  /** A server that shuts down waits for an answer that says that everything is stored. */
   function onKeepalive(end: Lsn, isReplyWanted: boolean): void {
     if (end > written) written = end;
-    forgetIdle(end);
+    pass(end);
     if (isReplyWanted) sayPlace();
   }
 
@@ -177,7 +181,10 @@ function createFollowing(
   function storeNext(): void {
     if (storing !== null || hasEnded) return;
     const group = groups.take();
-    if (group === null) return;
+    if (group !== null) startStoring(group);
+  }
+
+  function startStoring(group: LogGroup): void {
     storingBytes = group.bytes;
     storing = options.store(group).then(
       () => {
@@ -195,19 +202,26 @@ function createFollowing(
   function stored(group: LogGroup): void {
     if (group.place.lsn > flushed) flushed = group.place.lsn;
     storeNext();
-    forgetIdle(groups.end());
-    if (storing === null) sayPlace();
+    pass(groups.end());
+    if (storing === null) say();
     pause();
   }
 
+  /** Says how far everything is stored; before that it stores that there was nothing to store, if that is so. */
   function sayPlace(): void {
+    const isPassed = storing === null && !hasEnded && groups.isIdle() && passed > flushed;
+    if (isPassed) startStoring({ items: [], place: { lsn: passed, within: null }, bytes: 0 });
+    else say();
+  }
+
+  function say(): void {
     connection.say({ written: written > flushed ? written : flushed, flushed });
   }
 
   async function end(): Promise<void> {
     hasEnded = true;
     await storing;
-    sayPlace();
+    say();
   }
 
   return { onFrame, failed, sayPlace, end };
