@@ -13,8 +13,11 @@ export type FollowFault =
   /** It is tried again. */
   | { kind: 'passing'; words: string };
 
-/** Codes by which Postgres refuses a statement that is right, for a while. */
-const PASSING = /^(?:55006|53|57)/u;
+/**
+ * Codes by which Postgres refuses a statement that is right, for a while. That a name is taken (42710) which was free
+ * just before, comes of a follower that has lost its lease and does not know it yet.
+ */
+const PASSING = /^(?:42710|55006|53|57)/u;
 
 /** Judges an error; null for one that is not of the database that is followed, but of ours, or a fault of ours. */
 export function followFaultOf(error: unknown, address: ShownAddress): FollowFault | null {

@@ -3,8 +3,9 @@ import pg from 'pg';
 import { ofDatabase } from './ofDatabase.ts';
 import { readFacts, type DatabaseFacts, type TableName } from './postgres/databaseFacts.ts';
 import { SLOT_STATE_SQL, toSlotState, type SlotState } from './postgres/logEnding.ts';
-import { parseLsn, type Lsn } from './postgres/lsn.ts';
+import type { Lsn } from './postgres/lsn.ts';
 import { drop, prepare, publish } from './postgres/preparation.ts';
+import { SLOT_PLACE_SQL, toSlotPlace, type SlotPlaceRow } from './postgres/slotPlace.ts';
 import type { SourceConfig } from './postgres/sourceConfig.ts';
 import { nameOfTable } from './tableName.ts';
 
@@ -83,8 +84,7 @@ export async function openSourceDatabase(
   }
 
   async function slotPlace(): Promise<Lsn | null> {
-    const { rows } = await client.query<{ lsn: string }>(SLOT_PLACE_SQL, [names.slot]);
-    return rows[0] === undefined ? null : parseLsn(rows[0].lsn);
+    return toSlotPlace((await client.query<SlotPlaceRow>(SLOT_PLACE_SQL, [names.slot])).rows);
   }
 
   async function measure(): Promise<Measurement> {
@@ -115,10 +115,6 @@ export async function openSourceDatabase(
     },
   };
 }
-
-const SLOT_PLACE_SQL = `
-  select confirmed_flush_lsn::text as lsn from pg_catalog.pg_replication_slots
-   where slot_name = $1 and confirmed_flush_lsn is not null`;
 
 interface MeasuredRow {
   is_read: boolean;

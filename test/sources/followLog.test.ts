@@ -60,6 +60,7 @@ describe('a large transaction', () => {
     await log.session.run(
       `insert into t select g, repeat('x', 1000) from generate_series(1, 5000) g`,
     );
+    await log.mark('end');
     const copy = createCopy();
     const sizes: number[] = [];
     const store: Store = async (group) => {
@@ -68,7 +69,7 @@ describe('a large transaction', () => {
     };
     const more = { maxRows: 1e6, maxBytes: 200_000 };
     const following = log.follow(START, store, more);
-    await until(() => copy.place.lsn > 0n);
+    await until(() => copy.hasMark('end'));
     log.stopping.abort();
     expect(await following).toEqual({ kind: 'stopped' });
     expect(await copy.differences(log.session, 't', 'id')).toEqual([]);
@@ -230,6 +231,15 @@ describe('a slot', () => {
     });
     await log.session.run('alter system reset max_slot_wal_keep_size', 'select pg_reload_conf()');
     expect(await log.follow(START, () => Promise.resolve())).toMatchObject({ kind: 'slot lost' });
+  });
+
+  test('that begins after what is stored is lost, and nothing of it is stored', async () => {
+    const groups: LogGroup[] = [];
+    await log.session.run('insert into t values (1)');
+    const from = { lsn: (await log.confirmed()) - 1n, within: null };
+    const ended = await log.follow(from, async (group) => void groups.push(group));
+    expect(ended).toEqual({ kind: 'slot lost', message: 'it begins after what is stored' });
+    expect(groups).toEqual([]);
   });
 
   test('that is of another database is not lost, and the error says so', async () => {

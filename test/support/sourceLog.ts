@@ -43,12 +43,17 @@ export async function openSourceLog(postgres: SourcePostgres): Promise<SourceLog
   const url = await postgres.createDatabase();
   const session = await postgres.connect(url);
   const stopping = new AbortController();
+  let begin: Place = START; // of the slot
 
   async function slot(columns: string): Promise<(string | null)[]> {
     const [row] = await session.rows(
       `select ${columns} from pg_replication_slots where slot_name = 's'`,
     );
     return row ?? [];
+  }
+
+  async function confirmed(): Promise<Lsn> {
+    return parseLsn((await slot('confirmed_flush_lsn'))[0] ?? '');
   }
 
   async function dispose(): Promise<void> {
@@ -68,18 +73,20 @@ export async function openSourceLog(postgres: SourcePostgres): Promise<SourceLog
     url,
     session,
     stopping,
-    prepare: (tables, ...statements) =>
-      session.run(
+    prepare: async (tables, ...statements) => {
+      await session.run(
         ...statements,
         `create publication "odd p'" for table ${tables}`,
         `select pg_create_logical_replication_slot('s', 'pgoutput')`,
-      ),
+      );
+      begin = { lsn: await confirmed(), within: null };
+    },
     follow: (from, store, more = {}) =>
       followLog({
         config: configOf(url),
         slot: 's',
         publication: "odd p'",
-        from,
+        from: from.lsn === START.lsn ? begin : from,
         keyOf: (_, table) => (table === 'pair' ? ['a', 'b'] : ['id']),
         prefix: 'ours',
         maxRows: 500,
@@ -90,7 +97,7 @@ export async function openSourceLog(postgres: SourcePostgres): Promise<SourceLog
       }),
     mark: (content) => session.run(`select pg_logical_emit_message(false, 'ours', '${content}')`),
     slot,
-    confirmed: async () => parseLsn((await slot('confirmed_flush_lsn'))[0] ?? ''),
+    confirmed,
     currentLsn: async () => {
       const [[text] = []] = await session.rows('select pg_current_wal_lsn()');
       return parseLsn(text ?? '');

@@ -16,6 +16,7 @@ import { newSeed } from '../../src/db/seed.ts';
 import { createVault } from '../../src/db/vault.ts';
 import { createDatabaseSockets } from '../../src/egress/databaseSocket.ts';
 import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import type { Source } from '../../src/schema/source.ts';
 import { createSources, type Sources } from '../../src/sources/sources.ts';
 import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { LOOPBACK } from '../support/app.ts';
@@ -194,10 +195,17 @@ test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
       }
       isOver = true;
       const written = await Promise.all(writing);
-      await until(() => isRead(sources, id), {
-        ...PATIENCE,
-        what: () => `all tables are read; the follower said: ${follower.said()}`,
-      });
+      let seen: Source | null = null;
+      await until(
+        async () => {
+          seen = await sources.get(id);
+          return isRead(sources, id);
+        },
+        {
+          ...PATIENCE,
+          what: () => `all tables are read; ${JSON.stringify(seen)}; ${follower.said()}`,
+        },
+      );
       await using session = await connectTo(source.url);
       await caughtUp(session, slot);
       process.stderr.write(

@@ -2,12 +2,16 @@ import pg from 'pg';
 
 import { toTypeRow, TYPES_SQL, type TypeRow, type TypesSqlRow } from './columnType.ts';
 import { SLOT_STATE_SQL, toSlotState, type SlotState } from './logEnding.ts';
+import type { Lsn } from './lsn.ts';
+import { SLOT_PLACE_SQL, toSlotPlace, type SlotPlaceRow } from './slotPlace.ts';
 import type { SourceConfig } from './sourceConfig.ts';
 
 /** Questions to the catalog of a source while its log is read, which a replication connection can't answer. */
 export interface Catalog {
   types(ids: readonly number[]): Promise<TypeRow[]>;
   slotState(slot: string): Promise<SlotState>;
+  /** Where its log begins; null: there is no such slot. */
+  slotPlace(slot: string): Promise<Lsn | null>;
 }
 
 const CONNECT_MS = 10_000;
@@ -33,5 +37,6 @@ export function createCatalog(config: SourceConfig): Catalog {
   return {
     types: async (ids) => (await ask<TypesSqlRow>(TYPES_SQL, [ids])).map(toTypeRow),
     slotState: async (slot) => toSlotState(await ask<{ is_lost: boolean }>(SLOT_STATE_SQL, [slot])),
+    slotPlace: async (slot) => toSlotPlace(await ask<SlotPlaceRow>(SLOT_PLACE_SQL, [slot])),
   };
 }

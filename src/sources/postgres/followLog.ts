@@ -1,4 +1,4 @@
-import { createCatalog } from './catalog.ts';
+import { createCatalog, type Catalog } from './catalog.ts';
 import { createColumnTypes } from './columnType.ts';
 import type { LogGroup, Place } from './groupCutter.ts';
 import { endingOf, isSlotDoubtful, type LogEnding } from './logEnding.ts';
@@ -48,9 +48,13 @@ const GROUP_SHARE = 0.25;
 export async function followLog(options: FollowOptions): Promise<LogEnding> {
   const catalog = createCatalog(options.config);
   try {
-    return await followOnce(options, (ids) => catalog.types(ids));
+    return await followOnce(options, {
+      types: (ids) => catalog.types(ids),
+      slotPlace: () => catalog.slotPlace(options.slot),
+    });
   } catch (error) {
     if (error instanceof StoreError) throw error.cause;
+    if (error instanceof SlotAhead) return { kind: 'slot lost', message: error.message };
     const slot = isSlotDoubtful(error) ? await catalog.slotState(options.slot) : null;
     const ending = endingOf(error, slot);
     if (ending === null) throw error;
@@ -61,13 +65,19 @@ export async function followLog(options: FollowOptions): Promise<LogEnding> {
 /** Keeps an error of `store`, which may be one of another database, apart from those of this one. */
 class StoreError extends Error {}
 
-type AskTypes = (ids: readonly number[]) => ReturnType<ReturnType<typeof createCatalog>['types']>;
+/** The slot has forgotten a part of the log that is not stored. */
+class SlotAhead extends Error {}
 
-async function followOnce(options: FollowOptions, askTypes: AskTypes): Promise<LogEnding> {
+interface Questions {
+  types: Catalog['types'];
+  slotPlace: () => ReturnType<Catalog['slotPlace']>;
+}
+
+async function followOnce(options: FollowOptions, questions: Questions): Promise<LogEnding> {
   const { slot, publication, from, signal } = options;
   if (signal.aborted) return { kind: 'stopped' };
   const connection = await openReplication(options.config);
-  const following = createFollowing(options, connection, askTypes);
+  const following = createFollowing(options, connection, questions);
   const stopped = Promise.withResolvers<LogEnding>();
   const stop = (): void => stopped.resolve({ kind: 'stopped' });
   signal.addEventListener('abort', stop);
@@ -100,7 +110,7 @@ interface Following {
 function createFollowing(
   options: FollowOptions,
   connection: ReplicationConnection,
-  askTypes: AskTypes,
+  questions: Questions,
 ): Following {
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined); // following that has ended otherwise does not look at it
@@ -117,10 +127,15 @@ function createFollowing(
   let storingBytes = 0;
   let storing: Promise<void> | null = null;
   let hasEnded = false;
+  let isSlotChecked = false;
   /** Frames that wait until the catalog has answered; null while there is no question. */
   let waiting: Buffer[] | null = null;
 
   function onFrame(content: Buffer): void {
+    if (!isSlotChecked) {
+      isSlotChecked = true;
+      void hold(checkSlot);
+    }
     if (waiting !== null) return void waiting.push(Buffer.from(content));
     const frame = decodeFrame(content);
     if (frame.kind === 'keepalive') {
@@ -130,8 +145,12 @@ function createFollowing(
     if (frame.start > written) written = frame.start;
     const message = decodeMessage(frame.payload, frame.start);
     const missing = missingTypes(message);
-    if (missing.length > 0) void ask(missing, message, frame.start, content.length);
-    else take(message, frame.start, content.length);
+    const bytes = content.length;
+    if (missing.length === 0) return take(message, frame.start, bytes);
+    void hold(async () => {
+      types.add(missing, await questions.types(missing));
+      take(message, frame.start, bytes);
+    });
   }
 
   function missingTypes(message: LogMessage): number[] {
@@ -158,14 +177,24 @@ function createFollowing(
     if (isReplyWanted) sayPlace();
   }
 
-  async function ask(ids: number[], message: LogMessage, lsn: Lsn, bytes: number): Promise<void> {
+  /**
+   * Nobody can drop or move the slot while it is read, so this can't change any more. A follower that has lost its lease,
+   * but does not know it yet, may have created it anew since it was looked at last.
+   */
+  async function checkSlot(): Promise<void> {
+    const place = await questions.slotPlace();
+    if (place !== null && place > options.from.lsn)
+      throw new SlotAhead('it begins after what is stored');
+  }
+
+  /** Keeps the frames that come until a question is answered. */
+  async function hold(question: () => Promise<void>): Promise<void> {
     waiting = [];
     pause();
     try {
-      types.add(ids, await askTypes(ids));
+      await question();
       const frames = waiting;
       waiting = null;
-      take(message, lsn, bytes);
       for (const frame of frames) onFrame(frame);
       pause();
     } catch (error) {
