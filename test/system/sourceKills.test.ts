@@ -21,14 +21,15 @@ import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { LOOPBACK } from '../support/app.ts';
 import { isRead } from '../support/followedSource.ts';
 import { killPostgres } from '../support/killPostgres.ts';
+import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { drawFrom } from '../support/seeded.ts';
 import { connectTo, type SourceSession } from '../support/sourcePostgres.ts';
 import { createWorkload, type Workload } from '../support/sourceWorkload.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
-/** `SOURCE_RUNS=20` is the long form, in which a slot is dropped as well; SEED repeats one. */
-const LONG = process.env['SOURCE_RUNS'];
+/** So many runs, 20 in the long form, in which a slot is dropped as well; SEED repeats one. */
+const LONG = process.env['SOURCE_RUNS'] ?? (IS_LONG ? '20' : undefined);
 const RUNS = Number(LONG ?? 1);
 type Happening = 'follower' | 'freeze' | 'slot' | 'source' | 'millrace';
 /** What happens in each run, in an order of its own. */
