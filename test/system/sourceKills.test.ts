@@ -2,9 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -19,6 +17,7 @@ import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgre
 import { createSources, type Sources } from '../../src/sources/sources.ts';
 import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { LOOPBACK } from '../support/app.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
 import { isRead } from '../support/followedSource.ts';
 import { killPostgres } from '../support/killPostgres.ts';
 import { IS_LONG } from '../support/long.ts';
@@ -53,8 +52,7 @@ interface Server extends AsyncDisposable {
 }
 
 async function openServer(settings: Record<string, string>): Promise<Server> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-kills-'));
-  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const dataDir = await makeDataFolder('millrace-kills-');
   const start = (): Promise<EmbeddedPostgres> =>
     startPostgres({
       dataDir,
