@@ -8,7 +8,7 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     globalSetup: ['test/support/servers.ts'],
     pool: 'forks',
-    maxWorkers: 4, // of 2 cores: many tests wait
+    maxWorkers: 5, // on 2 cores, as many tests wait
     sequence: { sequencer: Mixed },
     testTimeout: 120_000,
     hookTimeout: 120_000,
