@@ -134,10 +134,7 @@ async function serve(
     ...queue,
     deliveryQueueOf: (region) => deliveryQueue({ ...config, region }),
     sources,
-    workflowBundle: await bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
-      logger: sdkLogger('error', log),
-    }),
+    workflowBundle: await bundleOf(config, log),
     queues,
     version: manifest.version,
     now: clock.now,
@@ -197,6 +194,15 @@ async function serve(
     { count: unstored.size, consumers: [...unstored].slice(0, 100) },
     'the worker has stopped, but Postgres was not available: what these consumers sent last is not stored and may be sent again',
   );
+}
+
+/** The workflows: those of a file that was made before, or bundled now, which takes some seconds of a processor. */
+async function bundleOf({ workflowBundle }: ServiceConfig, log: Log) {
+  if (workflowBundle !== null) return { codePath: workflowBundle };
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
+    logger: sdkLogger('error', log),
+  });
 }
 
 /** What following sources needs; what it appends and deletes is counted. */

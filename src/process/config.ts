@@ -64,6 +64,8 @@ export interface Config {
   readonly metricsConsumers: number;
   /** The control task queue, with workflows and short activities. */
   readonly taskQueue: string;
+  /** A file with the workflows, bundled; null: a worker bundles them at its start. */
+  readonly workflowBundle: string | null;
   readonly devReceiverUrl: string | null;
   /** Whether `npm start` or the demo started this process; `/readyz` then also waits for a worker. */
   readonly supervised: boolean;
@@ -138,6 +140,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, role: Role): Config {
     metricsHost: values.MILLRACE_METRICS_HOST,
     metricsConsumers: values.MILLRACE_METRICS_CONSUMERS,
     taskQueue: values.MILLRACE_TASK_QUEUE,
+    workflowBundle: values.MILLRACE_WORKFLOW_BUNDLE ?? null,
     devReceiverUrl: values.MILLRACE_DEV_RECEIVER_URL ?? null,
     supervised: values.MILLRACE_SUPERVISED === '1',
   };
@@ -331,6 +334,7 @@ const Variables = z.object({
   MILLRACE_TEMPORAL_UI_URL: webUrl.optional(),
   // Set by `npm start` for its processes and by tests; not for operators.
   MILLRACE_TASK_QUEUE: name.default('millrace'),
+  MILLRACE_WORKFLOW_BUNDLE: z.string().optional(),
   MILLRACE_DEV_RECEIVER_URL: webUrl.optional(),
   MILLRACE_SUPERVISED: z.enum(['0', '1']).optional(),
 });

@@ -69,7 +69,7 @@ async function unsent(db: Db, channel: 'mail' | 'webhook'): Promise<number> {
   return rowCount ?? 0;
 }
 
-test('an alert webhook that hangs does not hold up mails, and gets a few alerts at a time', async () => {
+test.concurrent('an alert webhook that hangs does not hold up mails, and gets a few alerts at a time', async () => {
   await using smtp = await openMailServer();
   await using webhook = await openSilent((socket) => void socket.resume());
   await using desk = await openAlertDesk({ ...SHORT, alertWebhook: true });
@@ -90,7 +90,7 @@ test('an alert webhook that hangs does not hold up mails, and gets a few alerts 
   expect(await unsent(desk.opened.api.db, 'webhook')).toBe(20);
 });
 
-test('a mail that hangs occupies one slot for a bounded time, and the others go out meanwhile', async () => {
+test.concurrent('a mail that hangs occupies one slot for a bounded time, and the others go out meanwhile', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk(SHORT);
   await stopped(desk, ['hang@example.com', ...people(12)]);
@@ -103,7 +103,7 @@ test('a mail that hangs occupies one slot for a bounded time, and the others go 
   await until(() => smtp.hanging.size === 0); // its connection is closed, too
 });
 
-test('two processes share the mails, and hand each of them over once', async () => {
+test.concurrent('two processes share the mails, and hand each of them over once', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk(SHORT);
   await stopped(desk, people(40));
@@ -116,7 +116,7 @@ test('two processes share the mails, and hand each of them over once', async () 
   expect(new Set(smtp.mails.flatMap(({ to }) => to))).toEqual(new Set(people(40)));
 });
 
-test('a mail server that is away is tried less and less often, however many mails wait', async () => {
+test.concurrent('a mail server that is away is tried less and less often, however many mails wait', async () => {
   await using away = await openSilent((socket) => void socket.resetAndDestroy());
   await using desk = await openAlertDesk(SHORT);
   const { db } = desk.opened.api;
@@ -140,7 +140,7 @@ test('a mail server that is away is tried less and less often, however many mail
   expect(rows).toEqual([{ tried: 6 }]);
 });
 
-test('a message that is being sent when the outbox closes does not hold up the end of the process', async () => {
+test.concurrent('a message that is being sent when the outbox closes does not hold up the end of the process', async () => {
   await using smtp = await openMailServer();
   await using desk = await openAlertDesk(SHORT);
   await stopped(desk, ['hang@example.com']);
@@ -154,7 +154,7 @@ test('a message that is being sent when the outbox closes does not hold up the e
   expect(rows).toEqual([{ last_error: 'the process ended before it was sent' }]);
 });
 
-test.each([
+test.concurrent.each([
   ['a recipient that is unknown', { code: 'EENVELOPE', responseCode: 550 }, true],
   ['a body that is refused', { code: 'EMESSAGE', responseCode: 554 }, true],
   ['a server that is busy', { code: 'EENVELOPE', responseCode: 451 }, false],

@@ -1,23 +1,34 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 
 import { Webhook } from 'standardwebhooks';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { readDemoData } from '../../src/cli/demoData.ts';
 import { createExpectation } from '../../src/cli/demoExpectation.ts';
 import { openMirror } from '../../src/cli/demoMirror.ts';
 import { type DemoChange, type Step, planDemo, STOCKS } from '../../src/cli/demoPlan.ts';
+import { COMPILE_CACHE } from '../support/compileCache.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
+
 const SECRET = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 const CLEAN = { duplicates: 0, missing: 0, out_of_order: 0 };
 
 let steps: Step[];
+/** Where a demo makes the folder of its servers. */
+let temporary: string;
 beforeAll(async () => {
   steps = planDemo(await readDemoData());
+  temporary = await makeDataFolder('millrace-temporary-');
 });
+afterAll(() => rm(temporary, { recursive: true }));
+
+function demoEnv(): NodeJS.ProcessEnv {
+  const { PATH, HOME } = process.env;
+  return { ...COMPILE_CACHE, PATH, HOME, TMPDIR: temporary, DATABASE_URL: 'not used' };
+}
 
 function change(id: string, n: number, more: Partial<DemoChange> = {}): DemoChange {
   return { sync_id: 's', collection_id: 'a:b', upstream_id: id, data: { n }, ...more };
@@ -157,7 +168,7 @@ test('the receiver of the demo builds tables from signed webhooks alone, and tel
 test('npm run demo -- --postgres --once follows the tables of a second Postgres, and the receiver has the same rows in the end', async () => {
   const child = spawn('npm', ['run', '--silent', 'demo', '--', '--postgres', '--once'], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: 'not used' },
+    env: demoEnv(),
   });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
@@ -177,7 +188,7 @@ test('npm run demo -- --postgres --once follows the tables of a second Postgres,
 test('npm run demo -- --once delivers and verifies everything, exits with 0 and leaves nothing behind', async () => {
   const child = spawn('npm', ['run', '--silent', 'demo', '--', '--once'], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: 'not used' },
+    env: demoEnv(),
   });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
@@ -195,5 +206,6 @@ test('npm run demo -- --once delivers and verifies everything, exits with 0 and 
   expect(new Set(stderr.match(page)).size).toBe(2);
   const folder = /in (\S*millrace-demo-\w+)/u.exec(stderr)?.[1] ?? '';
   expect(folder).not.toBe('');
-  expect((await readdir(tmpdir())).some((name) => folder.endsWith(name))).toBe(false);
+  expect(folder).toContain(temporary);
+  expect(await readdir(temporary)).toEqual([]);
 }, 240_000);

@@ -6,13 +6,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importCases, type ImportCase } from '../support/importCases.ts';
 import { runImport, type ImportRun } from '../support/importFile.ts';
 import { openImportSite, type ImportSite } from '../support/importSite.ts';
+import { IS_LONG } from '../support/long.ts';
 import { createProxy } from '../support/proxy.ts';
 import { drawFrom } from '../support/seeded.ts';
 
 /** `SEED=… npx vitest run test/cli/importFiles.test.ts` repeats the places of its kills; KILLS=10 makes more of them. */
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
-const ROWS = 2_600;
-const KILLS = Number(process.env['KILLS'] ?? 1);
+/** More than are appended with one request. */
+const ROWS = IS_LONG ? 2_600 : 1_300;
+const KILLS = Number(process.env['KILLS'] ?? (IS_LONG ? 10 : 1));
 
 let site: ImportSite;
 let killed = 0;

@@ -226,9 +226,12 @@ test('the focus ring is completely visible on each page', async () => {
   const { page, context } = tab;
   await site().signIn(context);
   const cut: string[] = [];
-  for (const path of pages()) {
+  for (const [index, path] of pages().entries()) {
     await openPage(page, site().url + path);
-    await page.evaluate('document.activeElement?.blur()');
+    // What Tab comes to before the main part is the same on each page.
+    const from =
+      index === 0 ? 'document.activeElement?.blur()' : 'document.getElementById("main").focus()';
+    await page.evaluate(from);
     for (let step = 0; step < 60; step += 1) {
       await page.keyboard.press('Tab');
       const { name, fault, isOut } = await page.evaluate<Ring>(RING);

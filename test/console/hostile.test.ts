@@ -7,6 +7,7 @@ import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { SHORT_WINDOW } from '../support/consoleScene.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
+import { shareOf } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
 
@@ -49,9 +50,10 @@ test('hostile names, ids, data and answers are shown as text, and do not break a
     '/settings',
   ];
   const wide: string[] = [];
-  for (const width of WIDTHS) {
+  for (const [turn, width] of WIDTHS.entries()) {
     await page.setViewportSize({ width, height: 800 });
-    for (const path of pages) {
+    // In the short form every second page has the one width, and the others the other.
+    for (const path of shareOf(pages, turn, WIDTHS.length)) {
       await openPage(page, `${site().url}${path}`);
       await expectInert(page);
       const found = Number(await page.evaluate('document.documentElement.scrollWidth'));

@@ -6,6 +6,7 @@ import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { openScene, REFUSED, SHORT_WINDOW, type Scene } from '../support/consoleScene.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
+import { shareOf } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { accept } from '../support/receiver.ts';
 
@@ -61,13 +62,14 @@ const pages = (): [name: string, path: string][] => [
   ['not found', '/nothing/here'],
 ];
 
-// Contrast depends on the theme, and what is laid out on the width: each is had with the other once.
+// Contrast depends on the theme, and what is laid out on the width: each is had with the other once. In the short form
+// every second page is examined in one of the two ways, and the others in the other.
 test.each([
-  { colorScheme: 'light', width: 1280 },
-  { colorScheme: 'dark', width: 400 },
+  { colorScheme: 'light', width: 1280, turn: 0 },
+  { colorScheme: 'dark', width: 400, turn: 1 },
 ] as const)(
   'axe finds nothing on any page in the $colorScheme theme at $width pixels, and none has to be scrolled sideways',
-  async ({ colorScheme, width }) => {
+  async ({ colorScheme, width, turn }) => {
     await using tab = await openTab({ colorScheme, viewport: { width, height: 800 } });
     const { page, context } = tab;
     const found: string[] = [];
@@ -80,7 +82,7 @@ test.each([
     await page.getByRole('heading').first().waitFor();
     await examine('sign-in');
     await site().signIn(context);
-    for (const [name, path] of pages()) {
+    for (const [name, path] of shareOf(pages(), turn, 2)) {
       await openPage(page, `${site().url}${path}`);
       expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
       await examine(name);

@@ -30,7 +30,7 @@ async function plannedSteps({ cursor, attempts, consumerId }: FailingConsumer): 
 
 const near = (ms: number): unknown => expect.closeTo(ms, -1.5);
 
-test('a short failure does not end the drain: the head alone is tried by the schedule, each attempt is stored, and the rest follows in order, beginning with a single request', async () => {
+test.concurrent('a short failure does not end the drain: the head alone is tried by the schedule, each attempt is stored, and the rest follows in order, beginning with a single request', async () => {
   await using failing = await openFailingConsumer(failsUntil(3, answer(429)), { events: 40 });
   const drain = await failing.start();
   await failing.tried(1, 2);
@@ -65,7 +65,7 @@ test('a short failure does not end the drain: the head alone is tried by the sch
   expect(await failing.ended()).toMatchObject({ reason: 'yielded', position: 40, head: null });
 });
 
-test('when the next attempt is later than the time for which the drain retries by itself, the drain ends, and deliver continues the same schedule', async () => {
+test.concurrent('when the next attempt is later than the time for which the drain retries by itself, the drain ends, and deliver continues the same schedule', async () => {
   await using failing = await openFailingConsumer(answer(429));
   const short = { ownRetriesMs: 2_000 };
   await failing.start(short);
@@ -85,7 +85,7 @@ test('when the next attempt is later than the time for which the drain retries b
   expect(await plannedSteps(failing)).toEqual([near(500), near(5_500), near(5_500)]);
 });
 
-test('a wait that the endpoint asks for is observed, and ends the drain immediately if it is too long for it', async () => {
+test.concurrent('a wait that the endpoint asks for is observed, and ends the drain immediately if it is too long for it', async () => {
   const asks = answer(503, { 'retry-after': '2' });
   await using failing = await openFailingConsumer(failsUntil(2, asks));
   await failing.start();
@@ -101,7 +101,7 @@ test('a wait that the endpoint asks for is observed, and ends the drain immediat
   expect(await patient.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 1 } });
 });
 
-test('410 ends the drain for good', async () => {
+test.concurrent('410 ends the drain for good', async () => {
   await using failing = await openFailingConsumer((one, response) =>
     answer(one.attempt === 1 ? 429 : 410)(one, response),
   );
@@ -114,7 +114,7 @@ test('410 ends the drain for good', async () => {
   expect(await failing.refuse()).toMatchObject({ reason: 'gone' });
 });
 
-test('after `retry` the head is tried without waiting, and its schedule continues', async () => {
+test.concurrent('after `retry` the head is tried without waiting, and its schedule continues', async () => {
   await using failing = await openFailingConsumer(answer(429));
   await failing.start();
   await failing.tried(1, 2);
@@ -132,7 +132,7 @@ test('after `retry` the head is tried without waiting, and its schedule continue
   await until(async () => (await failing.cursor()).position === 3);
 });
 
-test('a pause ends the sender, and after resume the schedule begins again', async () => {
+test.concurrent('a pause ends the sender, and after resume the schedule begins again', async () => {
   await using failing = await openFailingConsumer(answer(429));
   await failing.start();
   await failing.tried(1, 1);
@@ -147,7 +147,7 @@ test('a pause ends the sender, and after resume the schedule begins again', asyn
   await until(async () => (await failing.cursor()).position === 3);
 });
 
-test('an edit that closes all waiting entries ends the failure, and one that leaves some does not', async () => {
+test.concurrent('an edit that closes all waiting entries ends the failure, and one that leaves some does not', async () => {
   await using failing = await openFailingConsumer(answer(429), { consumer: { syncs: ['s'] } });
   await failing.start();
   await failing.tried(1, 2);
@@ -166,7 +166,7 @@ test('an edit that closes all waiting entries ends the failure, and one that lea
   expect(failing.receiver.received).toHaveLength(tries + 1);
 });
 
-test('a new URL is tried immediately, even if the old one has asked to wait', async () => {
+test.concurrent('a new URL is tried immediately, even if the old one has asked to wait', async () => {
   await using fresh = await openReceiver();
   await using failing = await openFailingConsumer(answer(503, { 'retry-after': '50' }));
   await failing.start({ ownRetriesMs: LATER });
@@ -180,7 +180,7 @@ test('a new URL is tried immediately, even if the old one has asked to wait', as
   expect(fresh.received[0]).toMatchObject({ position: 1, attempt: 2 });
 });
 
-test('the successor of a sender that died continues with its head, on the same schedule', async () => {
+test.concurrent('the successor of a sender that died continues with its head, on the same schedule', async () => {
   await using failing = await openFailingConsumer(answer(429));
   await failing.start();
   await failing.tried(1, 2);
@@ -196,7 +196,7 @@ test('the successor of a sender that died continues with its head, on the same s
   expect(await failing.cursor()).toMatchObject({ head: null });
 });
 
-test('a version of a record that is superseded meanwhile is not sent any more', async () => {
+test.concurrent('a version of a record that is superseded meanwhile is not sent any more', async () => {
   await using failing = await openFailingConsumer(answer(429), {
     events: 0,
     consumer: { stream: 'records', start: 'beginning' },
@@ -226,7 +226,7 @@ test('a version of a record that is superseded meanwhile is not sent any more', 
   await until(async () => (await failing.cursor()).head === null);
 });
 
-test('a failure that the message could have caused is left to deliver while entries of other records wait', async () => {
+test.concurrent('a failure that the message could have caused is left to deliver while entries of other records wait', async () => {
   await using several = await openFailingConsumer(answer(503), { events: 2 });
   await several.start();
   expect(await several.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 1 } });
@@ -243,7 +243,7 @@ test('a failure that the message could have caused is left to deliver while entr
   expect(await joined.ended()).toMatchObject({ reason: 'blocked', head: { attempt: 2 } });
 });
 
-test('a drain that has to free its slot hands over the failing head', async () => {
+test.concurrent('a drain that has to free its slot hands over the failing head', async () => {
   await using failing = await openFailingConsumer(answer(429), { events: 5 });
   const drain = await failing.start();
   await failing.tried(1, 1);
@@ -252,7 +252,7 @@ test('a drain that has to free its slot hands over the failing head', async () =
   expect(await failing.cursor()).toMatchObject({ holder: null, head: 1 });
 });
 
-test('a retry that comes when the sender has just released its lease takes effect for its successor', async () => {
+test.concurrent('a retry that comes when the sender has just released its lease takes effect for its successor', async () => {
   await using failing = await openFailingConsumer(answer(503, { 'retry-after': '3600' }));
   await failing.start();
   await failing.ended();
@@ -261,7 +261,7 @@ test('a retry that comes when the sender has just released its lease takes effec
   expect(Date.parse((await failing.cursor()).next_attempt_at ?? '')).toBeLessThan(planned);
 });
 
-test('a sender whose target cannot be reached tries again as soon as another sender has reached it', async () => {
+test.concurrent('a sender whose target cannot be reached tries again as soon as another sender has reached it', async () => {
   await using failing = await openFailingConsumer(accept);
   const { api, targetId } = failing.api;
   const nobody = await openReceiver();
@@ -277,7 +277,7 @@ test('a sender whose target cannot be reached tries again as soon as another sen
   expect(back.received[0]).toMatchObject({ position: 1, attempt: 3 });
 });
 
-test('a sender that got an answer does not try earlier because another sender has reached the endpoint', async () => {
+test.concurrent('a sender that got an answer does not try earlier because another sender has reached the endpoint', async () => {
   await using failing = await openFailingConsumer(answer(429));
   await failing.start();
   await failing.tried(1, 2);
@@ -288,7 +288,7 @@ test('a sender that got an answer does not try earlier because another sender ha
   expect(Date.now()).toBeGreaterThanOrEqual(planned - 50);
 });
 
-test('each success wakes two of the senders that wait for the same target, once', () => {
+test.concurrent('each success wakes two of the senders that wait for the same target, once', () => {
   const recoveries = createRecoveries();
   const woken: string[] = [];
   const wakes = ['a', 'b', 'c', 'd'].map((name) => () => void woken.push(name));

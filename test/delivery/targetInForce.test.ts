@@ -5,12 +5,14 @@ import { emptyBatch } from '../../src/progress/attemptLog.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { HOSTS } from '../support/hosts.ts';
+import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
 import { holdTokens, openTokenServer } from '../support/tokenServer.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
-const ROUNDS = 60;
+const ROUNDS = IS_LONG ? 60 : 15;
+const ROTATIONS = IS_LONG ? 20 : 8;
 const CONSUMERS = 3;
 
 describe.each(HOSTS)('sent to by $by', ({ options }) => {
@@ -41,7 +43,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     await using receiver = await openReceiver();
     const target = await world.target(receiver.url);
     await world.consumer(target);
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < ROTATIONS; round++) {
       await world.append.events(someEvents(5));
       const path = `/v1/targets/${target}/rotate-secret`;
       const { body } = await world.api.request('POST', path, { expires_in: 0 });

@@ -9,6 +9,12 @@ import { createApiServer } from '../../src/api/server.ts';
 import { axeFaults } from '../support/axe.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { listening, type Listening } from '../support/listening.ts';
+import { shareOf } from '../support/long.ts';
+
+/** Some of every kind, and one that there is not. */
+const PAGES = ['', '/quick-start', '/failures', '/operating', '/errors', '/nothing'];
+const SCHEMES = ['light', 'dark'] as const;
+const WIDTHS = [400, 1280];
 
 const openTab = browserOfFile();
 let server: Listening;
@@ -57,29 +63,28 @@ test('a link into the reference at its old address leads to the new one', async 
   expect(await tab.page.title()).toBe('Millrace API');
 });
 
-describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {
-  test.each([400, 1280])(
-    'axe finds nothing, and nothing is wider than %i pixels',
-    async (width) => {
-      await using tab = await openTab({ colorScheme, viewport: { width, height: 900 } });
-      const { page } = tab;
-      const found: string[] = [];
-      for (const path of ['', '/quick-start', '/failures', '/operating', '/errors', '/nothing']) {
-        await page.goto(`${server.url}/docs${path}`);
-        found.push(...(await axeFaults(page)).map((one) => `${path}: ${one}`));
-        const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
-        if (wide > width) found.push(`${path} is ${wide} pixels wide`);
-        const least = await page.evaluate<number>(SMALLEST);
-        if (least < 12) found.push(`${path} has text of ${least} pixels`);
-      }
-      await page.goto(`${server.url}/docs/errors`);
-      await page.getByRole('searchbox').fill('retry');
-      await page.locator('.found a').first().waitFor();
-      found.push(...(await axeFaults(page)));
-      expect(found).toEqual([]);
-      tab.complaints.splice(0, Infinity, ...tab.complaints.filter((one) => !one.includes('404')));
-    },
-  );
+describe.each(SCHEMES)('in the %s', (colorScheme) => {
+  // In the short form a page has each width with one of the two.
+  test.each(WIDTHS)('axe finds nothing, and nothing is wider than %i pixels', async (width) => {
+    await using tab = await openTab({ colorScheme, viewport: { width, height: 900 } });
+    const { page } = tab;
+    const found: string[] = [];
+    const turn = SCHEMES.indexOf(colorScheme) + WIDTHS.indexOf(width);
+    for (const path of shareOf(PAGES, turn, 2)) {
+      await page.goto(`${server.url}/docs${path}`);
+      found.push(...(await axeFaults(page)).map((one) => `${path}: ${one}`));
+      const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+      if (wide > width) found.push(`${path} is ${wide} pixels wide`);
+      const least = await page.evaluate<number>(SMALLEST);
+      if (least < 12) found.push(`${path} has text of ${least} pixels`);
+    }
+    await page.goto(`${server.url}/docs`);
+    await page.getByRole('searchbox').fill('retry');
+    await page.locator('.found a').first().waitFor();
+    found.push(...(await axeFaults(page)));
+    expect(found).toEqual([]);
+    tab.complaints.splice(0, Infinity, ...tab.complaints.filter((one) => !one.includes('404')));
+  });
 });
 
 const SMALLEST = `Math.min(...[...document.querySelectorAll('body *')]

@@ -39,7 +39,7 @@ async function takenBy(secret: string, signed: Signed): Promise<string[]> {
 
 const ALL = ['Node', 'Python', 'Go'];
 
-test('webhooks are verified by the official libraries of Node, Python and Go, and changed ones are refused', async () => {
+test.concurrent('webhooks are verified by the official libraries of Node, Python and Go, and changed ones are refused', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const { body: target } = await world.api.request('POST', '/v1/targets', {
@@ -61,7 +61,7 @@ test('webhooks are verified by the official libraries of Node, Python and Go, an
   expect(receiver.received).toHaveLength(2);
 });
 
-test('while a secret is rotated both secrets sign, for every library; afterwards only the new one does, without a restart', async () => {
+test.concurrent('while a secret is rotated both secrets sign, for every library; afterwards only the new one does, without a restart', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const { body: target } = await world.api.request('POST', '/v1/targets', {
@@ -94,7 +94,7 @@ test('while a secret is rotated both secrets sign, for every library; afterwards
   expect(await takenBy(old, last)).toEqual([]);
 });
 
-test('a running sender uses a rotated secret immediately, and another rotation ends the previous one', async () => {
+test.concurrent('a running sender uses a rotated secret immediately, and another rotation ends the previous one', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const { body: target } = await world.api.request('POST', '/v1/targets', {
@@ -122,7 +122,7 @@ test('a running sender uses a rotated secret immediately, and another rotation e
   }
 });
 
-test('a rotation answers once with the target and its new secret; values beyond the bounds are refused by name', async () => {
+test.concurrent('a rotation answers once with the target and its new secret; values beyond the bounds are refused by name', async () => {
   await using api = await openOwnApp();
   const { body: made } = await api.request('POST', '/v1/targets', {
     name: 't',

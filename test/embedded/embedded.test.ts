@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -15,6 +14,7 @@ import { commandLine } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/process/searchAttributeNames.ts';
 import { killHard, runAside } from '../support/aside.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
 
 let folder: string;
 let dataDir: string;
@@ -23,8 +23,7 @@ const say = (line: string): void => void said.push(line);
 
 beforeEach(async () => {
   said = [];
-  folder = await mkdtemp(join(tmpdir(), 'millrace-embedded-'));
-  await chmod(folder, 0o711);
+  folder = await makeDataFolder('millrace-embedded-');
   dataDir = join(folder, 'data');
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));

@@ -1,9 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -12,11 +9,10 @@ import { commandLine } from '../../src/embedded/processes.ts';
 import { choosePort } from '../../src/embedded/state.ts';
 import { killHard, runAside } from '../support/aside.ts';
 import { runCli } from '../support/cli.ts';
-import { COMPILE_CACHE } from '../support/compileCache.ts';
 import { createDatabase } from '../support/database.ts';
+import { openDevRuns, readyRun, ROOT, stopRun, type DevRuns } from '../support/devRuns.ts';
 import { until } from '../support/poll.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const STOP_MS = 20_000;
 /** A drain may take 17 s. */
 const HURRIED_MS = 12_000;
@@ -27,101 +23,29 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 /** What no start in an empty folder logs or prints: warnings of ours and of Node, errors, and traces of stacks. */
 const COMPLAINT = /"level":"(?:warn|error|fatal)"|Warning|[Ee]rror in|"stack":|^\s+at /mu;
 
-interface Run {
-  child: ChildProcess;
-  stdout: () => string;
-  stderr: () => string;
-  exit: Promise<number | NodeJS.Signals>;
-}
-
+let runs: DevRuns;
 let dataDir: string;
 let port: number;
-let runs: Run[];
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'millrace-start-'));
-  await chmod(dataDir, 0o711);
-  port = await choosePort(undefined);
-  runs = [];
+  runs = await openDevRuns();
+  ({ dataDir, port } = runs);
 });
-afterEach(async () => {
-  for (const run of runs) await stop(run);
-  await rm(dataDir, { recursive: true });
-});
-
-function start(
-  env: NodeJS.ProcessEnv = {},
-  command = [process.execPath, join(ROOT, 'cli.ts'), 'dev'],
-): Run {
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, {
-    cwd: ROOT,
-    detached: true, // a group of its own, as a terminal makes one
-    env: {
-      ...COMPILE_CACHE,
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'],
-      MILLRACE_DATA_DIR: dataDir,
-      MILLRACE_PORT: String(port),
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const exit = once(child, 'exit').then(([code, signal]) => (signal ?? code) as number);
-  const run = { child, stdout: () => stdout, stderr: () => stderr, exit };
-  runs.push(run);
-  return run;
-}
-
-/** Resolves with the pids it names once it is ready. */
-async function ready(run: Run): Promise<Record<string, number>> {
-  const line = await until(
-    () => {
-      const processes = /^ {2}Processes +(.+)$/mu.exec(run.stderr())?.[1];
-      if (processes === undefined) throw new Error(run.stderr());
-      return processes;
-    },
-    { timeoutMs: 90_000, what: 'ready' },
-  );
-  const pids = line.split(', ').map((part) => part.split(' '));
-  return Object.fromEntries(pids.map(([name, pid]) => [name, Number(pid)]));
-}
-
-async function stop(run: Run): Promise<void> {
-  if (run.child.exitCode !== null || run.child.signalCode !== null) return;
-  run.child.kill('SIGTERM');
-  await run.exit;
-}
-
-async function isReady(): Promise<boolean> {
-  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
-  return response.status === 200;
-}
-
-async function connects(url: string): Promise<true> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.end();
-  return true;
-}
+afterEach(() => runs[Symbol.asyncDispose]());
 
 test('npm start works where proxies are set that do not answer, because local addresses do not go through a proxy', async () => {
   const names = ['http_proxy', 'https_proxy', 'all_proxy', 'grpc_proxy'];
   const proxy = `http://127.0.0.1:${await choosePort(undefined)}`; // nothing listens there
   const set = names.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, proxy]);
-  const run = start(
+  const run = runs.start(
     { ...Object.fromEntries(set), NODE_USE_ENV_PROXY: '1', no_grpc_proxy: 'none' },
     ['npm', 'start', '--silent'],
   );
-  await ready(run);
+  await readyRun(run);
   expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
-  expect(await isReady()).toBe(true);
+  expect(await runs.isReady()).toBe(true);
   expect(run.stderr()).not.toContain('does not exist'); // as before the migrations are in
-  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
+  const key = await runs.key();
   const ask = (method: string, path: string, body?: object) =>
     fetch(`http://127.0.0.1:${port}${path}`, {
       method,
@@ -135,12 +59,12 @@ test('npm start works where proxies are set that do not answer, because local ad
 });
 
 test('npm start in an empty folder says in sentences what it starts, and in one line that it is ready, without a warning, and Ctrl-C to the whole process group ends it with exit code 0', async () => {
-  const run = start({}, ['npm', 'start', '--silent']);
-  const pids = await ready(run);
+  const run = runs.start({}, ['npm', 'start', '--silent']);
+  const pids = await readyRun(run);
   expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
-  expect(await isReady()).toBe(true);
+  expect(await runs.isReady()).toBe(true);
   expect(Object.keys(pids).sort()).toEqual(['API', 'Postgres', 'Temporal', 'worker']);
-  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
+  const key = await runs.key();
   expect(run.stderr()).toContain(key);
   const link = /^ {2}Sign in +(\S+)/mu.exec(run.stderr())?.[1];
   const [page, token] = link?.split('#token=') ?? [];
@@ -174,63 +98,6 @@ test('npm start in an empty folder says in sentences what it starts, and in one 
   expect(performance.now() - asked).toBeLessThan(STOP_MS);
   expect(run.stderr()).toContain('Stopped; the data stays');
   for (const pid of Object.values(pids)) expect(commandLine(pid)).toBeNull();
-
-  const began = performance.now();
-  const second = start();
-  await ready(second);
-  process.stderr.write(`a second start took ${Math.round(performance.now() - began)} ms\n`);
-  expect(second.stderr()).toContain(key);
-});
-
-test('its receiver gets, verifies and shows what a consumer delivers', async () => {
-  const run = start();
-  await ready(run);
-  const key = (await readFile(join(dataDir, 'api-key'), 'utf8')).trim();
-  async function call<T>(path: string, body?: unknown): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${port}/v1${path}`, {
-      ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    });
-    expect(response.status).toBeLessThan(300);
-    return (await response.json()) as T;
-  }
-  const { dev_receiver_url: base_url } = await call<{ dev_receiver_url: string }>('/info');
-  const target = await call<{ id: string }>('/targets', { name: 'receiver', base_url });
-  await call('/consumers', { name: 'all', target_id: target.id, stream: 'events' });
-  const entry = { sync_id: 's', collection_id: 'stripe:customer', upstream_id: 'c', data: {} };
-  await call('/events', { events: [{ ...entry, event: 'created', event_id: 'evt_1' }] });
-  const shown = await until(async () => {
-    const page = await fetch(new URL('/deliveries', base_url));
-    const { deliveries } = (await page.json()) as { deliveries: Record<string, unknown>[] };
-    return deliveries[0];
-  });
-  expect(shown).toMatchObject({ verdict: 'verified', webhook_id: 'evt_1', attempt: 1 });
-});
-
-test('a second npm start on the same data folder says that the first is running, and exits with 1', async () => {
-  const first = start();
-  await ready(first);
-  const second = start({ MILLRACE_PORT: String(await choosePort(undefined)) });
-  expect(await second.exit).toBe(1);
-  expect(second.stderr()).toBe(
-    `Millrace already runs on ${dataDir}: process ${first.child.pid}, http://127.0.0.1:${port}. Stop it first, or set MILLRACE_DATA_DIR to another folder.\n`,
-  );
-  expect(await isReady()).toBe(true);
-});
-
-test('each of its processes is restarted when it is killed, on the same ports and data', async () => {
-  const run = start();
-  const pids = await ready(run);
-  const database = await readFile(join(dataDir, 'postgres.json'), 'utf8');
-  const { password, port: postgresPort } = JSON.parse(database) as Record<string, string>;
-  for (const name of ['worker', 'API', 'Temporal', 'Postgres']) {
-    process.kill(pids[name]!, 'SIGKILL');
-    await until(() => new RegExp(`${name}.* ended`, 'u').test(run.stderr()), { what: name });
-  }
-  await until(isReady, { timeoutMs: 60_000 });
-  const url = `postgres://millrace:${password}@127.0.0.1:${postgresPort}/millrace`;
-  await until(() => connects(url), { timeoutMs: 60_000 });
-  expect(run.child.exitCode).toBeNull();
 });
 
 test('a second Ctrl-C does not wait for a drain', async () => {
@@ -255,8 +122,8 @@ test('a second Ctrl-C does not wait for a drain', async () => {
      const entries = { server: new URL(server), worker: new URL(worker) };
      process.exitCode = await runDev({ env: process.env, entries });`,
   );
-  const run = start({}, [process.execPath, supervisor]);
-  await ready(run);
+  const run = runs.start({}, [process.execPath, supervisor]);
+  await readyRun(run);
   run.child.kill('SIGINT');
   await until(() => run.stderr().includes('I stay'));
   const asked = performance.now();
@@ -267,11 +134,13 @@ test('a second Ctrl-C does not wait for a drain', async () => {
 });
 
 test('after a kill -9 of npm start its processes finish what is in flight and end, and the next npm start continues with the same servers', async () => {
-  const first = start();
-  const before = await ready(first);
+  const first = runs.start();
+  const before = await readyRun(first);
+  const key = await runs.key();
   await killHard(first.child);
-  const second = start();
-  const after = await ready(second);
+  const second = runs.start();
+  const after = await readyRun(second);
+  expect(second.stderr()).toContain(key);
   expect([after['Postgres'], after['Temporal']]).toEqual([before['Postgres'], before['Temporal']]);
   await until(
     () => commandLine(before['API']!) === null && commandLine(before['worker']!) === null,
@@ -280,8 +149,8 @@ test('after a kill -9 of npm start its processes finish what is in flight and en
 
 test('the CLI finds the API that runs on its data folder, whatever its port, and says so if it was killed', async () => {
   const here = { MILLRACE_DATA_DIR: dataDir };
-  const run = start({ MILLRACE_PORT: '0' });
-  await ready(run);
+  const run = runs.start({ MILLRACE_PORT: '0' });
+  await readyRun(run);
   const url = run.stdout().trim().replace('Millrace ready at ', '');
   expect(url).not.toContain(':4600');
   expect(await runCli(['targets', 'list', '--json'], here)).toMatchObject({ code: 0 });
@@ -298,9 +167,9 @@ test('the CLI finds the API that runs on its data folder, whatever its port, and
   expect(killed).toMatchObject({ code: 69, stderr: expect.stringContaining(gone) });
   expect((await runCli(['doctor'], here)).stdout).toContain(`warn  API: ${gone}`);
 
-  const next = start();
-  await ready(next);
-  await stop(next);
+  const next = runs.start();
+  await readyRun(next);
+  await stopRun(next);
   const stopped = await runCli(['targets', 'list'], otherPort);
   expect(stopped).toMatchObject({
     code: 69,
@@ -314,7 +183,7 @@ test('a start that fails says why in plain words, and where the whole log is', a
   await client.connect();
   await client.query(`insert into schema_migrations (name, sha256) values ('9999_later', 'x')`);
   await client.end();
-  const run = start({ DATABASE_URL: database.url });
+  const run = runs.start({ DATABASE_URL: database.url });
   expect(await run.exit).toBe(1);
   expect(run.stdout()).toBe('');
   const lines = run.stderr().split('\n');
@@ -341,7 +210,7 @@ test('when its port is in use it says so, exits with 1 and leaves nothing runnin
      createServer().listen(${port}, '127.0.0.1', () => console.log('listening'));`,
   );
   try {
-    const run = start();
+    const run = runs.start();
     expect(await run.exit).toBe(1);
     expect(run.stderr()).toBe(
       `Port ${port} on 127.0.0.1 is taken by another program: stop it, or set MILLRACE_PORT.\n`,
@@ -352,7 +221,7 @@ test('when its port is in use it says so, exits with 1 and leaves nothing runnin
 });
 
 test('an address that is not of this machine leads to one sentence and exit code 1', async () => {
-  const run = start({ MILLRACE_HOST: '192.0.2.1' });
+  const run = runs.start({ MILLRACE_HOST: '192.0.2.1' });
   expect(await run.exit).toBe(1);
   expect(run.stderr()).toBe(
     `Millrace can't listen on port ${port} of 192.0.2.1 (EADDRNOTAVAIL): set MILLRACE_PORT to a port that you may use, and MILLRACE_HOST to an address of this machine.\n`,
@@ -360,12 +229,12 @@ test('an address that is not of this machine leads to one sentence and exit code
 });
 
 test('a wrong variable leads to one sentence and exit code 1, a wrong command to a suggestion and exit code 2', async () => {
-  const wrong = start({ MILLRACE_RETRY_WINDOW: 'a day' });
+  const wrong = runs.start({ MILLRACE_RETRY_WINDOW: 'a day' });
   expect(await wrong.exit).toBe(1);
   expect(wrong.stderr()).toBe(
     'MILLRACE_RETRY_WINDOW must be a duration such as 24h, 60s or 500ms, not "a day".\n',
   );
-  const typo = start({}, [process.execPath, join(ROOT, 'cli.ts'), 'dve']);
+  const typo = runs.start({}, [process.execPath, join(ROOT, 'cli.ts'), 'dve']);
   expect(await typo.exit).toBe(2);
   expect(typo.stderr()).toContain('Did you mean dev?');
 });
@@ -374,11 +243,11 @@ test('the installed command runs with the project’s own Node when the PATH has
   const old = join(ROOT, 'bin', 'millrace.cjs');
   const fake = `Object.defineProperty(process.versions, 'node', { value: '20.20.0' })`;
   const preload = `data:text/javascript,${encodeURIComponent(fake)}`;
-  const run = start({}, [process.execPath, '--import', preload, old, '--version']);
+  const run = runs.start({}, [process.execPath, '--import', preload, old, '--version']);
   expect(await run.exit).toBe(0);
   expect(run.stdout()).toMatch(/^\d+\.\d+\.\d+\n$/u);
 
-  const alone = start({ MILLRACE_REEXEC: '1' }, [process.execPath, '--import', preload, old]);
+  const alone = runs.start({ MILLRACE_REEXEC: '1' }, [process.execPath, '--import', preload, old]);
   expect(await alone.exit).toBe(69);
   expect(alone.stderr()).toMatch(
     /^millrace needs Node 24\.13 or newer, and this is 20\.20\.0: .+\n$/u,

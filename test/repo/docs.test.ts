@@ -5,7 +5,12 @@ import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** Set by `npm start` for its processes and by tests. */
-const INTERNAL = ['MILLRACE_TASK_QUEUE', 'MILLRACE_DEV_RECEIVER_URL', 'MILLRACE_SUPERVISED'];
+const INTERNAL = [
+  'MILLRACE_TASK_QUEUE',
+  'MILLRACE_WORKFLOW_BUNDLE',
+  'MILLRACE_DEV_RECEIVER_URL',
+  'MILLRACE_SUPERVISED',
+];
 
 const pages = [
   ...(await readdir(ROOT)).filter((name) => name.endsWith('.md')),

@@ -8,6 +8,7 @@ import {
   type FollowSourceDeps,
 } from '../../src/sources/followSource.ts';
 import { isRead, openFollowedSource, type FollowedSource } from '../support/followedSource.ts';
+import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { drawFrom } from '../support/seeded.ts';
 import { openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
@@ -16,7 +17,7 @@ import { createWorkload } from '../support/sourceWorkload.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 /** More find more. */
-const RUNS = Number(process.env['SOURCE_RUNS'] ?? 1);
+const RUNS = Number(process.env['SOURCE_RUNS'] ?? (IS_LONG ? 20 : 1));
 /** Followers that die, at least. */
 const DEATHS = 15;
 /** Statements of each writer, at most. */

@@ -7,6 +7,7 @@ import { Interrupted } from '../../src/sources/followSource.ts';
 import { readAddress } from '../../src/sources/postgres/sourceAddress.ts';
 import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { openFollowedSource, type FollowedSource } from '../support/followedSource.ts';
+import { IS_LONG } from '../support/long.ts';
 import { openOtherPostgres } from '../support/otherPostgres.ts';
 import { until } from '../support/poll.ts';
 import { drawFrom } from '../support/seeded.ts';
@@ -14,8 +15,8 @@ import type { SourcePostgres } from '../support/sourcePostgres.ts';
 import { eventFaults, eventNames, tableDifferences } from '../support/sourceRecords.ts';
 import { createWorkload } from '../support/sourceWorkload.ts';
 
-/** `SOURCE_VERSIONS=14,15,16,17` is all of them. */
-const VERSIONS = (process.env['SOURCE_VERSIONS'] ?? '14,17').split(',');
+/** The oldest, or all of them. */
+const VERSIONS = (process.env['SOURCE_VERSIONS'] ?? (IS_LONG ? '14,15,16,17' : '14')).split(',');
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 /** The first one whose slots a standby can take over. */
 const WITH_FAILOVER = 17;

@@ -6,6 +6,8 @@ import { finished } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { COMPILE_CACHE } from './compileCache.ts';
+
 const CLI = fileURLToPath(new URL('../../cli.ts', import.meta.url));
 
 export interface ImportRun {
@@ -46,7 +48,7 @@ export async function runImport(options: {
   const { args, env, apiPid, killWhen } = options;
   const began = performance.now();
   const child = spawn(process.execPath, [CLI, 'import', ...args, '--json'], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { ...COMPILE_CACHE, PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -82,6 +82,7 @@ export async function openCluster(
     DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     MILLRACE_TASK_QUEUE: `cluster-${randomUUID().slice(0, 8)}`,
+    MILLRACE_WORKFLOW_BUNDLE: inject('workflowBundle'), // `npm start` bundles them itself, in its own tests
     MILLRACE_PORT: String(port),
     MILLRACE_PUBLIC_URL: url,
     MILLRACE_DATA_DIR: dataDir,

@@ -1,6 +1,5 @@
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
@@ -13,6 +12,7 @@ import { startPostgres } from '../../src/embedded/postgres.ts';
 import { identityOf } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
 import { TEMPLATE } from './database.ts';
+import { DATA_ROOTS, makeDataFolder } from './dataFolder.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -35,12 +35,19 @@ const SETTINGS = {
   'system.workflowTimeSkippingEnabled': true,
 };
 
+/** Of the run's Postgres. A test that kills a Postgres has one of its own, which writes durably. */
+const POSTGRES = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  max_wal_size: '512MB',
+  max_connections: '400',
+};
+
 /** One Postgres with a migrated template database, one Temporal server and one bundle of the workflows for the whole run. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await sweep();
   await ensureConsole((line) => void process.stderr.write(`${line}\n`));
-  const dataDir = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
-  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const dataDir = await makeDataFolder(`${PREFIX}${process.pid}-`);
   const [postgres, temporal] = await start(dataDir);
   await makeTemplate(postgres.url);
   project.provide('databaseUrl', postgres.url);
@@ -56,7 +63,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 function start(dataDir: string) {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   return Promise.all([
-    startPostgres({ dataDir, say }),
+    startPostgres({ dataDir, say, settings: POSTGRES }),
     startTemporal({ dataDir, say, env: process.env, dynamicConfig: SETTINGS }),
   ]);
 }
@@ -83,12 +90,13 @@ async function makeTemplate(url: string): Promise<void> {
 
 /** A run that was killed has left its servers: they are found by its folder, and stopped. */
 async function sweep(): Promise<void> {
-  const folders = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
-  for (const folder of folders) {
-    const pid = Number(folder.slice(PREFIX.length).split('-')[0]);
+  const roots = DATA_ROOTS.map(async (root) =>
+    (await readdir(root)).filter((name) => name.startsWith(PREFIX)).map((name) => join(root, name)),
+  );
+  for (const dataDir of (await Promise.all(roots)).flat()) {
+    const pid = Number(basename(dataDir).slice(PREFIX.length).split('-')[0]);
     if (Number.isNaN(pid)) continue; // what runs share: the compile cache
     if (identityOf(pid)?.includes('vitest') === true) continue;
-    const dataDir = join(tmpdir(), folder);
     const servers = await start(dataDir).catch(() => []); // a folder that was only half made
     await Promise.all(servers.map((server) => server.stop()));
     await rm(dataDir, { recursive: true, force: true });

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import pg from 'pg';
 
 import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { SESSION_SQL } from '../../src/sources/postgres/jsonValue.ts';
 import type { SourceConfig } from '../../src/sources/postgres/sourceConfig.ts';
+import { makeDataFolder } from './dataFolder.ts';
 import { killPostgres } from './killPostgres.ts';
 
 /** Somebody's Postgres, whose tables are a source. */
@@ -45,8 +44,7 @@ export async function openSourcePostgres(
   settings: Record<string, string> = {},
   packageDir?: string,
 ): Promise<SourcePostgres> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-source-'));
-  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const dataDir = await makeDataFolder('millrace-source-');
   const start = (): Promise<EmbeddedPostgres> =>
     startPostgres({
       dataDir,

@@ -32,7 +32,7 @@ function isTaken(secret: string, { headers, body }: Received): boolean {
   }
 }
 
-test.each([
+test.concurrent.each([
   { title: '6 minutes ahead', shiftMs: 360_000, says: '360.0 s ahead of' },
   { title: '10 minutes behind', shiftMs: -600_000, says: '600.0 s behind' },
 ])(
@@ -101,7 +101,7 @@ test.each([
   180_000,
 );
 
-test('an attempt that a frozen worker makes late plans the next one from its own time', async () => {
+test.concurrent('an attempt that a frozen worker makes late plans the next one from its own time', async () => {
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url);
   await using receiver = await openReceiver(answer(503));

@@ -1,6 +1,4 @@
-import { mkdtemp, chmod, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import type { Consumer } from '../../src/schema/consumer.ts';
 import { createDatabase } from '../support/database.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
 import { createFeed, tally, type Feed } from '../support/feed.ts';
 import { killPostgres } from '../support/killPostgres.ts';
 import { until } from '../support/poll.ts';
@@ -145,8 +144,7 @@ async function storedIds(cluster: Cluster): Promise<string[]> {
 
 let dataDir: string;
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'millrace-kill-'));
-  await chmod(dataDir, 0o711);
+  dataDir = await makeDataFolder('millrace-kill-');
 });
 afterAll(() => rm(dataDir, { recursive: true }));
 

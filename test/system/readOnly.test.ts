@@ -1,7 +1,5 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { Client as Temporal, Connection } from '@temporalio/client';
 import { Client } from 'pg';
@@ -9,6 +7,7 @@ import { expect, inject, test } from 'vitest';
 
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { workflowIdOf } from '../../src/temporal/workflowClient.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
 import { createFeed, tally } from '../support/feed.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
@@ -24,8 +23,7 @@ interface OwnPostgres extends AsyncDisposable {
 
 /** A server of the test's own, as it is set for all of its sessions. */
 async function openPostgres(): Promise<OwnPostgres> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-readonly-'));
-  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const dataDir = await makeDataFolder('millrace-readonly-');
   const postgres = await startPostgres({ dataDir, say: () => undefined });
   async function query<T extends object>(...statements: string[]): Promise<T[]> {
     const client = new Client({ connectionString: postgres.url });
@@ -83,7 +81,7 @@ async function openWorkflow(consumerId: string): Promise<OwnWorkflow> {
   };
 }
 
-test('while Postgres is read-only appends answer 503, no process is ready, no command is given up, no endpoint is blamed, and nothing is sent again', async () => {
+test.concurrent('while Postgres is read-only appends answer 503, no process is ready, no command is given up, no endpoint is blamed, and nothing is sent again', async () => {
   await using postgres = await openPostgres();
   await using cluster = await openCluster(postgres.url);
   await using receiver = await openReceiver();
@@ -122,7 +120,7 @@ test('while Postgres is read-only appends answer 503, no process is ready, no co
 
 const VISITED = 40;
 
-test('what lanes sent before Postgres took no writes is not sent again, even if their leases are long over', async () => {
+test.concurrent('what lanes sent before Postgres took no writes is not sent again, even if their leases are long over', async () => {
   await using postgres = await openPostgres();
   await using receiver = await openReceiver();
   await using cluster = await openCluster(postgres.url, { MILLRACE_VISIT_LANES: '2' });

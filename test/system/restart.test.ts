@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Client, Connection } from '@temporalio/client';
@@ -10,12 +9,12 @@ import { startStack, type Stack } from '../../src/embedded/stack.ts';
 import type { Consumer } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { COMPILE_CACHE } from '../support/compileCache.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
 import { until } from '../support/poll.ts';
 import { accept, answer, openReceiver, type TestReceiver } from '../support/receiver.ts';
 let dataDir: string;
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'millrace-restart-'));
-  await chmod(dataDir, 0o711);
+  dataDir = await makeDataFolder('millrace-restart-');
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 

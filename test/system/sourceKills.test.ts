@@ -2,9 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -20,16 +18,18 @@ import type { Source } from '../../src/schema/source.ts';
 import { createSources, type Sources } from '../../src/sources/sources.ts';
 import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { LOOPBACK } from '../support/app.ts';
+import { makeDataFolder } from '../support/dataFolder.ts';
 import { isRead } from '../support/followedSource.ts';
 import { killPostgres } from '../support/killPostgres.ts';
+import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { drawFrom } from '../support/seeded.ts';
 import { connectTo, type SourceSession } from '../support/sourcePostgres.ts';
 import { createWorkload, type Workload } from '../support/sourceWorkload.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
-/** `SOURCE_RUNS=20` is the long form, in which a slot is dropped as well; SEED repeats one. */
-const LONG = process.env['SOURCE_RUNS'];
+/** So many runs, 20 in the long form, in which a slot is dropped as well; SEED repeats one. */
+const LONG = process.env['SOURCE_RUNS'] ?? (IS_LONG ? '20' : undefined);
 const RUNS = Number(LONG ?? 1);
 type Happening = 'follower' | 'freeze' | 'slot' | 'source' | 'millrace';
 /** What happens in each run, in an order of its own. */
@@ -53,8 +53,7 @@ interface Server extends AsyncDisposable {
 }
 
 async function openServer(settings: Record<string, string>): Promise<Server> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-kills-'));
-  await chmod(dataDir, 0o711); // Postgres runs as another user when we are root
+  const dataDir = await makeDataFolder('millrace-kills-');
   const start = (): Promise<EmbeddedPostgres> =>
     startPostgres({
       dataDir,

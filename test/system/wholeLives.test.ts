@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import type { FilterDelta, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { openEngine, type Engine } from '../support/engine.ts';
+import { IS_LONG } from '../support/long.ts';
 import { createModel } from '../support/model.ts';
 import { RECORDS } from '../support/modelFilters.ts';
 import type { Snapshot } from '../support/modelSnapshot.ts';
@@ -15,7 +16,7 @@ vi.mock('@temporalio/workflow', () => import('../support/temporal.ts'));
 
 /** More find more; a failure prints the seed and path that bring it again. */
 const { MODEL_RUNS, MODEL_SEED: SEED, MODEL_PATH: PATH } = process.env;
-const RUNS = Number(MODEL_RUNS ?? 100);
+const RUNS = Number(MODEL_RUNS ?? (IS_LONG ? 1_000 : 60));
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
@@ -205,4 +206,4 @@ test('whatever fails or dies and whatever commands a consumer gets, each entry i
   );
   expect(lives).toBeGreaterThan(0);
   if (SEED === undefined) expect(engine.visited).toBe(true);
-}, 600_000);
+}, 3_600_000);

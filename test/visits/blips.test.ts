@@ -51,7 +51,7 @@ function expectEachOnceInOrder(received: readonly Received[], count: number): vo
   }
 }
 
-test('when every endpoint refuses for some seconds, no workflow is notified, all consumers are shown as blocked, and afterwards everything arrives in order', async () => {
+test.concurrent('when every endpoint refuses for some seconds, no workflow is notified, all consumers are shown as blocked, and afterwards everything arrives in order', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   let receiver = await openReceiver();
   const { url } = receiver;
@@ -96,7 +96,7 @@ test('when every endpoint refuses for some seconds, no workflow is notified, all
   expect((await world.api.request('GET', '/v1/consumers?status=blocked')).body.data).toEqual([]);
 });
 
-test('when a worker stops, a failing consumer that it visited continues with its head under the next lane', async () => {
+test.concurrent('when a worker stops, a failing consumer that it visited continues with its head under the next lane', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver(answer(429));
   const id = await quiet(world, await world.target(receiver.url), 'a');
@@ -116,7 +116,7 @@ test('when a worker stops, a failing consumer that it visited continues with its
   expect(await lengthOf(world, id)).toBe(before);
 });
 
-test('a consumer that fails for longer is handed over to its workflow, which continues its schedule and its window', async () => {
+test.concurrent('a consumer that fails for longer is handed over to its workflow, which continues its schedule and its window', async () => {
   await using world = await openWorld({
     visitLanes: 1,
     visitRetriesMs: 2_000,
@@ -136,7 +136,7 @@ test('a consumer that fails for longer is handed over to its workflow, which con
   await world.caughtUp(id);
 });
 
-test('a visited consumer that fails is retried, paused and moved like any other that is blocked', async () => {
+test.concurrent('a visited consumer that fails is retried, paused and moved like any other that is blocked', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver(answer(429));
   const id = await quiet(world, await world.target(receiver.url), 'a');

@@ -7,7 +7,7 @@ import { openWorld, someEvents } from '../support/world.ts';
 /** As in src/temporal/drains.ts. */
 const LEASE_MS = 10_000;
 
-test('a lane that closes keeps its lease for as long as a request is open', async () => {
+test.concurrent('a lane that closes keeps its lease for as long as a request is open', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver();
   const answered = Promise.withResolvers<void>();
@@ -30,7 +30,7 @@ test('a lane that closes keeps its lease for as long as a request is open', asyn
   expect(receiver.received).toHaveLength(1);
 }, 60_000);
 
-test('a lane that closes waits for a hanging request no longer than its timeout', async () => {
+test.concurrent('a lane that closes waits for a hanging request no longer than its timeout', async () => {
   await using world = await openWorld({ visitLanes: 1 });
   await using receiver = await openReceiver();
   receiver.respond = () => undefined;

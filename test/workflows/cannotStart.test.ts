@@ -49,7 +49,7 @@ async function damaged(world: World, receiver: TestReceiver, damage: string, mor
   return { target, consumer };
 }
 
-test('secrets that were sealed with a lost key are reported within seconds, no other consumer is affected, and saving new ones fixes it', async () => {
+test.concurrent('secrets that were sealed with a lost key are reported within seconds, no other consumer is affected, and saving new ones fixes it', async () => {
   await using world = await openWorld();
   await using lost = await openReceiver();
   await using well = await openReceiver();
@@ -131,7 +131,7 @@ test('secrets that were sealed with a lost key are reported within seconds, no o
   expect((await targets.get(target))?.health.status).toBe('ok');
 }, 120_000);
 
-test('when the old key is back, a worker that starts with it sends again within seconds', async () => {
+test.concurrent('when the old key is back, a worker that starts with it sends again within seconds', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   const { consumer } = await damaged(world, receiver, 'select 1');
@@ -145,7 +145,7 @@ test('when the old key is back, a worker that starts with it sends again within 
   expect((await world.caughtUp(consumer)).cannot_start).toBeNull();
 }, 120_000);
 
-test.each([
+test.concurrent.each([
   {
     title: 'a URL that cannot be read',
     damage: `update targets set base_url = 'not a url'`,
@@ -200,7 +200,7 @@ test.each([
   120_000,
 );
 
-test('an idle consumer whose filter cannot be read does not keep others from being woken, and says so', async () => {
+test.concurrent('an idle consumer whose filter cannot be read does not keep others from being woken, and says so', async () => {
   await using world = await openWorld({ idleAfterMs: 200 });
   await using one = await openReceiver();
   await using two = await openReceiver();
@@ -221,7 +221,7 @@ test('an idle consumer whose filter cannot be read does not keep others from bei
   expect(body.data).toHaveLength(2);
 }, 120_000);
 
-test('a blocked consumer that cannot be tried says so, keeps its window, and is tried once the fault is fixed', async () => {
+test.concurrent('a blocked consumer that cannot be tried says so, keeps its window, and is tried once the fault is fixed', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
   await world.append.events(someEvents(1));
@@ -241,7 +241,7 @@ test('a blocked consumer that cannot be tried says so, keeps its window, and is 
   expect(again).toMatchObject({ cannot_start: null, failing_since: null });
 }, 120_000);
 
-test('a target that is damaged while a consumer sends to it ends the drain, and is reported', async () => {
+test.concurrent('a target that is damaged while a consumer sends to it ends the drain, and is reported', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();
   await world.append.events(someEvents(1));
@@ -256,7 +256,7 @@ test('a target that is damaged while a consumer sends to it ends the drain, and 
   await app[Symbol.asyncDispose]();
 }, 120_000);
 
-test.each([
+test.concurrent.each([
   ['of a drain of its own', 0],
   ['of a lane of visits', 1],
 ])(
@@ -308,7 +308,7 @@ test.each([
   120_000,
 );
 
-test('while the egress proxy is away a blocked consumer keeps the failure of its endpoint', async () => {
+test.concurrent('while the egress proxy is away a blocked consumer keeps the failure of its endpoint', async () => {
   const proxy = await openEgressProxy();
   await using receiver = await openReceiver((_one, response) => response.writeHead(503).end());
   await using world = await openWorld({ egressProxy: proxy.url, ownRetriesMs: 0 });

@@ -23,7 +23,7 @@ const HAPPENED = [
 type Handle = ReturnType<World['handle']>;
 type History = Awaited<ReturnType<Handle['fetchHistory']>>;
 
-test('histories of a whole life replay and hold no secret and no data, and continuing as new loses nothing', async () => {
+test.concurrent('histories of a whole life replay and hold no secret and no data, and continuing as new loses nothing', async () => {
   await using world = await openWorld({ retryWindowMs: 3_000 });
   const lived = await wholeLife(world);
   expect(await world.get(lived.consumer)).toMatchObject({
@@ -37,7 +37,7 @@ test('histories of a whole life replay and hold no secret and no data, and conti
   await record('life', histories);
 }, 180_000);
 
-test('histories of a life that fails in every way replay', async () => {
+test.concurrent('histories of a life that fails in every way replay', async () => {
   await using world = await openWorld({ retryWindowMs: 12_000, idleAfterMs: 100 });
   const histories = await historiesOf(world, await failingLife(world));
   const end = histories.at(-1)?.events?.at(-1);
@@ -46,10 +46,12 @@ test('histories of a life that fails in every way replay', async () => {
   await record('failing', histories);
 }, 180_000);
 
-test('stored histories of earlier versions replay', async () => {
+test.concurrent('stored histories of earlier versions replay', async () => {
   const files = await storedFiles();
   expect(files.length).toBeGreaterThanOrEqual(2);
-  for (const file of files) await replayOne(await load(file), file);
+  await replayAll(
+    await Promise.all(files.map(async (name) => ({ name, history: await load(name) }))),
+  );
 });
 
 test('stored histories hold every command and ending that an endpoint or a person can bring about', async () => {
@@ -90,13 +92,23 @@ async function replay(histories: History[]): Promise<void> {
     expect(text).toContain('sync-1'); // the payloads are readable here
     expect(text).not.toContain(PLANTED);
     expect(text).not.toContain('whsec_');
-    await replayOne(history, 'just lived');
   }
+  await replayAll(histories.map((history, run) => ({ name: `just lived, run ${run}`, history })));
 }
 
-function replayOne(history: History, name: string): Promise<void> {
-  const bundle = { codePath: inject('workflowBundle') };
-  return Worker.runReplayHistory({ workflowBundle: bundle }, history, name);
+/** By one worker, as the start of one takes longer than a replay. */
+async function replayAll(named: { name: string; history: History }[]): Promise<void> {
+  const workflowBundle = { codePath: inject('workflowBundle') };
+  const histories = named.map(({ name: workflowId, history }) => ({ workflowId, history }));
+  let replayed = 0;
+  for await (const { workflowId, error } of Worker.runReplayHistories(
+    { workflowBundle },
+    histories,
+  )) {
+    if (error !== undefined) throw new Error(`${workflowId} does not replay`, { cause: error });
+    replayed += 1;
+  }
+  expect(replayed).toBe(named.length);
 }
 
 /** A history as text, its payloads decoded. */

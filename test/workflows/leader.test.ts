@@ -74,7 +74,7 @@ async function tailAt({ api }: ConsumersApi, position: number): Promise<void> {
   });
 }
 
-test('a leader that is cut off is replaced, the consumers that it watched are woken, and it does not interfere when it is back', async () => {
+test.concurrent('a leader that is cut off is replaced, the consumers that it watched are woken, and it does not interfere when it is back', async () => {
   await using opened = await openConsumersApi();
   await using proxy = await createProxy(opened.databaseUrl);
   await using first = openLeader(proxy.url, 'first');
@@ -101,7 +101,7 @@ test('a leader that is cut off is replaced, the consumers that it watched are wo
   expect([first.wake.leads, second.wake.leads]).toEqual([false, true]);
 }, 180_000);
 
-test('a leader that resigns is replaced at the next check, and nothing that is appended meanwhile is lost', async () => {
+test.concurrent('a leader that resigns is replaced at the next check, and nothing that is appended meanwhile is lost', async () => {
   await using opened = await openConsumersApi();
   const first = openLeader(opened.databaseUrl, 'first');
   await until(() => first.wake.leads);
@@ -114,7 +114,7 @@ test('a leader that resigns is replaced at the next check, and nothing that is a
   expect(first.told).toEqual([]);
 });
 
-test('a consumer that has to be woken is signalled until its workflow accepts the signal', async () => {
+test.concurrent('a consumer that has to be woken is signalled until its workflow accepts the signal', async () => {
   await using opened = await openConsumersApi();
   const { id } = await opened.create({ syncs: ['a'] });
   await using leader = openLeader(opened.databaseUrl, 'first');
@@ -132,7 +132,7 @@ async function takeOver(store: LeaderStore, holder: string, leaseMs = 5_000): Pr
   return epoch;
 }
 
-test('an idle consumer keeps its position when the leader changes: nothing is scanned again, and no addition reaches back', async () => {
+test.concurrent('an idle consumer keeps its position when the leader changes: nothing is scanned again, and no addition reaches back', async () => {
   await using opened = await openConsumersApi();
   const { db } = opened.api;
   const { id } = await opened.create({ syncs: ['a'] });
@@ -154,7 +154,7 @@ test('an idle consumer keeps its position when the leader changes: nothing is sc
   expect(await opened.read(id)).toMatchObject({ filter_from: 50, position: 50 });
 });
 
-test('a write of a former leader that is in progress when another one takes over counts either before that or not at all', async () => {
+test.concurrent('a write of a former leader that is in progress when another one takes over counts either before that or not at all', async () => {
   await using opened = await openConsumersApi();
   await using other = openDb({ url: opened.databaseUrl, onError: () => undefined });
   const { db } = opened.api;
