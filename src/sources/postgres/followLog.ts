@@ -106,6 +106,15 @@ interface Following {
   end(): Promise<void>;
 }
 
+/**
+ * Rejects if the slot begins after what is stored. A follower that has lost its lease, but does not know it yet, may have
+ * created it anew since it was looked at last. While it is read, nobody can drop or move it.
+ */
+async function refuseSlotAhead({ slotPlace }: Questions, stored: Lsn): Promise<void> {
+  const place = await slotPlace();
+  if (place !== null && place > stored) throw new SlotAhead('it begins after what is stored');
+}
+
 /** What happens between the frames that come and the groups that are stored. */
 function createFollowing(
   options: FollowOptions,
@@ -134,7 +143,7 @@ function createFollowing(
   function onFrame(content: Buffer): void {
     if (!isSlotChecked) {
       isSlotChecked = true;
-      void hold(checkSlot);
+      void hold(() => refuseSlotAhead(questions, options.from.lsn));
     }
     if (waiting !== null) return void waiting.push(Buffer.from(content));
     const frame = decodeFrame(content);
@@ -175,16 +184,6 @@ function createFollowing(
     if (end > written) written = end;
     pass(end);
     if (isReplyWanted) sayPlace();
-  }
-
-  /**
-   * Nobody can drop or move the slot while it is read, so this can't change any more. A follower that has lost its lease,
-   * but does not know it yet, may have created it anew since it was looked at last.
-   */
-  async function checkSlot(): Promise<void> {
-    const place = await questions.slotPlace();
-    if (place !== null && place > options.from.lsn)
-      throw new SlotAhead('it begins after what is stored');
   }
 
   /** Keeps the frames that come until a question is answered. */
