@@ -19,7 +19,7 @@ export async function showTrace(
   one: Attempt,
 ): Promise<void> {
   out.line(out.style('bold', titleOf(one)));
-  out.line(entryOf(one));
+  for (const line of [entryOf(one), ...producerOf(one)]) out.line(line);
   const { trace } = one;
   if (trace === null || trace === undefined) out.line(whyNone(one));
   else {
@@ -42,6 +42,11 @@ function entryOf(one: Attempt): string {
   const next = one.next_attempt_at === null ? '' : `, the next one at ${one.next_attempt_at}`;
   const entry = [...names, `[${one.message_id}]`].map(printable).join(' ');
   return `attempt ${one.attempt} at position ${one.position}${next}: ${entry}`;
+}
+
+/** The trace of the producer, which the attempt belongs to. */
+function producerOf({ trace_id, producer_span_id }: Attempt): string[] {
+  return trace_id === null ? [] : [`in trace ${trace_id}, appended by span ${producer_span_id}`];
 }
 
 /** Why an attempt has no trace, as a sentence. */

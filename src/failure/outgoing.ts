@@ -8,6 +8,8 @@ export interface Outgoing extends Slot<Entry> {
   messageId: string;
   /** The body of its entry while it is in flight; otherwise empty. */
   body: string;
+  /** That of its entry. */
+  traceparent: string | null;
   attempt: number;
   /** The parked entry that it is a retry of; null for an entry of the sliding window. */
   parked: ParkedEntry | null;
@@ -21,7 +23,7 @@ export interface Outgoing extends Slot<Entry> {
 
 /** The first attempt at an entry that is in no sliding window; it was read at `readAt`. */
 export function firstAttempt(entry: Entry, readAt: number): Outgoing {
-  const { position, messageId, body } = entry;
+  const { position, messageId, body, traceparent } = entry;
   return {
     position,
     entry,
@@ -32,6 +34,7 @@ export function firstAttempt(entry: Entry, readAt: number): Outgoing {
     lane: '',
     messageId,
     body,
+    traceparent,
     attempt: 1,
     parked: null,
     readAt,
