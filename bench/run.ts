@@ -16,6 +16,7 @@ import { probeDisk } from './instruments/disk.ts';
 import { reaches, tableOf, type Figure } from './instruments/figures.ts';
 import { openInstallation, type Installation } from './instruments/installation.ts';
 import { latency } from './latency.ts';
+import { map } from './map.ts';
 import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { mixed } from './mixed.ts';
 import { neighbour } from './neighbour.ts';
@@ -27,7 +28,7 @@ import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { source } from './source.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|source|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|source|filters|sparse|map|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -57,6 +58,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   connector: (installation, { entries }) => connector(installation, entries),
   source: (installation, { entries }) => source(installation, entries),
   filters,
+  map,
   sparse: (installation) => sparse(installation, 1_000_000),
   wake: (installation) => wakes(installation),
   quiet,

@@ -1,8 +1,11 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
+import { BodyFault } from '../rules/bodyFault.ts';
+import type { BodyShape } from '../rules/bodyShape.ts';
 import { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Pages } from '../streams/pages.ts';
 import { preview } from '../streams/preview.ts';
+import { needBody } from './consumerBody.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';
@@ -14,19 +17,35 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
 
   app.openapi(PREVIEW, async (c) => {
     const input = c.req.valid('json');
+    const shape = input.body === undefined ? undefined : needBody(input.body, input.stream);
     const { scanned, matched, newest } = await preview(pages, input);
     const entries = await Promise.all(
       newest.map((position) => pages.entryAt(input.stream, position)),
     );
     // A record that has changed meanwhile has left its position, and is left out.
     const sample = entries.flatMap((entry) => (entry === null ? [] : [bare(entry.body)]));
-    const text = `{"scanned":${scanned},"matched":${matched},"sample":[${sample.join(',')}]}`;
+    const [first] = entries.filter((entry) => entry !== null);
+    const shaped = shape === undefined ? '' : `,"sample_body":${sampleBody(first?.body, shape)}`;
+    const text = `{"scanned":${scanned},"matched":${matched},"sample":[${sample.join(',')}]${shaped}}`;
     return c.body(text, 200, { 'content-type': 'application/json' }) as never; // text of the documented shape
   });
 
   takesOnly(app, PREVIEW.path, 'POST');
 
   return app;
+}
+
+/** What would be sent of an entry, as JSON. */
+function sampleBody(body: string | undefined, shape: BodyShape | null): string {
+  if (body === undefined) return 'null';
+  const content_type = shape?.contentType ?? 'application/json';
+  try {
+    const text = shape === null ? body : shape.of(body);
+    return JSON.stringify({ content_type, text, fault: null });
+  } catch (error) {
+    if (!(error instanceof BodyFault)) throw error;
+    return JSON.stringify({ content_type, text: null, fault: error.message });
+  }
 }
 
 const PREVIEW = createRoute({

@@ -3,6 +3,7 @@ import { givesUpAt } from '../rules/givesUpAt.ts';
 import { pausedText } from '../rules/who.ts';
 import { inWords } from '../rules/words.ts';
 import type { Consumer } from '../schema/consumer.ts';
+import { bodyText } from './bodyFlag.ts';
 import type { Context } from './context.ts';
 import type { Column } from './table.ts';
 
@@ -52,7 +53,8 @@ export function nextStep(one: Consumer): string | null {
   if (one.cannot_start !== null) return `Once it is fixed: millrace retry ${one.id}`;
   if (one.status !== 'stopped' && one.status !== 'blocked') return null;
   const command = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
-  return `Once the endpoint works again: millrace ${command}`;
+  const isOfBody = /BODY_FAILED|no body could be made/u.test(one.status_reason ?? '');
+  return `Once ${isOfBody ? 'its body is mended' : 'the endpoint works again'}: millrace ${command}`;
 }
 
 /**
@@ -91,6 +93,7 @@ export function consumerFields(
     ['Event types', listed(one.event_types)],
     ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
+    ['Body', bodyText(one.body)],
     ['Alerts to', alertedBy(one)],
     ['Region', one.region],
     ['Workflow', one.workflow_id],

@@ -6,8 +6,10 @@ import type {
   ConsumerStatus,
   ConsumerWith,
 } from '../schema/consumer.ts';
+import type { Preview } from '../schema/preview.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
+import { BODY_HELP, bodyOf } from './bodyFlag.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import { CONSUMERS, showConsumer } from './consumerView.ts';
 import type { Context, RunCommand } from './context.ts';
@@ -47,6 +49,7 @@ interface ConsumerFlags {
   collection?: string[];
   event?: string[];
   ordering?: string;
+  body?: string;
   start?: string;
   alertEmail?: string[];
   metadata?: Record<string, string>;
@@ -262,6 +265,7 @@ function addPreview(group: Command, run: RunCommand): void {
       collect,
     )
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
+    .option('--body <body>', 'show what would be sent of the newest match; as in consumers create')
     .option('--last <n>', 'how many entries to look at (default: 1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
@@ -270,15 +274,26 @@ function addPreview(group: Command, run: RunCommand): void {
           syncs: flags.sync ?? ['*'],
           collections: flags.collection ?? ['*'],
           event_types: flags.event ?? ['*'],
-          ...given({ last: flags.last }),
+          ...given({ last: flags.last, body: await bodyOf(flags.body) }),
         });
         out.thing(preview, [
           ['Scanned', preview.scanned],
           ['Matched', preview.matched],
           ...preview.sample.map((one, index) => [`Sample ${index + 1}`, one] as const),
+          ...sentOf(preview),
         ]);
       }),
     );
+}
+
+/** What would be sent of the newest match, where that was asked for. */
+function sentOf({ sample_body: sent }: Preview): (readonly [string, unknown])[] {
+  if (sent === undefined || sent === null) return [];
+  if (sent.text === null) return [['Not sent', sent.fault]];
+  return [
+    ['Content type', sent.content_type],
+    ['Sent', sent.text],
+  ];
 }
 
 function withFlags(command: Command): Command {
@@ -302,6 +317,7 @@ function withFlags(command: Command): Command {
         ORDERINGS,
       ),
     )
+    .option('--body <body>', BODY_HELP)
     .option('--alert-email <address>', 'where its alerts are mailed; repeatable', collect)
     .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
     .option(
@@ -324,6 +340,7 @@ async function inputOf(
     collections: flags.collection,
     event_types: flags.event,
     ordering: flags.ordering,
+    body: await bodyOf(flags.body),
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,

@@ -33,6 +33,7 @@ import {
   closeAbove,
   closeUnmatched,
   hurryParked,
+  hurryUnmade,
   Refused,
   replay,
   resend,
@@ -295,6 +296,10 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
   const { syncs, collections, event_types, ...fields } = changed;
   const set: Record<string, unknown> = { ...fields };
   if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
+  if (changed.body !== undefined) {
+    set['body'] = JSON.stringify(changed.body);
+    await hurryUnmade(tx);
+  }
   const before = filterOf(tx.row);
   const filter: Filter = {
     syncs: syncs ?? before.syncs,

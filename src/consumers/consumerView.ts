@@ -23,6 +23,7 @@ export interface ConsumerRow {
   collections: string[];
   event_types: string[];
   ordering: Consumer['ordering'];
+  body: Consumer['body'];
   alert_emails: string[];
   status: Consumer['status'];
   status_reason: string | null;
@@ -68,7 +69,7 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
            array_remove(coalesce(f.syncs, '{}'), null) as syncs,
            array_remove(coalesce(f.collections, '{}'), null) as collections,
            array_remove(coalesce(f.event_types, '{}'), null) as event_types,
-           k.ordering, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
+           k.ordering, k.body, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
            stand.shown, c.ahead, s.last_position, c.attempt, c.next_attempt_at, c.last_failure,
            ${SHOWN_FAILING_SINCE} as failing_since,
            p.parked, p.parked_due_at,
@@ -176,6 +177,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     path: row.path,
     ...filterOf(row),
     ordering: row.ordering,
+    body: row.body,
     alert_emails: row.alert_emails,
     status: row.status,
     status_reason: row.status_reason,

@@ -10,7 +10,7 @@ import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { AttemptLog } from '../progress/attemptLog.ts';
-import type { Ours, Outcome } from '../rules/outcome.ts';
+import { isOfBody, type Ours, type Outcome } from '../rules/outcome.ts';
 import { CannotStart } from '../rules/startFault.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Ending } from './ending.ts';
@@ -79,7 +79,7 @@ export function createLanding(options: LandingOptions): Landing {
     addWaits(slot, outcome, startedMono);
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
-    if (outcome.kind !== 'ours') faultySince = null;
+    if (hasLeft(outcome)) faultySince = null;
     if (outcome.kind === 'delivered') {
       attempts.delivered(ended, outcome);
       limit.success();
@@ -90,6 +90,7 @@ export function createLanding(options: LandingOptions): Landing {
       const verdict = failures.fail(slot, ended, outcome, startedMono);
       if (verdict === 'blocked' && ending.reason === null) outage.begin();
       else ending.judge(verdict);
+      if (verdict === 'goes on') outage.untried();
     } else {
       notTheEndpoints(slot, outcome);
     }
@@ -170,4 +171,10 @@ export function createLanding(options: LandingOptions): Landing {
     skips,
     judge,
   };
+}
+
+/** Whether a request has left this machine, so that nothing here keeps the consumer from sending. */
+function hasLeft(outcome: Outcome): boolean {
+  if (outcome.kind === 'failed') return !isOfBody(outcome);
+  return outcome.kind === 'delivered';
 }

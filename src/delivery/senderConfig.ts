@@ -1,9 +1,11 @@
 import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
+import { isSameBody } from '../rules/bodyShape.ts';
 import { filterOf, isReadable } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
 import { CannotStart } from '../rules/startFault.ts';
+import type { ConsumerBody } from '../schema/body.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { openTarget, type OpenTarget, type TargetCache } from '../targets/openTarget.ts';
@@ -14,6 +16,7 @@ export interface SenderConfig {
   stream: StreamName;
   path: string;
   ordering: Ordering;
+  body: ConsumerBody;
   status: ConsumerStatus;
   /** Whether a command waits for the sender to release its lease. */
   held: boolean;
@@ -49,6 +52,7 @@ export function goesTheSameWay(next: SenderConfig, before: SenderConfig): boolea
   return (
     next.target.version === before.target.version &&
     next.path === before.path &&
+    isSameBody(next.body, before.body) &&
     next.target.id === before.target.id
   );
 }
@@ -58,6 +62,7 @@ interface Row {
   stream: StreamName;
   path: string;
   ordering: Ordering;
+  body: ConsumerBody;
   status: ConsumerStatus;
   held: boolean;
   deleted: boolean;
@@ -127,7 +132,7 @@ export async function loadSenderConfigs(
 }
 
 const SELECT = `
-      select k.id, k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
+      select k.id, k.stream, k.path, k.ordering, k.body, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id, k.parked_version, k.retried,
              k.active_ms, k.active_since,
              (select json_agg(json_build_object(
@@ -146,6 +151,7 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
     stream: row.stream,
     path: row.path,
     ordering: row.ordering,
+    body: row.body,
     status: row.status,
     held: row.held,
     deleted: row.deleted,

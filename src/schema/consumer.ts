@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ConsumerBody, FULL_BODY } from './body.ts';
 import {
   text,
   SyncId,
@@ -52,6 +53,7 @@ const consumerFields = {
   collections: CollectionList,
   event_types: EventTypeList,
   ordering: Ordering,
+  body: ConsumerBody,
   alert_emails: z.array(z.email()).max(50),
   metadata: Metadata,
 };
@@ -66,6 +68,7 @@ export const ConsumerInput = z
     collections: CollectionList.default(all),
     event_types: EventTypeList.default(all),
     ordering: Ordering.default('record'),
+    body: ConsumerBody.default(FULL_BODY),
     alert_emails: consumerFields.alert_emails.default([]),
     metadata: Metadata.default({}).meta({ default: {} }),
     start: Start.default('end'),
@@ -116,6 +119,7 @@ export const Consumer = z
     collections: z.array(z.string()),
     event_types: z.array(z.string()),
     ordering: Ordering,
+    body: ConsumerBody,
     alert_emails: z.array(z.string()),
     status: ConsumerStatus,
     status_reason: z.string().nullable(),
@@ -159,7 +163,7 @@ export const Consumer = z
         code: z.string().meta({
           description:
             'credentials_unreadable, signing_secret_unreadable, certificate_unreadable, url_unreadable, ' +
-            'filter_unreadable, target_missing, proxy_unreachable or internal_error; more may follow',
+            'filter_unreadable, body_unreadable, target_missing, proxy_unreachable or internal_error; more may follow',
         }),
         detail: z.string().meta({ description: 'A sentence that names what to do' }),
         since: Timestamp,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ConsumerBody } from './body.ts';
 import { SyncList, CollectionList, EventTypeList } from './consumer.ts';
 import { StreamName, StreamEvent, StreamRecord } from './stream.ts';
 
@@ -18,6 +19,9 @@ export const PreviewInput = z
       .max(10000)
       .default(1000)
       .meta({ description: 'How many of the newest entries to read' }),
+    body: ConsumerBody.optional().meta({
+      description: 'With it, the answer says what would be sent of the newest match',
+    }),
   })
   .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {
     path: ['event_types'],
@@ -36,6 +40,21 @@ export const Preview = z
     sample: z
       .array(z.union([StreamEvent, StreamRecord]))
       .meta({ description: 'The newest entries that match, at most 10' }),
+    sample_body: z
+      .object({
+        content_type: z.string(),
+        text: z
+          .string()
+          .nullable()
+          .meta({ description: 'Null when none can be made of the entry' }),
+        fault: z.string().nullable().meta({ description: 'Why none can be made' }),
+      })
+      .nullable()
+      .optional()
+      .meta({
+        description:
+          'With `body` only: what would be sent of the newest entry that matches; null when none matches',
+      }),
   })
   .meta({ id: 'Preview' });
 export type Preview = z.infer<typeof Preview>;

@@ -1,4 +1,4 @@
-import { hasEscapedName, parseByNames } from './escapedNames.ts';
+import { hasEscapedName, parseByNames } from '../rules/escapedNames.ts';
 
 /** A number whose text would change if it became a double; `JSON.stringify` gives the text back. */
 interface RawNumber {

@@ -13,7 +13,7 @@ const SAMPLE = 10;
 
 /** Tries a filter on the newest `last` entries of its stream. */
 export async function preview(pages: Pages, input: PreviewInput): Promise<Matches> {
-  const { stream, last, ...filter } = input;
+  const { stream, last, body: _body, ...filter } = input;
   const keys = await pages.newestKeys(stream, last);
   const matching = keys.filter(compile(filter));
   const newest = matching.slice(0, SAMPLE).map(({ position }) => position);

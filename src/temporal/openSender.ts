@@ -1,3 +1,4 @@
+import { createBodyShapes } from '../delivery/bodyShapes.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
@@ -12,12 +13,16 @@ import type { LateAnswer } from '../rules/outcome.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { openTargetSender, wayTo, type WayToTarget } from '../targets/targetSender.ts';
 
-/** Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. */
+/**
+ * Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. `weigh` counts what
+ * bodies have more than their entries.
+ */
 export type OpenSender = <M extends Message>(
   config: SenderConfig,
   connections: number,
   ended: OnAttemptEnd<M>,
   startBy: (message: M) => number,
+  weigh?: (bytes: number) => void,
   late?: (late: LateAnswer | null) => void,
 ) => WebhookSender<M>;
 
@@ -47,10 +52,13 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
   }
 
   const sampler = createTraceSampler();
+  const shapes = createBodyShapes();
   const process = { egress, tokens, userAgent, now, ...counted };
-  return ({ target, path, consumerId }, connections, ended, startBy, late) => {
+  return (config, connections, ended, startBy, weigh, late) => {
+    const { target, path, consumerId } = config;
     const samples = sampler.ofSender();
-    const own = { path, consumerId, connections, ended, startBy, samples };
+    const shape = shapes.of(config);
+    const own = { path, consumerId, connections, shape, weigh, ended, startBy, samples };
     return openTargetSender(wayOf(target), {
       ...process,
       ...own,

@@ -28,6 +28,7 @@ test('creating a consumer answers with every default, as reading it does, and no
     collections: ['*'],
     event_types: ['*'],
     ordering: 'record',
+    body: { mode: 'full' },
     alert_emails: [],
     status: 'active',
     status_reason: null,

@@ -247,6 +247,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
       stream,
       path: '',
       ordering,
+      body: { mode: 'full' },
       status: 'active',
       held: false,
       deleted: false,

@@ -1,4 +1,4 @@
-import { afterSpace, endOfString } from '../rules/jsonScan.ts';
+import { afterSpace, endOfString } from './jsonScan.ts';
 
 /** Whether a name of a field is written with an escape anywhere in a valid JSON text. */
 export function hasEscapedName(text: string): boolean {

@@ -1,0 +1,167 @@
+// expressions over entries: what they give, and how a wrong one is explained
+import { expect, test } from 'vitest';
+
+import { celEntry, CelError, CelFault, compileCel } from '../../src/rules/cel.ts';
+import { StreamEvent, StreamRecord } from '../../src/schema/stream.ts';
+import type { StreamName } from '../../src/schema/stream.ts';
+
+/** The value of an expression for an event with the given data, which is JSON text. */
+function valueOf(text: string, data = '{}', changes = 'null'): unknown {
+  return compileCel(text, 'events').evaluate(eventOf(data, changes));
+}
+
+function eventOf(data: string, changes = 'null') {
+  return celEntry(
+    `{"event":{"event_id":"e1","event":"updated","sync_id":"s1","collection_id":"shop:order",` +
+      `"upstream_id":"o1","data":${data},"changes":${changes},"upstream_updated_at":null,` +
+      `"event_inserted_at":"2026-11-28T14:14:54.549977Z","position":7}}`,
+    'events',
+  );
+}
+
+test('an expression sees the fields of an event, its data and its changes', () => {
+  const data = '{"amount":150,"tags":["vip"],"note":null}';
+  expect(valueOf('event.data.amount > 100 && "vip" in event.data.tags', data)).toBe(true);
+  expect(valueOf('event.collection_id == "shop:order" && event.position == 7')).toBe(true);
+  expect(valueOf('event.data.note == null', data)).toBe(true);
+  expect(valueOf('changes != null && "total" in changes', '{}', '{"total":3}')).toBe(true);
+  expect(valueOf('changes == null')).toBe(true);
+});
+
+test('an expression sees the fields of a record', () => {
+  const record = celEntry('{"record":{"sync_id":"s1","data":{"a":[1,2]},"deleted":false}}', 'records');
+  const value = compileCel('!record.deleted && record.data.a[1] == 2', 'records').evaluate(record);
+  expect(value).toBe(true);
+});
+
+test.each([
+  ['event.data.n == 100', '100', true],
+  ['event.data.n == 100', '100.0', true],
+  ['event.data.n == 100', '1e2', true],
+  ['event.data.n > 100', '100.5', true],
+  ['event.data.n in [1, 2]', '2', true],
+  ['event.data.n * 2 + 1 == 201', '100', true],
+  ['event.data.n % 2 == 1', '7', true],
+  ['event.data.n / 2 == 3.5', '7', true],
+  ['event.data.n == 9007199254740993', '9007199254740993', true],
+  ['event.data.n == 9007199254740993', '9007199254740992', false],
+  ['event.data.n > 9007199254740992', '9007199254740993', true],
+  ['event.data.n in [9007199254740992]', '9007199254740993', false],
+  ['event.data.n == -9223372036854775809', '-9223372036854775809', true],
+  ['event.data.n > 5', '123456789012345678901234567890', true],
+  ['event.data.n == 5', '"5"', false],
+])('%s with %s as n is %s', (text, n, expected) => {
+  expect(valueOf(text, `{"n":${n}}`)).toBe(expected);
+});
+
+test('integers beyond 2^53 stay exact in an entry that has names with escapes', () => {
+  const data = String.raw`{"\n":9007199254740993,"\\":1,"list":[12345678901234567890]}`;
+  expect(valueOf(String.raw`event.data["\n"] == 9007199254740993`, data)).toBe(true);
+  expect(valueOf('12345678901234567890 in event.data.list', data)).toBe(true);
+});
+
+test('names that mean something to JavaScript are fields like others', () => {
+  const data = '{"constructor":"x","__proto__":{"a":1},"toString":2}';
+  expect(valueOf('event.data.constructor == "x"', data)).toBe(true);
+  expect(valueOf('event.data.toString == 2 && "constructor" in event.data', data)).toBe(true);
+  expect(valueOf('has(event.data.hasOwnProperty)', data)).toBe(false);
+  expect(valueOf('event.data == event.data && event.data.size() == 3', data)).toBe(true);
+});
+
+test('what may be missing is asked for by has, .? and in', () => {
+  expect(valueOf('has(event.data.vip) && event.data.vip')).toBe(false);
+  expect(valueOf('event.data.?vip.orValue(false)')).toBe(false);
+  expect(valueOf('event.data.?a.?b.orValue(3) == 3', '{"a":{}}')).toBe(true);
+  expect(valueOf('event.data.a > 1 || event.data.b == 2', '{"b":2}')).toBe(true);
+});
+
+test('an expression may give any value', () => {
+  expect(valueOf('{"text": event.data.name, "n": 1}', '{"name":"Ada"}')).toEqual({
+    text: 'Ada',
+    n: 1n,
+  });
+  expect(valueOf('event.data.items.filter(i, i.p > 1).map(i, i.p)', '{"items":[{"p":1},{"p":5}]}')).toEqual([
+    5,
+  ]);
+});
+
+test.each([
+  ['event.data.total > 1', '{}', 'There is no field "total" (line 1, column 12).'],
+  [
+    'event.data.n > "x"',
+    '{"n":1}',
+    "This operator can't be used with values of these types: double > string (line 1, column 1).",
+  ],
+  [
+    'true &&\n  event.data.l[3] == 1',
+    '{"l":[1]}',
+    'The index is out of bounds, index 3 >= size 1 (line 2, column 3).',
+  ],
+])('%s over %s fails with a sentence that says where', (text, data, message) => {
+  expect(() => valueOf(text, data)).toThrow(new CelFault(message));
+});
+
+test.each<[string, StreamName, number, number, string]>([
+  ['event.data.amount >', 'events', 1, 20, 'Here should be a value, not the end.'],
+  ['(true', 'events', 1, 6, 'Here should be ), not the end.'],
+  [
+    'event.data.a == 1 &&\n  evnt.data.b == 2',
+    'events',
+    2,
+    3,
+    'There is no variable evnt. The variables of this stream are event and changes.',
+  ],
+  [
+    'event.data.a',
+    'records',
+    1,
+    1,
+    'There is no variable event. The variable of this stream is record.',
+  ],
+  ['event.dat.a', 'events', 1, 7, 'There is no event.dat. The fields of event are event_id,'],
+  ['record.position', 'records', 1, 8, 'There is no record.position. The fields of record are'],
+  [
+    '1 + true == 2',
+    'events',
+    1,
+    1,
+    "This operator can't be used with values of these types: int + bool.",
+  ],
+  ['event.data.a @ 3', 'events', 1, 14, "@ can't be here."],
+  ['"abc', 'events', 1, 1, 'Unterminated string.'],
+  ['', 'events', 1, 1, 'Here should be a value, not the end.'],
+  ['event.data.a.matches("x")', 'events', 1, 1, 'Regular expressions are not available,'],
+  ['now() > 1', 'events', 1, 1, 'There is no function now. The functions are has, all,'],
+  ['event.data.all(event, true)', 'events', 1, 1, "event is the entry's; give the variable of all"],
+  ['{"constructor": 1}', 'events', 1, 1, "An object can't have a field of this name"],
+  [`"${'é'.repeat(2048)}"`, 'events', 1, 1, 'An expression has at most 4,096 bytes.'],
+  ['('.repeat(100), 'events', 1, 61, 'The expression is too long or nested too deeply.'],
+])('%s on %s is refused at line %i, column %i: %s', (text, stream, line, column, detail) => {
+  const refusal = refusalOf(text, stream);
+  expect({ line: refusal.line, column: refusal.column }).toEqual({ line, column });
+  expect(refusal.detail).toContain(detail);
+});
+
+test('the fields that an expression may name are those of the API', () => {
+  const named = (stream: StreamName, variable: string) =>
+    / are (.*)\.$/u.exec(refusalOf(`${variable}.nothing`, stream).detail)?.[1]?.split(', ');
+  expect(named('events', 'event')).toEqual(Object.keys(StreamEvent.shape));
+  expect(named('records', 'record')).toEqual(Object.keys(StreamRecord.shape));
+});
+
+test('an entry is parsed when an expression asks for it, and once for all of them', () => {
+  const broken = celEntry('{', 'events');
+  expect(() => broken.variables).toThrow(SyntaxError);
+  const entry = eventOf('{"a":1}');
+  expect(entry.variables).toBe(entry.variables);
+});
+
+function refusalOf(text: string, stream: StreamName): CelError {
+  try {
+    compileCel(text, stream);
+  } catch (error) {
+    if (error instanceof CelError) return error;
+    throw error;
+  }
+  throw new Error(`${text} was not refused`);
+}
