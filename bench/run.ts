@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { onInterrupt } from '../src/cli/interrupt.ts';
+import { batches } from './batch.ts';
 import { connector } from './connector.ts';
 import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
@@ -27,7 +28,7 @@ import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { source } from './source.ts';
 import { wakes } from './wake.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|source|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|batch|push|latency|ingest|connector|source|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -51,6 +52,7 @@ interface Size {
 
 const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
   drain,
+  batch: batches,
   push: (installation) => push(installation, 10),
   latency: (installation) => latency(installation, 20),
   ingest: (installation, { entries }) => ingest(installation, entries),

@@ -3,6 +3,7 @@ import { givesUpAt } from '../rules/givesUpAt.ts';
 import { pausedText } from '../rules/who.ts';
 import { inWords } from '../rules/words.ts';
 import type { Consumer } from '../schema/consumer.ts';
+import { batchText } from './batchOption.ts';
 import type { Context } from './context.ts';
 import type { Column } from './table.ts';
 
@@ -91,6 +92,7 @@ export function consumerFields(
     ['Event types', listed(one.event_types)],
     ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
+    ['Batches', one.batch === null ? null : batchText(one.batch)],
     ['Alerts to', alertedBy(one)],
     ['Region', one.region],
     ['Workflow', one.workflow_id],

@@ -8,6 +8,7 @@ import type {
 } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
+import { batchOption } from './batchOption.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import { CONSUMERS, showConsumer } from './consumerView.ts';
 import type { Context, RunCommand } from './context.ts';
@@ -47,6 +48,7 @@ interface ConsumerFlags {
   collection?: string[];
   event?: string[];
   ordering?: string;
+  batch?: ConsumerInput['batch'];
   start?: string;
   alertEmail?: string[];
   metadata?: Record<string, string>;
@@ -302,6 +304,11 @@ function withFlags(command: Command): Command {
         ORDERINGS,
       ),
     )
+    .option(
+      '--batch <limits>',
+      'several entries a request: entries=100,bytes=1mb,wait=200ms, of which bytes and wait may be left out; or none',
+      batchOption,
+    )
     .option('--alert-email <address>', 'where its alerts are mailed; repeatable', collect)
     .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
     .option(
@@ -324,6 +331,7 @@ async function inputOf(
     collections: flags.collection,
     event_types: flags.event,
     ordering: flags.ordering,
+    batch: flags.batch,
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,

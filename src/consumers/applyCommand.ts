@@ -295,6 +295,7 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
   const { syncs, collections, event_types, ...fields } = changed;
   const set: Record<string, unknown> = { ...fields };
   if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
+  if (typeof changed.batch === 'object') set['batch'] = jsonOrNull(changed.batch);
   const before = filterOf(tx.row);
   const filter: Filter = {
     syncs: syncs ?? before.syncs,
@@ -306,17 +307,22 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
     return { ok: false, status: 422, code: 'invalid_request', detail };
   }
   if (changed.target_id !== undefined) await needTarget(tx.sql, changed.target_id);
-  const { name, ordering } = changed;
+  const { name, ordering, batch } = changed;
   const detail: Record<string, unknown> = {
     fields: Object.keys(changed),
     ...(name !== undefined && { name }),
     ...(ordering !== undefined && { ordering }),
+    ...(batch !== undefined && { batch }),
   };
   if (!sameFilter(filter, before)) {
     set['filter_version'] = await changeFilter(tx, filter);
     Object.assign(detail, filterChange(before, filter));
   }
   return write(tx, 'changed', set, detail);
+}
+
+function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
 }
 
 /** The id that the API gave such a command before ids contained that of the request's seed. */

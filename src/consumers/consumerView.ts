@@ -23,6 +23,7 @@ export interface ConsumerRow {
   collections: string[];
   event_types: string[];
   ordering: Consumer['ordering'];
+  batch: Consumer['batch'];
   alert_emails: string[];
   status: Consumer['status'];
   status_reason: string | null;
@@ -68,7 +69,7 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
            array_remove(coalesce(f.syncs, '{}'), null) as syncs,
            array_remove(coalesce(f.collections, '{}'), null) as collections,
            array_remove(coalesce(f.event_types, '{}'), null) as event_types,
-           k.ordering, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
+           k.ordering, k.batch, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
            stand.shown, c.ahead, s.last_position, c.attempt, c.next_attempt_at, c.last_failure,
            ${SHOWN_FAILING_SINCE} as failing_since,
            p.parked, p.parked_due_at,
@@ -176,6 +177,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     path: row.path,
     ...filterOf(row),
     ordering: row.ordering,
+    batch: batchOf(row),
     alert_emails: row.alert_emails,
     status: row.status,
     status_reason: row.status_reason,
@@ -213,6 +215,13 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     created_at: row.created_at,
     updated_at: row.updated_at,
   };
+}
+
+/** Postgres keeps the members of a jsonb in an order of its own. */
+function batchOf({ batch }: ConsumerRow): Consumer['batch'] {
+  if (batch === null) return null;
+  const { max_entries, max_bytes, max_wait_ms } = batch;
+  return { max_entries, max_bytes, max_wait_ms };
 }
 
 /** The failure of an endpoint that still fails, as far as it is known; a stored one may belong to an earlier time. */

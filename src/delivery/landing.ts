@@ -58,6 +58,15 @@ export interface Landing {
   skips(slot: Outgoing): boolean;
   /** Ends the drain if the suspects count as a failure of the endpoint by now. */
   judge(): void;
+  /**
+   * Handles a fault that is not the endpoint's and blames nothing: sending pauses once `again` has had the entries of
+   * the request tried again. The drain ends when it is a lasting fault that does not pass.
+   */
+  notTheEndpoints(again: () => void, outcome: Ours): void;
+  /** Notes that something has reached the endpoint. */
+  reached(): void;
+  /** Goes on after a request whose outcome has been handled. */
+  goOn(): void;
 }
 
 /** Creates the landing of one drain. */
@@ -79,7 +88,7 @@ export function createLanding(options: LandingOptions): Landing {
     addWaits(slot, outcome, startedMono);
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
-    if (outcome.kind !== 'ours') faultySince = null;
+    if (outcome.kind !== 'ours') reached();
     if (outcome.kind === 'delivered') {
       attempts.delivered(ended, outcome);
       limit.success();
@@ -91,8 +100,16 @@ export function createLanding(options: LandingOptions): Landing {
       if (verdict === 'blocked' && ending.reason === null) outage.begin();
       else ending.judge(verdict);
     } else {
-      notTheEndpoints(slot, outcome);
+      notTheEndpoints(() => failures.tryAgain(slot), outcome);
     }
+    goOn();
+  }
+
+  function reached(): void {
+    faultySince = null;
+  }
+
+  function goOn(): void {
     dispatcher.passOn();
     judge();
     outage.settle();
@@ -100,12 +117,8 @@ export function createLanding(options: LandingOptions): Landing {
     else ending.concludeWhenQuiet();
   }
 
-  /**
-   * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending
-   * pauses. The drain ends when it is a lasting fault that does not pass.
-   */
-  function notTheEndpoints(slot: Outgoing, outcome: Ours): void {
-    failures.tryAgain(slot);
+  function notTheEndpoints(again: () => void, outcome: Ours): void {
+    again();
     outage.untried();
     if (outcome === LEASE_ENDED) return; // no fault: the lease is over, or an edit has come first
     const { detail, lasting } = outcome;
@@ -169,5 +182,8 @@ export function createLanding(options: LandingOptions): Landing {
     },
     skips,
     judge,
+    notTheEndpoints,
+    reached,
+    goOn,
   };
 }

@@ -4,6 +4,7 @@ import type { Vault } from '../db/vault.ts';
 import { filterOf, isReadable } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
 import { CannotStart } from '../rules/startFault.ts';
+import type { ConsumerBatch } from '../schema/batch.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { openTarget, type OpenTarget, type TargetCache } from '../targets/openTarget.ts';
@@ -14,6 +15,8 @@ export interface SenderConfig {
   stream: StreamName;
   path: string;
   ordering: Ordering;
+  /** Null: each entry has a request of its own. It never changes while a sender runs. */
+  batch: ConsumerBatch | null;
   status: ConsumerStatus;
   /** Whether a command waits for the sender to release its lease. */
   held: boolean;
@@ -58,6 +61,7 @@ interface Row {
   stream: StreamName;
   path: string;
   ordering: Ordering;
+  batch: ConsumerBatch | null;
   status: ConsumerStatus;
   held: boolean;
   deleted: boolean;
@@ -127,7 +131,7 @@ export async function loadSenderConfigs(
 }
 
 const SELECT = `
-      select k.id, k.stream, k.path, k.ordering, k.status, k.held, k.deleted_at is not null as deleted,
+      select k.id, k.stream, k.path, k.ordering, k.batch, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id, k.parked_version, k.retried,
              k.active_ms, k.active_since,
              (select json_agg(json_build_object(
@@ -146,6 +150,7 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
     stream: row.stream,
     path: row.path,
     ordering: row.ordering,
+    batch: row.batch,
     status: row.status,
     held: row.held,
     deleted: row.deleted,

@@ -59,6 +59,7 @@ const GROUPS: PageGroup[] = [
       ),
       page('connectors', 'Singer, Airbyte and Debezium', 'any connector that there is, on stdin'),
       page('filters', 'Filters', 'which entries a consumer gets, and how to change them'),
+      page('shaping', 'Shaping what is sent', 'whole entries, parts of them, or another body'),
       page('failures', 'Failures and the 24 hours', 'retries, dead letters, stops and resuming'),
       page('operating', 'Operating', 'processes, variables, metrics, upgrades, what may be away'),
     ],

@@ -13,11 +13,13 @@ import type { Outlet } from './outlet.ts';
 import { traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 
-/** The content of one webhook; the body is sent unchanged. */
+/** The content of one webhook; the body is sent unchanged, unless the sender has a `bodyOf`. */
 export interface Message {
   position: number;
   messageId: string;
   body: string;
+  /** Of a batch, whose own body is empty: the bodies of its entries, in order. */
+  bodies?: readonly string[];
 }
 
 /** Called once per attempt, when it ends. `startedAt` is unix ms, `startedMono` monotonic ms. */
@@ -49,6 +51,8 @@ export interface WebhookSenderOptions<M extends Message> {
   /** The path and query of the endpoint. */
   path: string;
   sign: (id: string, timestamp: number, body: Buffer) => string;
+  /** Makes what is sent of a message; unless given, its body is sent. */
+  bodyOf?: (message: M) => Buffer;
   /** Headers of the target, credentials included, as a flat list. */
   headers: string[];
   /** Masks secrets in answers that repeat them; nothing is masked unless given, except tokens. */
@@ -103,7 +107,7 @@ export function createWebhookSender<M extends Message>(
     headBytes: hiding.bytes,
     late: options.late,
   };
-  const { samples = nothing } = options;
+  const { samples = nothing, bodyOf } = options;
   const open = new Set<OpenRequest<M>>();
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
@@ -138,7 +142,7 @@ export function createWebhookSender<M extends Message>(
   function send(message: M, attempt: number): void {
     const startedAt = options.now();
     const timestamp = Math.floor(startedAt / 1000);
-    const body = Buffer.from(message.body);
+    const body = bodyOf === undefined ? Buffer.from(message.body) : bodyOf(message);
     const headers = [
       ...fixed,
       'webhook-id',

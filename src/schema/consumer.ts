@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ConsumerBatch } from './batch.ts';
 import {
   text,
   SyncId,
@@ -52,6 +53,7 @@ const consumerFields = {
   collections: CollectionList,
   event_types: EventTypeList,
   ordering: Ordering,
+  batch: ConsumerBatch.nullable(),
   alert_emails: z.array(z.email()).max(50),
   metadata: Metadata,
 };
@@ -66,6 +68,7 @@ export const ConsumerInput = z
     collections: CollectionList.default(all),
     event_types: EventTypeList.default(all),
     ordering: Ordering.default('record'),
+    batch: consumerFields.batch.default(null),
     alert_emails: consumerFields.alert_emails.default([]),
     metadata: Metadata.default({}).meta({ default: {} }),
     start: Start.default('end'),
@@ -116,6 +119,9 @@ export const Consumer = z
     collections: z.array(z.string()),
     event_types: z.array(z.string()),
     ordering: Ordering,
+    batch: ConsumerBatch.nullable().meta({
+      description: 'Null: each request carries one entry, as `{"event": …}` or `{"record": …}`',
+    }),
     alert_emails: z.array(z.string()),
     status: ConsumerStatus,
     status_reason: z.string().nullable(),
@@ -214,7 +220,7 @@ export const Change = z
     actor: z.string(),
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        "What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`. For `stopped`, by `millrace` itself: the `reason`. For `retried` by no one's command: `because`, one of `target_tested` (by whoever tested it), `target_changed` and `new_leader`",
+        "What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name`, `ordering` and `batch`. For `stopped`, by `millrace` itself: the `reason`. For `retried` by no one's command: `because`, one of `target_tested` (by whoever tested it), `target_changed` and `new_leader`",
     }),
     at: Timestamp,
   })

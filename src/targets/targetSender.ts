@@ -57,6 +57,8 @@ export function openTargetSender<M extends Message>(
     now: () => number;
     /** As in `WebhookSenderOptions`. */
     samples?: () => boolean;
+    /** As in `WebhookSenderOptions`. */
+    bodyOf?: (message: M) => Buffer;
     requests?: OpenRequests;
     /** As in `WebhookSenderOptions`. */
     startBy?: (message: M) => number;

@@ -1,4 +1,5 @@
 import type { SenderConfig } from '../delivery/senderConfig.ts';
+import { batchBody } from '../egress/batchBody.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
 import { createTraceSampler } from '../egress/traceSampler.ts';
@@ -48,12 +49,13 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
 
   const sampler = createTraceSampler();
   const process = { egress, tokens, userAgent, now, ...counted };
-  return ({ target, path, consumerId }, connections, ended, startBy, late) => {
+  return ({ target, path, consumerId, stream, batch }, connections, ended, startBy, late) => {
     const samples = sampler.ofSender();
     const own = { path, consumerId, connections, ended, startBy, samples };
     return openTargetSender(wayOf(target), {
       ...process,
       ...own,
+      ...(batch === null ? {} : { bodyOf: batchBody(stream) }),
       ...(late === undefined ? {} : { late }),
     });
   };

@@ -78,14 +78,18 @@ export function createModelEntries(options: ModelEntriesOptions): ModelEntries {
     entries.set(position, { position, record, event, messageId: null, ...fresh });
   }
 
-  function arrives(entry: Known, { position, messageId }: Arrival, reply: Reply): void {
+  function arrives(entry: Known, { positions, messageId }: Arrival, reply: Reply): void {
     const now = Date.now();
-    if (entry.messageId !== null && entry.messageId !== messageId) blame(`${position} has two ids`);
-    entry.messageId = messageId;
+    const { position } = entry;
+    if (positions.length === 1) {
+      if ((entry.messageId ?? messageId) !== messageId) blame(`${position} has two ids`);
+      entry.messageId = messageId;
+    }
     if (entry.delivered > 0 && entry.mayRepeat === 0) blame(`${position} is sent again`);
     if (filters.verdictOf(entry) === 'never') strangers.push(entry);
     for (const before of entries.values()) {
       if (before.position >= position || ordering === 'none' || !isOpen(before)) continue;
+      if (positions.includes(before.position)) continue; // it came with the same request, before it
       if (ordering === 'record' && before.record !== entry.record) continue;
       doubts.push({ sent: position, at: now, before });
     }

@@ -246,6 +246,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
       stream,
       path: '',
       ordering,
+      batch: null,
       status: 'active',
       held: false,
       deleted: false,

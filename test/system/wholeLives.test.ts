@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 
+import type { ConsumerBatch } from '../../src/schema/batch.ts';
 import type { FilterDelta, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { openEngine, type Engine } from '../support/engine.ts';
@@ -26,12 +27,23 @@ type Step = (
   | { do: 'crash'; calls: number | null; run: boolean }
   | { do: 'cure' | 'shut down' | 'pause' | 'resume' | 'retry' | 'wait' }
   | { do: 'seek'; to: number }
+  | { do: 'batch'; to: ConsumerBatch | null }
   | { do: 'filter'; verb: 'add' | 'remove'; list: 'syncs' | 'collections'; value: string }
 ) & { after: number };
 
 const someRecords = fc.array(fc.nat(RECORDS.length - 1), { minLength: 1, maxLength: 10 });
 const soon = fc.constantFrom(0, 1, 25, 60, 300, 1_500, 8_000);
 const later = fc.constantFrom(1_000, MINUTE, 20 * MINUTE, 2 * HOUR, 9 * HOUR, 30 * HOUR, 30 * HOUR);
+
+/** Half of them send each entry by itself. */
+const batch = fc.option(
+  fc.record({
+    max_entries: fc.integer({ min: 2, max: 6 }),
+    max_bytes: fc.constantFrom(1_024, 1_048_576),
+    max_wait_ms: fc.constantFrom(0, 40, 2_000),
+  }),
+  { freq: 2 },
+);
 
 function weighed(
   weight: number,
@@ -61,6 +73,7 @@ const step = fc.oneof(
   weighed(3, 'resume'),
   weighed(2, 'retry'),
   weighed(2, 'seek', { to: fc.nat(100) }),
+  weighed(1, 'batch', { to: batch }),
   weighed(3, 'filter', {
     verb: fc.constantFrom('add', 'remove'),
     list: fc.constant('syncs'),
@@ -79,6 +92,7 @@ const story = fc.noBias(
     stream: fc.constantFrom<StreamName>('events', 'records'),
     ordering: fc.constantFrom<Ordering>('record', 'record', 'stream', 'none'),
     maxInFlight: fc.integer({ min: 1, max: 5 }),
+    batch,
     visits: fc.boolean(),
     syncs: fc.subarray(['a', 'b'], { minLength: 1 }),
     seed: fc.nat(),
@@ -102,7 +116,7 @@ async function live(engine: Engine, told: Story): Promise<void> {
   const model = createModel({ ...told, db: engine.db, name, filter });
   const random = vi.spyOn(Math, 'random').mockImplementation(drawFrom(told.seed + 1));
   const { stream, ordering, maxInFlight, visits } = told;
-  const input = { stream, ordering, ...filter };
+  const input = { stream, ordering, batch: told.batch, ...filter };
   const life = await engine.live(
     { input, maxInFlight, visits, timeoutMs: 2_000, idleAfterMs: 400 },
     model.watcher,
@@ -144,6 +158,7 @@ async function live(engine: Engine, told: Story): Promise<void> {
       const position = (known[Math.floor((one.to * known.length) / 101)] ?? 1) - 1;
       life.ask({ kind: 'seek', to: { position } });
     }
+    if (one.do === 'batch') life.ask({ kind: 'patch', patch: { batch: one.to } });
     if (one.do === 'filter') {
       const value = one.list === 'syncs' ? name(one.value) : one.value;
       const delta: FilterDelta = { add: {}, remove: {} };
