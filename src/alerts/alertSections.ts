@@ -33,21 +33,26 @@ export function sectionsOf(kind: ConsumerAlertKind, items: readonly AlertItem[])
   const saying = sayingOf(kind, items[0]);
   const [first] = items;
   if (first === undefined) return [];
-  const commands = items.map(({ consumer_id: id }) => saying.command?.(id) ?? '').filter(Boolean);
+  const commands = new Set(
+    items.map((item) => saying.command?.(item.consumer_id, item) ?? '').filter(Boolean),
+  );
   if (items.length === 1) {
     return [
       {
         lead: saying.lead({ ...first, reason: reasonOf(first) }),
-        link: linkTo('consumer', first.url, { saying, whom: 'it' }),
+        link:
+          saying.ofTarget === true
+            ? linkTo('target', targetUrl(first), { saying, whom: 'it' })
+            : linkTo('consumer', first.url, { saying, whom: 'it' }),
         facts: [['Endpoint', first.endpoint], ...summed(items, saying), ...waitsOf(first, saying)],
         next: [...kept(items, saying), saying.next(items), saying.todo],
-        commands,
+        commands: [...commands],
       },
     ];
   }
   const each = items.map((item) => sectionOf(item, items, saying));
-  const last: Section = { ...EMPTY, next: [saying.todoAll], commands };
-  return [headOf(saying, items), ...each, ...(commands.length === 0 ? [] : [last])];
+  const last: Section = { ...EMPTY, next: [saying.todoAll], commands: [...commands] };
+  return [headOf(saying, items), ...each, ...(commands.size === 0 ? [] : [last])];
 }
 
 const EMPTY: Section = { lead: null, link: null, facts: [], next: [], commands: [] };
@@ -69,13 +74,12 @@ function headOf(saying: Saying, items: readonly AlertItem[]): Section {
     facts.push(['Waiting', waitingInAll(waiting)]);
   const { target_id: id } = first;
   const about = { saying, whom: `all ${items.length}` };
-  const { origin } = new URL(first.url);
   return {
     lead: `${items.length} consumers of ${whose} ${saying.leadAll}${why}.`,
     link:
       targets > 1 || id === undefined // as in items of older versions
-        ? linkTo('consumers', `${origin}/consumers`, about)
-        : linkTo('target', `${origin}/targets/${id}`, about),
+        ? linkTo('consumers', `${new URL(first.url).origin}/consumers`, about)
+        : linkTo('target', targetUrl(first), about),
     facts,
     next: [
       ...kept(items, saying),
@@ -84,6 +88,10 @@ function headOf(saying: Saying, items: readonly AlertItem[]): Section {
     ],
     commands: [],
   };
+}
+
+function targetUrl({ url, target_id: id }: AlertItem): string {
+  return `${new URL(url).origin}/targets/${id}`;
 }
 
 /** The section for one of several consumers: what the head does not say of it. */

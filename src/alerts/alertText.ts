@@ -131,7 +131,8 @@ export type Written = [items: string, subject: string, body: string, html: strin
 /** The columns of a mail about consumers. */
 export function written(kind: ConsumerAlertKind, items: AlertItem[]): Written {
   const headers = {
-    'X-Millrace-Alert': kind === 'retention' ? 'warning' : kind, // the header has five documented values
+    // The header has five documented values.
+    'X-Millrace-Alert': kind === 'retention' || kind === 'certificate' ? 'warning' : kind,
     'X-Millrace-Consumer': items.map((item) => item.consumer_id).join(', '),
   };
   return [

@@ -26,12 +26,19 @@ export interface Saying {
   /** What stands before the commands, or that there is nothing to do. */
   todo: string;
   todoAll: string;
-  command: ((consumerId: string) => string) | null;
+  command: ((consumerId: string, item: AlertItem) => string) | null;
+  /** Set if it is about the target of its consumers, and leads to the target's page. */
+  ofTarget?: true;
 }
 
 const resume = (consumerId: string): string => `millrace consumers resume ${consumerId}`;
 const show = (consumerId: string): string => `millrace consumers get ${consumerId}`;
 const retry = (consumerId: string): string => `millrace retry ${consumerId}`;
+
+const replaceCertificate = (_consumerId: string, { target_id: id }: AlertItem): string =>
+  `millrace targets update ${id} --client-certificate FILE --client-key FILE`;
+const REPLACE =
+  'Once it has ended, the endpoint will refuse connections. Save a new certificate with its key for the target; it is used from the next attempt on.';
 
 const STAYS =
   'Nothing more is sent until someone resumes it. It then continues exactly where it stopped. A mail warns you before waiting events become too old to be kept.';
@@ -126,6 +133,18 @@ const SAYS: Record<Matter, Saying> = {
     todo: 'To see what holds them up:',
     todoAll: 'To see what holds them up, in the order above:',
     command: show,
+  },
+  certificate: {
+    subject: 'Client certificate ends',
+    lead: ({ target, reason }) =>
+      `The client certificate for target "${target}" has to be replaced: ${reason}.`,
+    leadAll: 'send with a client certificate that has to be replaced',
+    waits: null,
+    next: () => REPLACE,
+    todo: 'To replace it by a command:',
+    todoAll: 'To replace it by a command:',
+    command: replaceCertificate,
+    ofTarget: true,
   },
   lost: {
     subject: 'Events lost',

@@ -17,6 +17,7 @@ const REASONS: Record<Matter, string> = {
   'dead-letters': 'there were no dead letters any more by then',
   aging: 'no waiting event was that old any more by then',
   lost: 'it was no longer true by then',
+  certificate: 'the target had another client certificate by then, or none',
 };
 
 /** Why the mail of an alert was not needed, as a sentence without its capital and its full stop. */

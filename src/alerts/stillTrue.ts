@@ -37,6 +37,10 @@ const HOLDS: Record<Matter, string> = {
   'dead-letters': 'exists (select from dead_letters d where d.consumer_id = k.id)',
   aging: 'exists (select from aging g where g.consumer_id = k.id and g.warned_at is not null)',
   lost: 'true',
+  certificate: `
+    exists (select from targets t join certificate_warnings w on w.target_id = t.id
+             where t.id = k.target_id
+               and t.client_certificate_shown ->> 'fingerprint' = w.fingerprint)`,
 };
 
 /**

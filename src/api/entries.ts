@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { newId } from '../db/ids.ts';
 import { CheckpointInput } from '../schema/checkpoint.ts';
 import { DATA_BYTES, EventInput, RecordInput } from '../schema/stream.ts';
+import { readTraceparent } from '../schema/traceparent.ts';
 import type { NewEvent, RecordChange } from '../streams/derive.ts';
 import { isDeeperThan, jsonObject } from '../streams/exactJson.ts';
 import type { FieldError } from './errors.ts';
@@ -86,6 +87,7 @@ export const toRecordChange: ToRow<RecordChange> = (entry, base) => {
       deleted: value.deleted ?? false,
       upstreamCreatedAt: value.upstream_created_at,
       upstreamUpdatedAt: value.upstream_updated_at,
+      traceparent: traceOf(value),
     },
   };
 };
@@ -109,9 +111,15 @@ export const toNewEvent: ToRow<NewEvent> = (entry, base) => {
       data: data ?? 'null',
       changes,
       upstreamUpdatedAt: value.upstream_updated_at ?? null,
+      traceparent: traceOf(value),
     },
   };
 };
+
+/** The trace that an entry names, null where it wants none, and undefined where it says nothing. */
+function traceOf({ traceparent }: { traceparent?: string | null | undefined }) {
+  return typeof traceparent === 'string' ? readTraceparent(traceparent) : traceparent;
+}
 
 function check<T>(
   schema: z.ZodType<T>,

@@ -11,6 +11,7 @@ import { readCheckpoint, readList, toNewEvent, toRecordChange, type ToRow } from
 import type { AppEnv } from './env.ts';
 import { ingestLines } from './ndjson.ts';
 import { whilePermitted } from './permit.ts';
+import { TraceparentHeader, withinRequest, type Traceable } from './requestTrace.ts';
 import { createRoutes, json, problems } from './route.ts';
 import { needs } from './scopes.ts';
 import { invalid } from './validation.ts';
@@ -56,10 +57,11 @@ export function createIngestRoutes({ appender }: { appender: Appender }): OpenAP
   return app;
 }
 
-async function ingest<Row, Answer extends object>(
+async function ingest<Row extends Traceable, Answer extends object>(
   c: Context<AppEnv>,
-  { list, toRow, append, hasCheckpoint, add }: Ingest<Row, Answer>,
+  { list, append, hasCheckpoint, add, ...ways }: Ingest<Row, Answer>,
 ): Promise<Response> {
+  const toRow = withinRequest(c, ways.toRow);
   if (mediaOf(c) === 'json') {
     const sent = await readJson(c);
     const rows = readList(sent, list, toRow, hasCheckpoint ? 'checkpoint' : null);
@@ -124,7 +126,10 @@ const RECORDS = {
   path: '/v1/records',
   summary: 'Append record changes',
   description: `The later change of a record wins, an unchanged record is not stored again, and events are derived from the changes. With \`merge\`, fields that are not given keep their stored value. A JSON request may have a \`checkpoint\`, which is stored in the same transaction as its records. ${ABOUT}`,
-  request: { body: bodyOf('records', RecordInput, { checkpoint: CheckpointInput.optional() }) },
+  request: {
+    headers: TraceparentHeader,
+    body: bodyOf('records', RecordInput, { checkpoint: CheckpointInput.optional() }),
+  },
   responses: {
     200: json(RecordsAppended, 'The number of changes by outcome; all of them are on disk'),
     ...problems(400, 413, 415, 422),
@@ -136,7 +141,7 @@ const EVENTS = {
   path: '/v1/events',
   summary: 'Append events',
   description: `An \`event_id\` that was sent before is a duplicate, not an error. ${ABOUT}`,
-  request: { body: bodyOf('events', EventInput) },
+  request: { headers: TraceparentHeader, body: bodyOf('events', EventInput) },
   responses: {
     200: json(EventsAppended, 'The number of events by outcome; all of them are on disk'),
     ...problems(400, 413, 415, 422),

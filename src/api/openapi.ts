@@ -105,6 +105,10 @@ const headers = z.object({
   'millrace-consumer': z.uuid(),
   'millrace-position': z.string(),
   'millrace-attempt': z.string(),
+  traceparent: z.string().meta({
+    description:
+      'W3C Trace Context: the trace in which the entry was appended, or else a new one, and a new span for each attempt',
+  }),
 });
 
 function webhook(name: 'event' | 'record', summary: string, schema: z.ZodType) {

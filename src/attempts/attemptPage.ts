@@ -4,7 +4,13 @@ import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt } from '../schema/attempt.ts';
 
 /** The facts about an attempt that only the stream has. */
-export type OfEntry = 'event' | 'sync_id' | 'collection_id' | 'upstream_id';
+export type OfEntry =
+  | 'event'
+  | 'sync_id'
+  | 'collection_id'
+  | 'upstream_id'
+  | 'trace_id'
+  | 'producer_span_id';
 
 /** An attempt as it was stored. What only the stream has is looked up when the attempt is on a page. */
 export interface PastAttempt extends Omit<Attempt, 'id' | 'message_id' | 'started_at' | OfEntry> {

@@ -2,7 +2,7 @@ import type { Sql } from '../db/db.ts';
 import type { ListPlace, ListPage } from '../db/keyset.ts';
 import type { Attempt, AttemptOutcome } from '../schema/attempt.ts';
 import type { AttemptTrace } from '../schema/attemptTrace.ts';
-import type { EventType, StreamName } from '../schema/stream.ts';
+import type { StreamName } from '../schema/stream.ts';
 import {
   cutPage,
   idOf,
@@ -157,6 +157,8 @@ export async function named(sql: Sql, stream: StreamName, page: PastAttempt[]): 
       sync_id: entry?.sync_id ?? null,
       collection_id: entry?.collection_id ?? null,
       upstream_id: entry?.upstream_id ?? null,
+      trace_id: entry?.trace_id ?? null,
+      producer_span_id: entry?.producer_span_id ?? null,
       started_at: new Date(startedAt).toISOString(),
     };
   });
@@ -188,11 +190,14 @@ export function mayBeFirstSuccess({ outcome, status }: AttemptQuery): boolean {
   return outcome !== 'failed' && (status === undefined || (status >= 200 && status < 300));
 }
 
-/** The names of an entry in a stream. */
-interface StreamEntry extends Record<Exclude<OfEntry, 'event'>, string> {
+/** The ids in the trace of an entry, as `streams/entryTrace.ts` stores it. */
+const TRACE = `encode(substr(traceparent, 1, 16), 'hex') as trace_id,
+             encode(substr(traceparent, 17, 8), 'hex') as producer_span_id`;
+
+/** What a stream says of an entry. */
+interface StreamEntry extends Pick<Attempt, OfEntry> {
   position: number;
   message_id: string;
-  event: EventType | null;
 }
 
 /** The entries that the attempts were made at, by position, without those that are no longer kept. Bodies are not read. */
@@ -208,7 +213,7 @@ async function entriesOf(
       : 'version_id as message_id, null as event';
   const { rows } = await sql.query<StreamEntry>({
     text: `
-      select position, ${names}, sync_id, collection_id, upstream_id
+      select position, ${names}, sync_id, collection_id, upstream_id, ${TRACE}
         from ${stream} where position = any ($1::bigint[])`,
     values: [positionsOf(made)],
   });

@@ -19,7 +19,7 @@ export async function showTrace(
   one: Attempt,
 ): Promise<void> {
   out.line(out.style('bold', titleOf(one)));
-  out.line(entryOf(one));
+  for (const line of [entryOf(one), ...producerOf(one)]) out.line(line);
   const { trace } = one;
   if (trace === null || trace === undefined) out.line(whyNone(one));
   else {
@@ -40,13 +40,20 @@ function titleOf({ started_at, outcome, status, error_code, duration_ms }: Attem
 function entryOf(one: Attempt): string {
   const names = [one.event, one.collection_id, one.upstream_id].filter((name) => name !== null);
   const next = one.next_attempt_at === null ? '' : `, the next one at ${one.next_attempt_at}`;
-  const entry = [...names, `[${one.message_id}]`, ...othersIn(one)].map(printable).join(' ');
+  const entry = [...names, `[${one.message_id}]`, ...othersIn(one)]
+    .map(printable)
+    .join(' ');
   return `attempt ${one.attempt} at position ${one.position}${next}: ${entry}`;
 }
 
 /** With how many others the entry was sent. */
 function othersIn({ batch_size: size }: Attempt): string[] {
   return size === 1 ? [] : [`in a batch of ${size}`];
+}
+
+/** The trace of the producer, which the attempt belongs to. */
+function producerOf({ trace_id, producer_span_id }: Attempt): string[] {
+  return trace_id === null ? [] : [`in trace ${trace_id}, appended by span ${producer_span_id}`];
 }
 
 /** Why an attempt has no trace, as a sentence. */

@@ -1,7 +1,8 @@
 import type { Client } from '../api/client.ts';
+import { certificateEnd } from '../rules/certificateEnd.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import type { Target } from '../schema/target.ts';
-import { fail, ok, type Finding } from './finding.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
 
 /** The most pages of consumers that are examined. */
 const PAGES = 20;
@@ -35,11 +36,25 @@ export async function examineConsumers(client: Pick<Client, 'consumers'>): Promi
   );
 }
 
-/** Names the targets of which a part can't be read. */
+/** Names the targets of which a part can't be read, and those whose client certificate ends soon or has ended. */
 export function examineTargets(targets: readonly Target[]): Finding[] {
-  return targets
-    .filter((one) => one.credentials.type === 'unreadable' || one.signing_secret === HIDDEN)
-    .map(({ name, id, health }) =>
-      fail(`Target ${name}`, `${id}: ${health.notes[0]}`, 'Save it again, or add the key back'),
-    );
+  return targets.flatMap((one) => {
+    const { name, id, health } = one;
+    const isUnread = one.credentials.type === 'unreadable' || one.signing_secret === HIDDEN;
+    const unread = 'Save it again, or add the key back';
+    return [
+      ...(isUnread ? [fail(`Target ${name}`, `${id}: ${health.notes[0]}`, unread)] : []),
+      ...examineCertificate(one),
+    ];
+  });
+}
+
+function examineCertificate({ name, id, client_certificate: own }: Target): Finding[] {
+  const end = own === null ? null : certificateEnd(own.valid_until, Date.now());
+  if (own === null || end === null) return [];
+  const about = `Client certificate of target ${name}`;
+  const fix = `Save a new one: millrace targets update ${id} --client-certificate FILE --client-key FILE`;
+  return end === 'over'
+    ? [fail(about, `${own.subject} ended at ${own.valid_until}`, fix)]
+    : [warn(about, `${own.subject} ends at ${own.valid_until}`, fix)];
 }

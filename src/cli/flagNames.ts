@@ -21,6 +21,8 @@ const SET_BY: Record<string, readonly string[]> = {
   'credentials.client_id': ['--oauth2-client-id'],
   'credentials.client_secret': ['--oauth2-client-secret'],
   'credentials.scope': ['--oauth2-scope'],
+  'client_certificate.certificate': ['--client-certificate'],
+  'client_certificate.key': ['--client-key'],
   headers: ['--header'],
   scopes: ['--scope'],
   to: ['<place>', '--to'],

@@ -18,6 +18,8 @@ export interface TargetFlags {
   credentials?: boolean;
   header?: Record<string, string>;
   ca?: string | boolean;
+  clientCertificate?: string | boolean;
+  clientKey?: string;
   timeoutMs?: number;
   maxInFlight?: number;
   rateLimit?: number | boolean;
@@ -38,6 +40,12 @@ export function withTargetFlags(command: Command): Command {
       'a file with PEM certificates to trust instead of the public authorities, - for stdin',
     )
     .option('--no-ca', 'trust the public certificate authorities')
+    .option(
+      '--client-certificate <file>',
+      'a file with the PEM certificate to show to the endpoint, followed by its chain, - for stdin',
+    )
+    .option('--client-key <file>', 'a file with the PEM key of that certificate, - for stdin')
+    .option('--no-client-certificate', 'show no certificate')
     .option('--timeout-ms <ms>', 'time until the response status arrives', wholeNumber(500, 15_000))
     .option(
       '--max-in-flight <n>',
@@ -82,6 +90,7 @@ export async function targetInputOf(flags: TargetFlags): Promise<Partial<TargetI
     credentials: credentialsOf(flags),
     headers: flags.header,
     ca: await caOf(flags.ca),
+    client_certificate: await clientCertificateOf(flags),
     timeout_ms: flags.timeoutMs,
     max_in_flight: flags.maxInFlight,
     rate_limit: rate === false ? null : rate === true ? undefined : rate,
@@ -93,6 +102,26 @@ export async function targetInputOf(flags: TargetFlags): Promise<Partial<TargetI
 async function caOf(ca: TargetFlags['ca']): Promise<string | null | undefined> {
   if (typeof ca === 'string') return textOf(ca, await readBytes(ca));
   return ca === false ? null : undefined;
+}
+
+/** The certificate and the key of two files, which belong together; null for none, undefined where no flag says it. */
+async function clientCertificateOf({
+  clientCertificate: file,
+  clientKey: keyFile,
+}: TargetFlags): Promise<TargetInput['client_certificate'] | undefined> {
+  if (typeof file !== 'string' || keyFile === undefined) {
+    if (typeof file === 'string' || keyFile !== undefined) {
+      throw usage('--client-certificate and --client-key are given together');
+    }
+    return file === false ? null : undefined;
+  }
+  if (file === '-' && keyFile === '-') {
+    throw usage('Only one of --client-certificate and --client-key can be read from stdin');
+  }
+  return {
+    certificate: textOf(file, await readBytes(file)),
+    key: textOf(keyFile, await readBytes(keyFile)),
+  };
 }
 
 function credentialsOf(flags: TargetFlags): TargetInput['credentials'] | undefined {

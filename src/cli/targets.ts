@@ -151,6 +151,7 @@ function showTarget(out: Output, one: Target): void {
     ['Credentials', one.credentials.type],
     ['Headers', one.headers],
     ['Trusts', one.ca === null ? 'public certificate authorities' : 'its own CA certificates'],
+    ['Client certificate', certificateOf(one)],
     ['Signing secret', one.signing_secret],
     ['Timeout', `${one.timeout_ms} ms`],
     ['Max in flight', one.max_in_flight],
@@ -159,6 +160,12 @@ function showTarget(out: Output, one: Target): void {
     ['Created', one.created_at],
     ['Updated', one.updated_at],
   ]);
+}
+
+function certificateOf({ client_certificate: shown }: Target): string {
+  if (shown === null) return 'none';
+  const { subject, issuer, valid_until, fingerprint } = shown;
+  return `${subject}, issued by ${issuer}, until ${valid_until}, SHA-256 ${fingerprint}`;
 }
 
 function showTest(out: Output, tested: TargetTest): void {

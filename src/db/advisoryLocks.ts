@@ -13,4 +13,5 @@ export const ADVISORY_LOCKS = {
   countAttempts: 4_600_007,
   nameSources: 4_600_008,
   watchSources: 4_600_009,
+  watchCertificates: 4_600_010,
 } as const;

@@ -14,6 +14,7 @@ export const SEALED: readonly Sealed[] = [
   { table: 'targets', column: 'secret_headers' },
   { table: 'targets', column: 'signing_secret' },
   { table: 'targets', column: 'signing_secret_previous' },
+  { table: 'targets', column: 'client_certificate' },
 ];
 
 /** The result of re-sealing one column. */

@@ -14,6 +14,8 @@ export class BatchMessage implements Outgoing {
   readonly position: number;
   readonly attempt: number;
   readonly entry: Entry;
+  /** That of its entries where all have the same; otherwise the batch has a trace of its own. */
+  readonly traceparent: string | null;
   /** A parked entry goes alone. */
   readonly parked: ParkedEntry | null;
   readonly readAt: number;
@@ -31,6 +33,8 @@ export class BatchMessage implements Outgoing {
     this.position = (members.at(-1) as Outgoing).position;
     this.attempt = members.reduce((most, { attempt }) => Math.max(most, attempt), 1);
     this.entry = first.entry;
+    const isOneTrace = members.every(({ traceparent }) => traceparent === first.traceparent);
+    this.traceparent = isOneTrace ? first.traceparent : null;
     this.parked = first.parked;
     this.readAt = first.readAt;
     this.readyAt = first.readyAt;

@@ -89,6 +89,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (slot === null) return;
     slot.messageId = entry.messageId;
     slot.body = '';
+    slot.traceparent = entry.traceparent;
     slot.attempt = 0;
     slot.parked = null;
     slot.readAt = Math.trunc(lastMatchAt);

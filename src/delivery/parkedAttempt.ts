@@ -52,14 +52,14 @@ export async function sendParked(
   parked: ParkedEntry,
 ): Promise<SentParked | 'again'> {
   const { context, sender, config, parkedEntries } = scene;
-  const { position, messageId } = parked.entry;
+  const { position, messageId, traceparent } = parked.entry;
   const bodies = await context.parked.bodies(config.consumerId, [position], 1);
   if (!parkedEntries.load(parked, bodies.get(position) ?? undefined)) {
     await sender.commit(parkedEntries);
     return 'again';
   }
   const { body } = parked.entry;
-  const message = { position, messageId, body };
+  const message = { position, messageId, body, traceparent };
   const tried = await sendInForce(scene, message, parked.attempts + 1);
   if (tried === null) return 'again';
   const failed = await failureOf(scene, tried);

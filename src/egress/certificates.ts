@@ -12,6 +12,11 @@ export function certificatesFault(ca: string): string | null {
   return unread === -1 ? null : `certificate ${unread + 1} can't be read`;
 }
 
+/** The PEM blocks of a bundle in which `certificatesFault` finds no fault. */
+export function certificatesIn(ca: string): string[] {
+  return [...ca.matchAll(BLOCK)].map(([block]) => block);
+}
+
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).raw.length > 0;

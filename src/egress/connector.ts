@@ -6,6 +6,7 @@ import { callbackify } from 'node:util';
 
 import { buildConnector } from 'undici';
 
+import type { ClientCertificateInput } from '../schema/clientCertificate.ts';
 import type { MayReach } from './addresses.ts';
 import { dial } from './dial.ts';
 import type { Opening } from './opening.ts';
@@ -33,11 +34,25 @@ export function systemResolver(): Resolve {
   };
 }
 
-/** TLS options: always verified, against the public authorities, or against those in `ca` (PEM) alone. */
-function tlsOf(ca: string | null): { rejectUnauthorized: true } {
+/** Whom to trust, and what to show to a server that asks who is there. */
+export interface TlsOptions {
+  /** PEM certificates of the authorities to trust instead of the public ones. */
+  ca: string | null;
+  clientCertificate: ClientCertificateInput | null;
+}
+
+/** TLS options: always verified, against the public authorities, or against those in `ca` alone. */
+function tlsOf({ ca, clientCertificate }: TlsOptions): { rejectUnauthorized: true } {
+  const own =
+    clientCertificate === null
+      ? {}
+      : { cert: clientCertificate.certificate, key: clientCertificate.key };
+  const isPlain = ca === null && clientCertificate === null;
   return {
     rejectUnauthorized: true, // overrides NODE_TLS_REJECT_UNAUTHORIZED
-    ...(ca === null ? {} : { secureContext: createSecureContext({ ca }) }),
+    ...(isPlain
+      ? {}
+      : { secureContext: createSecureContext({ ...own, ...(ca === null ? {} : { ca }) }) }),
   };
 }
 
@@ -45,13 +60,14 @@ function tlsOf(ca: string | null): { rejectUnauthorized: true } {
  * Connects only to the addresses that were looked up and checked, so DNS rebinding is harmless. The
  * timeout is for the connection and the TLS handshake each.
  */
-export function guardedConnector(options: {
-  port: number;
-  mayReach: MayReach;
-  resolve: Resolve;
-  ca: string | null;
-  timeoutMs: number;
-}): Connect {
+export function guardedConnector(
+  options: TlsOptions & {
+    port: number;
+    mayReach: MayReach;
+    resolve: Resolve;
+    timeoutMs: number;
+  },
+): Connect {
   const { port, mayReach, resolve, timeoutMs } = options;
   const secure = secureConnector(options);
 
@@ -89,12 +105,11 @@ export function connectorOf(open: (to: Place, opening: Opening) => Promise<Socke
 }
 
 /** Opens TLS on an open connection. */
-export function secureConnector(options: {
-  ca: string | null;
-  timeoutMs: number;
-}): (to: Place, socket: Socket) => Promise<Socket> {
-  const { ca, timeoutMs: timeout } = options;
-  const connect = buildConnector({ ...tlsOf(ca), allowH2: false, timeout });
+export function secureConnector(
+  options: TlsOptions & { timeoutMs: number },
+): (to: Place, socket: Socket) => Promise<Socket> {
+  const { timeoutMs: timeout } = options;
+  const connect = buildConnector({ ...tlsOf(options), allowH2: false, timeout });
   return (to, httpSocket) =>
     new Promise((resolve, reject) => {
       connect({ ...to, httpSocket }, (...[error, socket]) => {

@@ -48,11 +48,12 @@ export function createEgress(options: EgressOptions): Egress {
     return `${isIP(hostname) === 0 ? hostname : `${hostname}:${port}`}${WHY}`;
   }
 
-  function connectorOf({ origin, connectTimeoutMs, ca = null }: OutletOptions) {
+  function connectorOf({ origin, connectTimeoutMs: timeoutMs, ...tls }: OutletOptions) {
+    const { ca = null, clientCertificate = null } = tls;
     const refused = refusal(origin);
     if (refused !== null) return refusingConnector(refused);
     const { port } = placeOf(origin);
-    return guardedConnector({ port, mayReach, resolve, ca, timeoutMs: connectTimeoutMs });
+    return guardedConnector({ port, mayReach, resolve, ca, clientCertificate, timeoutMs });
   }
 
   return {

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 
+import type { ClientCertificateInput } from '../schema/clientCertificate.ts';
 import type { Opening } from './opening.ts';
 
 /** The part of an answer that has come so far. */
@@ -53,4 +54,6 @@ export interface OutletOptions {
   connectTimeoutMs: number;
   /** PEM certificates of the authorities to trust instead of the public ones. */
   ca?: string | null;
+  /** The certificate, with its key, that is shown to a server that asks for one. Never log it. */
+  clientCertificate?: ClientCertificateInput | null;
 }

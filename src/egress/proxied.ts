@@ -50,7 +50,7 @@ export function openProxied(
   options: OutletOptions & { maxAgeMs: number },
   proxyUrl: string,
 ): Outlet {
-  const { origin, connectTimeoutMs: timeout, ca = null } = options;
+  const { origin, connectTimeoutMs: timeout, ca = null, clientCertificate = null } = options;
   const proxy = new URL(proxyUrl);
   const toProxy = proxyConnector(timeout);
   /** The proxy looks the name of the endpoint up. */
@@ -78,7 +78,7 @@ export function openProxied(
         outlet.dispatch({ ...forwarded(request, origin, own), ...tls }, handler, fresh),
     };
   }
-  const secure = secureConnector({ ca, timeoutMs: timeout });
+  const secure = secureConnector({ ca, clientCertificate, timeoutMs: timeout });
   return openLines({
     ...options,
     viaProxy: true,

@@ -39,7 +39,9 @@ export function createSharedOutlets(options: SharedOutletsOptions): SharedOutlet
   const timer = setInterval(forget, FORGET_MS / 2).unref();
 
   function open(to: OutletOptions): Outlet {
-    const key = JSON.stringify([to.origin, to.connectTimeoutMs, to.ca ?? null]);
+    // A certificate says which key it has.
+    const { certificate = null } = to.clientCertificate ?? {};
+    const key = JSON.stringify([to.origin, to.connectTimeoutMs, to.ca ?? null, certificate]);
     const known = all.get(key);
     const shared = known ?? {
       outlet: egress.open({ ...to, connections, eager }),

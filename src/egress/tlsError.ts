@@ -1,8 +1,20 @@
 /** Sentences that say what a server requires, or what is wrong with its certificate, and what helps. */
 const SENTENCES: [when: RegExp, sentence: string][] = [
   [
-    /CERTIFICATE_REQUIRED|BAD_CERTIFICATE|NO_CERTIFICATE/u,
-    'the server requires a client certificate, which Millrace does not send: configure it to accept requests without one',
+    /CERTIFICATE_REQUIRED|NO_CERTIFICATE/u,
+    'the server requires a client certificate: set one as `client_certificate`',
+  ],
+  [
+    /ALERT_CERTIFICATE_EXPIRED/u,
+    'the server says that the client certificate has expired: set a new one as `client_certificate`',
+  ],
+  [
+    /ALERT_CERTIFICATE_REVOKED/u,
+    'the server says that the client certificate was revoked: set another one as `client_certificate`',
+  ],
+  [
+    /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|(?:UNSUPPORTED_)?CERTIFICATE(?:_UNKNOWN)?|ACCESS_DENIED)/u,
+    'the server does not accept the client certificate, or requires one: set one that it trusts, with its whole chain, as `client_certificate`',
   ],
   [
     /NO_APPLICATION_PROTOCOL/u,
@@ -41,7 +53,7 @@ const SENTENCES: [when: RegExp, sentence: string][] = [
   ],
   [
     /HANDSHAKE_FAILURE|NO_SHARED_CIPHER|INSUFFICIENT_SECURITY/u,
-    'the server ended the TLS handshake: it may require a client certificate, which Millrace does not send, or offer no common cipher',
+    'the server ended the TLS handshake: it may require a client certificate (`client_certificate`), or offer no common cipher',
   ],
 ];
 

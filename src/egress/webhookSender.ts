@@ -20,6 +20,8 @@ export interface Message {
   body: string;
   /** Of a batch, whose own body is empty: the bodies of its entries, in order. */
   bodies?: readonly string[];
+  /** The `traceparent` of the trace that its attempts belong to; a new trace for each attempt unless given. */
+  traceparent?: string | null;
 }
 
 /** Called once per attempt, when it ends. `startedAt` is unix ms, `startedMono` monotonic ms. */
@@ -156,7 +158,7 @@ export function createWebhookSender<M extends Message>(
       'millrace-attempt',
       String(attempt),
       'traceparent',
-      newTraceparent(),
+      newTraceparent(message.traceparent),
     ];
     const isTraced = attempt > 1 || samples();
     const request = new OpenRequest(message, startedAt, isTraced, bounds, finish);

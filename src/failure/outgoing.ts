@@ -8,6 +8,8 @@ export interface Outgoing extends Slot<Entry> {
   messageId: string;
   /** The body of its entry while it is in flight; otherwise empty. */
   body: string;
+  /** That of its entry. */
+  traceparent: string | null;
   attempt: number;
   /** The parked entry that it is a retry of; null for an entry of the sliding window. */
   parked: ParkedEntry | null;
@@ -27,7 +29,7 @@ export function firstOfLanes(members: readonly Outgoing[]): Outgoing[] {
 
 /** The first attempt at an entry that is in no sliding window; it was read at `readAt`. */
 export function firstAttempt(entry: Entry, readAt: number): Outgoing {
-  const { position, messageId, body } = entry;
+  const { position, messageId, body, traceparent } = entry;
   return {
     position,
     entry,
@@ -38,6 +40,7 @@ export function firstAttempt(entry: Entry, readAt: number): Outgoing {
     lane: '',
     messageId,
     body,
+    traceparent,
     attempt: 1,
     parked: null,
     readAt,

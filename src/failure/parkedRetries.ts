@@ -111,7 +111,7 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
 /** Makes a slot for a parked entry; it is not put into the sliding window again. */
 function toOutgoing(parked: ParkedEntry): Outgoing {
   const { entry, record, attempts } = parked;
-  const { position, messageId } = entry;
+  const { position, messageId, traceparent } = entry;
   const slot = {
     position,
     entry,
@@ -121,5 +121,6 @@ function toOutgoing(parked: ParkedEntry): Outgoing {
     next: null,
     lane: record,
   };
-  return { ...slot, messageId, body: '', attempt: attempts + 1, parked, readAt: 0, readyAt: 0 };
+  const message = { messageId, body: '', traceparent, attempt: attempts + 1 };
+  return { ...slot, ...message, parked, readAt: 0, readyAt: 0 };
 }

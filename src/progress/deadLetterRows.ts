@@ -6,9 +6,10 @@ import type { Sql } from '../db/db.ts';
  */
 export const BURY = `
     insert into dead_letters (id, consumer_id, position, message_id, sync_id, collection_id,
-                              upstream_id, event, body, attempts, parked_at, died_at, last_failure)
+                              upstream_id, event, body, traceparent, attempts, parked_at, died_at,
+                              last_failure)
     select id, consumer_id, position, message_id, sync_id, collection_id, upstream_id, event, body,
-           tried, parked_at, died_at, death
+           traceparent, tried, parked_at, died_at, death
       from parked_gone where died_at is not null
         on conflict (consumer_id, position) do update
        set id = excluded.id, attempts = excluded.attempts, died_at = excluded.died_at,

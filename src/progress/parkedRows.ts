@@ -14,6 +14,8 @@ export interface ParkedRow {
   collection_id: string;
   upstream_id: string;
   event: EventType | null;
+  /** That of its entry. */
+  traceparent: string | null;
   attempts: number;
   parked_at: string;
   parked_ms: number;
@@ -94,8 +96,8 @@ export interface ParkedStore {
   ): Promise<Map<number, LoadedBody | null>>;
 }
 
-const COLUMNS = `p.position, p.message_id, p.sync_id, p.collection_id, p.upstream_id, p.event, p.attempts,
-               p.parked_at, p.parked_ms, p.failing_ms, p.due_ms, p.last_failure`;
+const COLUMNS = `p.position, p.message_id, p.sync_id, p.collection_id, p.upstream_id, p.event, p.traceparent,
+               p.attempts, p.parked_at, p.parked_ms, p.failing_ms, p.due_ms, p.last_failure`;
 
 /** Creates the reader of parked entries. */
 export function createParkedStore(sql: Sql): ParkedStore {
@@ -193,11 +195,12 @@ export function createParkedStore(sql: Sql): ParkedStore {
 export const PARKED_CTES = `
   parked_new as (
     insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id, event,
-                        body, attempts, parked_at, parked_ms, failing_ms, due_ms, last_failure)
+                        body, traceparent, attempts, parked_at, parked_ms, failing_ms, due_ms,
+                        last_failure)
     select p.* from json_to_recordset($15::json) as p(
              consumer_id uuid, position bigint, message_id text, sync_id text, collection_id text,
-             upstream_id text, event text, body text, attempts int, parked_at timestamptz,
-             parked_ms bigint, failing_ms bigint, due_ms bigint, last_failure jsonb)
+             upstream_id text, event text, body text, traceparent text, attempts int,
+             parked_at timestamptz, parked_ms bigint, failing_ms bigint, due_ms bigint, last_failure jsonb)
       join moved using (consumer_id)
         on conflict (consumer_id, position) do nothing
   ), parked_changed as (
@@ -232,6 +235,7 @@ export interface EntryToPark {
   upstreamId: string;
   event: EventType | null;
   body: string;
+  traceparent: string | null;
 }
 
 /** Parks a settled entry, due immediately; false when it is parked already. */
@@ -240,19 +244,32 @@ export async function parkEntry(
   consumerId: string,
   { entry, at }: { entry: EntryToPark; at: Date },
 ): Promise<boolean> {
-  const { position, messageId, syncId, collectionId, upstreamId, event, body } = entry;
+  const { position, messageId, syncId, collectionId, upstreamId, event } = entry;
+  const { body, traceparent } = entry;
   const { rows } = await sql.query({
     text: `
       insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                          event, body, attempts, parked_at, parked_ms, due_ms, last_failure)
-      select k.id, $3, $4, $5, $6, $7, $8, $9,
+                          event, body, traceparent, attempts, parked_at, parked_ms, due_ms,
+                          last_failure)
+      select k.id, $3, $4, $5, $6, $7, $8, $9, $10,
              greatest(1, (select max(attempt) from attempts a
                            where a.consumer_id = k.id and a.position = $3)),
              $2, ${CLOCK}, -1, null
         from consumers k where k.id = $1
           on conflict (consumer_id, position) do nothing
       returning position`,
-    values: [consumerId, at, position, messageId, syncId, collectionId, upstreamId, event, body],
+    values: [
+      consumerId,
+      at,
+      position,
+      messageId,
+      syncId,
+      collectionId,
+      upstreamId,
+      event,
+      body,
+      traceparent,
+    ],
   });
   return rows.length > 0;
 }
@@ -271,9 +288,10 @@ export async function parkDeadLetters(
       with back as (${TAKE_OUT}
       ), parked as (
         insert into parked (consumer_id, position, message_id, sync_id, collection_id, upstream_id,
-                            event, body, attempts, parked_at, parked_ms, due_ms, last_failure)
+                            event, body, traceparent, attempts, parked_at, parked_ms, due_ms,
+                            last_failure)
         select b.consumer_id, b.position, b.message_id, b.sync_id, b.collection_id, b.upstream_id,
-               b.event, b.body, b.attempts, $2, ${CLOCK}, -1, b.last_failure
+               b.event, b.body, b.traceparent, b.attempts, $2, ${CLOCK}, -1, b.last_failure
           from back b join consumers k on k.id = b.consumer_id
             on conflict (consumer_id, position) do nothing
       )

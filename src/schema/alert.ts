@@ -9,6 +9,7 @@ const OF_CONSUMERS = [
   'recovered',
   'dead-letters',
   'retention',
+  'certificate',
 ] as const;
 const OF_SOURCES = [
   'source-failed',
@@ -40,7 +41,7 @@ export const Alert = z
     kind: AlertKind,
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        'The facts that the mail tells. For `retention`: that events will be lost, or which events were lost, with their `count`, `first` and `last`',
+        'The facts that the mail tells. For `retention`: that events will be lost, or which events were lost, with their `count`, `first` and `last`; for `certificate`: when the client certificate of the target ends',
     }),
     at: Timestamp,
     mail: z

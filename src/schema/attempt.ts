@@ -32,6 +32,16 @@ export const Attempt = z
     sync_id: z.string().nullable(),
     collection_id: z.string().nullable(),
     upstream_id: z.string().nullable().meta({ description: 'The record' }),
+    trace_id: z.string().nullable().meta({
+      description:
+        'The trace in which the entry was appended and was sent (W3C Trace Context). Null when it was appended without one, in which case each attempt has a trace of its own, and once the entry is no longer in the stream',
+      example: '4bf92f3577b34da6a3ce929d0e0e4736',
+    }),
+    producer_span_id: z.string().nullable().meta({
+      description:
+        'The span of the producer in that trace. That of the attempt is in its header `traceparent`, among the headers of `trace`',
+      example: '00f067aa0ba902b7',
+    }),
     attempt: z.int().meta({ description: 'Counted from 1' }),
     started_at: Timestamp,
     duration_ms: z.int(),

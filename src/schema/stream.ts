@@ -10,6 +10,7 @@ import {
   Metadata,
   Uuid,
 } from './fields.ts';
+import { TRACEPARENT } from './traceparent.ts';
 
 /** `records` holds the latest version of each record, `events` every change. */
 export const StreamName = z
@@ -22,6 +23,19 @@ export type EventType = z.infer<typeof EventType>;
 
 /** The most bytes that `data` and `changes` of an entry may have, each. */
 export const DATA_BYTES = 1024 * 1024;
+
+const Traceparent = z
+  .string()
+  .max(512)
+  .regex(
+    TRACEPARENT,
+    'must be a W3C traceparent, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  )
+  .meta({
+    description:
+      "The trace that its webhooks belong to, each attempt with a span of its own; the request's unless given, and none if null",
+    example: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  });
 
 export const RecordInput = z
   .strictObject({
@@ -39,6 +53,7 @@ export const RecordInput = z
     deleted: z.boolean().optional(),
     upstream_created_at: Timestamp.nullish(),
     upstream_updated_at: Timestamp.nullish(),
+    traceparent: Traceparent.nullish(),
   })
   .refine((record) => record.deleted === true || record.data !== undefined, {
     path: ['data'],
@@ -75,6 +90,7 @@ export const EventInput = z
       .regex(/^[A-Za-z0-9_-]{1,255}$/u, 'must be 1–255 of A–Z a–z 0–9 _ -')
       .optional(),
     upstream_updated_at: Timestamp.nullish(),
+    traceparent: Traceparent.nullish(),
   })
   .refine((event) => event.data !== undefined, { path: ['data'], message: 'is required' })
   .meta({ id: 'EventInput' });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ClientCertificate, ClientCertificateInput } from './clientCertificate.ts';
 import {
   Health,
   credentialsWith,
@@ -61,6 +62,11 @@ const targetFields = {
     description:
       'PEM certificates to trust instead of the public certificate authorities; null to trust the public ones',
   }),
+  client_certificate: ClientCertificateInput.nullable().meta({
+    description:
+      'The certificate that is shown to an endpoint that asks for one (mTLS), null for none: `certificate` is PEM, followed by its intermediate certificates, and `key` is its private key as PEM, not encrypted, which is never shown. It is not used for requests to a `token_url`',
+    example: null,
+  }),
   timeout_ms: z
     .int()
     .min(500)
@@ -103,6 +109,7 @@ export const TargetInput = z
     credentials: targetFields.credentials.default({ type: 'none' }),
     headers: targetFields.headers.default({}),
     ca: targetFields.ca.default(null),
+    client_certificate: targetFields.client_certificate.default(null),
     timeout_ms: targetFields.timeout_ms.default(15000),
     max_in_flight: targetFields.max_in_flight.default(64),
     rate_limit: targetFields.rate_limit.default(null),
@@ -144,7 +151,13 @@ export const IdnHost = z.object({ pointer: z.string(), ...idnForms }).meta({ id:
 export type IdnHost = z.infer<typeof IdnHost>;
 
 export const UnreadableSecret = z
-  .enum(['credentials', 'headers', 'signing_secret', 'previous_signing_secret'])
+  .enum([
+    'credentials',
+    'headers',
+    'signing_secret',
+    'previous_signing_secret',
+    'client_certificate',
+  ])
   .meta({ id: 'UnreadableSecret' });
 export type UnreadableSecret = z.infer<typeof UnreadableSecret>;
 
@@ -153,6 +166,10 @@ export const Target = z
     id: Uuid,
     kind: z.literal('webhook'),
     ...maskedFields,
+    client_certificate: ClientCertificate.nullable().meta({
+      description:
+        'What is shown of its client certificate; null when it has none. `valid_until` is the earliest end in its chain, `fingerprint` the SHA-256 of the certificate itself',
+    }),
     idn_hosts: z.array(IdnHost).meta({
       description:
         'The internationalised hosts in the URLs of the target, in both forms; the ASCII form reveals a host that only looks like another one',

@@ -2,6 +2,7 @@ import { plainArray, textArray, textParameter } from '../db/arrayLiteral.ts';
 import { CHANNELS } from '../db/channels.ts';
 import type { Query } from '../db/db.ts';
 import type { NewEvent, RecordKey, RecordState, RecordVersion } from './derive.ts';
+import { traceParts } from './entryTrace.ts';
 
 /** The answer to `insertEvents`. */
 export interface EventsInserted {
@@ -14,12 +15,13 @@ export interface EventsInserted {
 /**
  * Inserts events in one statement: it locks the stream's row (so that commit order is position
  * order), enters the ids, inserts the events whose id is new and notifies listeners once. A duplicate
- * leaves a gap in the positions.
+ * leaves a gap in the positions. Without an event that has a trace, nothing is said of traces.
  */
 export function insertEvents(events: readonly NewEvent[]): Query {
   const column = (of: (event: NewEvent) => string | null): Buffer => textParameter(events.map(of));
+  const trace = traceParts(events, '$11');
   return {
-    name: 'insert-events',
+    name: `insert-events${trace.name}`,
     text: `
       with line as (
         update streams
@@ -34,14 +36,14 @@ export function insertEvents(events: readonly NewEvent[]): Query {
         returning position
       ), inserted as (
         insert into events (position, event_id, event, sync_id, collection_id, upstream_id, data,
-                            changes, size, upstream_updated_at, event_inserted_at)
+                            changes, size, upstream_updated_at, event_inserted_at${trace.column})
         select base + n, event_id, event, sync_id, collection_id, upstream_id, data,
-               changes, size, upstream_updated_at, last_at
+               changes, size, upstream_updated_at, last_at${trace.value}
           from line,
                unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                      $8::text[], $9::integer[], $10::timestamptz[])
+                      $8::text[], $9::integer[], $10::timestamptz[]${trace.parameter})
                with ordinality as input (event_id, event, sync_id, collection_id, upstream_id, data,
-                                         changes, size, upstream_updated_at, n)
+                                         changes, size, upstream_updated_at${trace.input}, n)
          where (base + n in (select position from ids)) is true -- hashed, never a join
       )
       select base,
@@ -59,16 +61,21 @@ export function insertEvents(events: readonly NewEvent[]): Query {
       column((event) => event.changes),
       plainArray(events.map(({ data, changes }) => sizeOf(data) + sizeOf(changes ?? ''))),
       textArray(events.map((event) => event.upstreamUpdatedAt)),
+      ...trace.values,
     ],
   };
 }
 
-/** Moves records to the end of their stream, in the given order; the stream's row has to be locked. */
+/**
+ * Moves records to the end of their stream, in the given order; the stream's row has to be locked. A version that has no
+ * trace takes away that of the one before.
+ */
 export function upsertRecords(records: readonly RecordVersion[]): Query {
   const column = (of: (record: RecordVersion) => string | null): Buffer =>
     textParameter(records.map(of));
+  const trace = traceParts(records, '$11');
   return {
-    name: 'upsert-records',
+    name: `upsert-records${trace.name}`,
     text: `
       with line as (
         update streams
@@ -78,14 +85,14 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
         returning last_position as last, last_position - $1 as base, last_at
       ), upserted as (
         insert into records (sync_id, collection_id, upstream_id, position, version_id, data, size,
-                             deleted, upstream_created_at, upstream_updated_at, created_at, updated_at)
+                             deleted, upstream_created_at, upstream_updated_at, created_at, updated_at${trace.column})
         select sync_id, collection_id, upstream_id, base + n, version_id, data, size,
-               deleted, upstream_created_at, upstream_updated_at, last_at, last_at
+               deleted, upstream_created_at, upstream_updated_at, last_at, last_at${trace.value}
           from line,
                unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
-                      $8::boolean[], $9::timestamptz[], $10::timestamptz[])
+                      $8::boolean[], $9::timestamptz[], $10::timestamptz[]${trace.parameter})
                with ordinality as input (sync_id, collection_id, upstream_id, version_id, data, size,
-                                         deleted, upstream_created_at, upstream_updated_at, n)
+                                         deleted, upstream_created_at, upstream_updated_at${trace.input}, n)
         on conflict (sync_id, collection_id, upstream_id) do update
            set position            = excluded.position,
                version_id          = excluded.version_id,
@@ -94,7 +101,8 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
                deleted             = excluded.deleted,
                upstream_created_at = excluded.upstream_created_at,
                upstream_updated_at = excluded.upstream_updated_at,
-               updated_at          = excluded.updated_at
+               updated_at          = excluded.updated_at,
+               traceparent         = excluded.traceparent
       )
       select pg_notify('${CHANNELS.records}', last::text) from line`,
     values: [
@@ -108,6 +116,7 @@ export function upsertRecords(records: readonly RecordVersion[]): Query {
       plainArray(records.map(({ deleted }) => deleted)),
       textArray(records.map((record) => record.upstreamCreatedAt)),
       textArray(records.map((record) => record.upstreamUpdatedAt)),
+      ...trace.values,
     ],
   };
 }

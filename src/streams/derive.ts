@@ -23,6 +23,8 @@ export interface RecordChange extends RecordKey {
   deleted: boolean;
   upstreamCreatedAt: string | null | undefined;
   upstreamUpdatedAt: string | null | undefined;
+  /** The trace in which it was made, as `readTraceparent` returns it. */
+  traceparent?: string | null | undefined;
 }
 
 /** What the records stream stores of a record, or is about to store. */
@@ -31,6 +33,8 @@ export interface RecordState extends RecordKey {
   deleted: boolean;
   upstreamCreatedAt: string | null;
   upstreamUpdatedAt: string | null;
+  /** The trace in which it became so; not read of what is stored. */
+  traceparent?: string | null | undefined;
 }
 
 /** A version of a record that is about to be stored. */
@@ -45,6 +49,8 @@ export interface NewEvent extends RecordKey {
   data: string;
   changes: string | null;
   upstreamUpdatedAt: string | null;
+  /** The trace in which it came, as `readTraceparent` returns it. */
+  traceparent?: string | null | undefined;
 }
 
 /** What became of the changes of one request. */
@@ -72,7 +78,7 @@ export interface Derived {
  * change wins; an equal JSON value with an equal `deleted` is no change; a deleted record that comes
  * back is `created`; deleting an unknown record stores a tombstone; a deletion without data keeps the
  * record's data; a merge keeps the stored fields that it does not give, also those of a deleted record, or, with
- * `movedFrom`, those of that record.
+ * `movedFrom`, those of that record. An event and a version are of the trace of the change that made them.
  * Throws `RefusedEntry` for a merge whose result is too large.
  */
 export function derive(
@@ -158,6 +164,7 @@ function apply(
     deleted: change.deleted,
     upstreamCreatedAt: given(change.upstreamCreatedAt, before?.upstreamCreatedAt),
     upstreamUpdatedAt: given(change.upstreamUpdatedAt, before?.upstreamUpdatedAt),
+    traceparent: change.traceparent,
   };
   if (before === undefined || before.deleted !== change.deleted) {
     return { event: change.deleted ? 'deleted' : 'created', state, changes: null };
@@ -200,5 +207,6 @@ function toEvent({ event, state, changes }: Applied, eventId: string): NewEvent 
     data: state.data,
     changes,
     upstreamUpdatedAt: state.upstreamUpdatedAt,
+    traceparent: state.traceparent,
   };
 }

@@ -1,5 +1,6 @@
 import type { Filter } from '../schema/consumer.ts';
 import type { EventType, StreamName } from '../schema/stream.ts';
+import { traceparentOf } from './entryTrace.ts';
 
 /** One entry of a stream, ready to be sent: its body is spliced from stored text, never parsed. */
 export interface Entry {
@@ -18,6 +19,8 @@ export interface Entry {
   bytes: number;
   /** On the records stream: whether a newer version of the record has been read since. */
   superseded: boolean;
+  /** The `traceparent` with which it was appended; null: none. */
+  traceparent: string | null;
 }
 
 /** Stands in the place of an entry that is not needed any more. */
@@ -32,6 +35,7 @@ export const NO_ENTRY: Entry = {
   body: '',
   bytes: 0,
   superseded: false,
+  traceparent: null,
 };
 
 /** Which entries to read, and how much of them. */
@@ -73,9 +77,9 @@ export interface EntryKey {
 /** The columns that `ENTRY_OF` reads, in its order. */
 export const COLUMNS = {
   events:
-    'position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at, upstream_updated_at, changes',
+    'position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at, upstream_updated_at, changes, traceparent',
   records:
-    'position, version_id, deleted, sync_id, collection_id, upstream_id, data, size, updated_at, upstream_updated_at, upstream_created_at, created_at',
+    'position, version_id, deleted, sync_id, collection_id, upstream_id, data, size, updated_at, upstream_updated_at, upstream_created_at, created_at, traceparent',
 } as const;
 
 /**
@@ -126,6 +130,7 @@ function toEvent(row: unknown[], from: number): Entry {
     body,
     bytes,
     superseded: false,
+    traceparent: traceparentOf(row[from + 11] as Buffer | null),
   };
 }
 
@@ -179,6 +184,7 @@ function toRecord(row: unknown[], from: number): Entry {
     body,
     bytes,
     superseded: false,
+    traceparent: traceparentOf(row[from + 12] as Buffer | null),
   };
 }
 

@@ -2,19 +2,24 @@ import { Refusal, refuseField } from '../db/refusal.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { TargetInput } from '../schema/target.ts';
 import { refuseCertificates } from './certificates.ts';
+import { refuseClientCertificate } from './clientCertificate.ts';
 import { refuseHeaders } from './credentials.ts';
 
 /** The settings that decide where and how requests are sent. */
-export type RequestSettings = Pick<TargetInput, 'base_url' | 'headers' | 'credentials' | 'ca'>;
+export type RequestSettings = Pick<
+  TargetInput,
+  'base_url' | 'headers' | 'credentials' | 'ca' | 'client_certificate'
+>;
 
 /** Throws a `Refusal` with a pointer for unusable headers or certificates and for refused addresses. */
 export function refuseRequestSettings(
   settings: RequestSettings,
   egress: Pick<Egress, 'refusal'>,
 ): void {
-  const { base_url, headers, credentials, ca } = settings;
+  const { base_url, headers, credentials, ca, client_certificate } = settings;
   refuseHeaders(headers, credentials);
   refuseCertificates(ca);
+  refuseClientCertificate(client_certificate, base_url);
   refuseAddress('/base_url', base_url, egress);
   if (credentials.type === 'oauth2') {
     refuseAddress('/credentials/token_url', credentials.token_url, egress);

@@ -4,7 +4,9 @@ import { newId } from '../db/ids.ts';
 import type { Vault } from '../db/vault.ts';
 import type { OAuthClient } from '../egress/oauth.ts';
 import { newSigningSecret } from '../egress/signing.ts';
+import type { ClientCertificateInput } from '../schema/clientCertificate.ts';
 import type { TargetInput, Credentials } from '../schema/target.ts';
+import { openClientCertificate, type CertificateRow } from './clientCertificate.ts';
 import { secretsOf, toHeaders } from './credentials.ts';
 import { openHeaders, secretsOfHeaders, type HeadersRow } from './secretHeaders.ts';
 import {
@@ -27,6 +29,8 @@ export interface OpenTarget {
   oauth: OAuthClient | null;
   /** PEM certificates to trust instead of the public authorities. */
   ca: string | null;
+  /** What is shown to an endpoint that asks for a certificate. */
+  clientCertificate: ClientCertificateInput | null;
   /** Signing secrets, the newest first. */
   secrets: string[];
   /** Unix ms until which the other secrets sign as well; null when there is only one. */
@@ -106,6 +110,7 @@ function unseal(row: TargetRow, vault: Vault): OpenTarget {
     hidden: [...secretsOf(credentials), ...secretsOfHeaders(own)],
     oauth: credentials.type === 'oauth2' ? credentials : null,
     ca: row.ca,
+    clientCertificate: openClientCertificate(row, vault),
     secrets: [openSigningSecret(row, vault), ...(previous === null ? [] : [previous.secret])],
     previousUntil: previous?.until ?? null,
     timeoutMs: row.timeout_ms,
@@ -124,6 +129,7 @@ export function openDraft(input: TargetInput): OpenTarget {
     hidden: [...secretsOf(input.credentials), ...secretsOfHeaders(input.headers)],
     oauth: input.credentials.type === 'oauth2' ? input.credentials : null,
     ca: input.ca,
+    clientCertificate: input.client_certificate,
     secrets: [input.signing_secret ?? newSigningSecret()],
     previousUntil: null,
     timeoutMs: input.timeout_ms,
@@ -141,7 +147,7 @@ function headersOf(own: Record<string, string>, credentials: Credentials): Recor
 }
 
 /** A row of `targets`, with how many of its consumers are in which state where that was counted. */
-export interface Row extends SealedRow, HeadersRow {
+export interface Row extends SealedRow, HeadersRow, CertificateRow {
   name: string;
   kind: 'webhook';
   base_url: string;

@@ -1,3 +1,4 @@
+import { certificateEnd } from '../rules/certificateEnd.ts';
 import type { Health } from '../schema/fields.ts';
 
 /** How many of a target's consumers are in which state; absent where that was not counted. */
@@ -12,24 +13,35 @@ export interface CountedConsumers {
   faults?: string[] | null;
 }
 
+/** When the client certificate of a target ends, RFC 3339; null: it has none. */
+interface Certified {
+  client_certificate_ends: string | null;
+}
+
 /**
  * A target's health: `error` while a part of it can't be read (`unreadable`, as sentences) or a consumer of it
- * is stopped or can't send, `warn` while one is blocked.
+ * is stopped or can't send, or once its client certificate has ended; `warn` while one is blocked, and in the last 14
+ * days of its client certificate.
  */
 export function targetHealth(
-  { blocked = 0, stopped = 0, faulty = 0, faults }: CountedConsumers,
+  target: CountedConsumers & Certified,
   unreadable: readonly string[],
   now: Date,
 ): Health {
+  const { blocked = 0, stopped = 0, faulty = 0, faults, client_certificate_ends: ends } = target;
+  const end = ends === null ? null : certificateEnd(ends, now.getTime());
   const others = (faults ?? []).filter((fault) => !unreadable.includes(fault));
   const notes = [
     ...unreadable,
     ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
     ...(faulty > 0 ? [`${ofItsConsumers(faulty, 'unable to send')}${because(others)}`] : []),
     ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
+    ...(end === null
+      ? []
+      : [`Its client certificate ${end === 'over' ? 'ended' : 'ends'} at ${ends}: save a new one`]),
   ];
-  const isError = unreadable.length > 0 || stopped > 0 || faulty > 0;
-  const status = isError ? 'error' : blocked > 0 ? 'warn' : 'ok';
+  const isError = unreadable.length > 0 || stopped > 0 || faulty > 0 || end === 'over';
+  const status = isError ? 'error' : blocked > 0 || end !== null ? 'warn' : 'ok';
   return { status, notes, time: now.toISOString() };
 }
 

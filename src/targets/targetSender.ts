@@ -13,6 +13,7 @@ import type { LateAnswer } from '../rules/outcome.ts';
 import { requestPath } from '../rules/requestUrl.ts';
 import { CannotStart } from '../rules/startFault.ts';
 import { needCertificates } from './certificates.ts';
+import { needClientCertificate } from './clientCertificate.ts';
 import type { OpenTarget } from './openTarget.ts';
 
 /** What all senders to one version of a target have in common. Never log it. */
@@ -29,6 +30,7 @@ export interface WayToTarget {
 export function wayTo(target: OpenTarget): WayToTarget {
   pathOf(target.baseUrl, ''); // says what is wrong with the URL
   needCertificates(target.ca);
+  needClientCertificate(target.clientCertificate);
   return {
     target,
     origin: new URL(target.baseUrl).origin,
@@ -68,12 +70,18 @@ export function openTargetSender<M extends Message>(
   },
 ): WebhookSender<M> {
   const { egress, tokens, path, connections, ...rest } = options;
-  const { timeoutMs, ca } = target;
+  const { timeoutMs, ca, clientCertificate } = target;
   return createWebhookSender({
     ...way,
     origin,
     path: pathOf(target.baseUrl, path),
-    outlet: egress.open({ origin, connections, connectTimeoutMs: timeoutMs, ca }),
+    outlet: egress.open({
+      origin,
+      connections,
+      connectTimeoutMs: timeoutMs,
+      ca,
+      clientCertificate,
+    }),
     tokens: target.oauth === null ? null : tokens.of(target, target.oauth),
     timeoutMs,
     ...rest,

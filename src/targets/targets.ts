@@ -10,18 +10,20 @@ import { CannotStart } from '../rules/startFault.ts';
 import { SHOWN_STATUS } from '../rules/statusSql.ts';
 import type { Credentials, Target, TargetInput, TargetPatch } from '../schema/target.ts';
 import { refuseRequestSettings, type RequestSettings } from './checkTarget.ts';
-import { mask, masked, refuseElsewhere, unmasked, UNREADABLE } from './credentials.ts';
-import { idnHostsOf } from './idnHosts.ts';
+import {
+  refuseCertificateElsewhere,
+  sealClientCertificate,
+  type CertificateRow,
+} from './clientCertificate.ts';
+import { refuseElsewhere, unmasked } from './credentials.ts';
 import { type OpenTarget, openTarget, openDraft, type Row } from './openTarget.ts';
 import {
-  maskedHeaders,
   openHeaders,
   refuseHeadersElsewhere,
   sealHeaders,
   unmaskedHeaders,
 } from './secretHeaders.ts';
 import { rotateSigningSecret } from './secretRotation.ts';
-import { targetHealth } from './targetHealth.ts';
 import { targetRows, type TargetQuery } from './targetRows.ts';
 import {
   CREDENTIALS,
@@ -29,8 +31,8 @@ import {
   openSigningSecret,
   SIGNING_SECRET,
 } from './targetSecrets.ts';
+import { maskedSecret, toTarget } from './targetView.ts';
 import { COUNTED_AS_TRIED, triedLately } from './triedTargets.ts';
-import { unreadableSecrets } from './unreadableSecrets.ts';
 import { orUnreadable } from './unseal.ts';
 
 /** The endpoints that consumers send to. Secrets are sealed at rest and masked in answers. */
@@ -158,12 +160,14 @@ async function withTried(sql: Sql, rows: Row[]): Promise<Row[]> {
 async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed): Promise<Target> {
   const secret = input.signing_secret ?? newSigningSecret();
   const { headers, secret_headers } = sealHeaders(id, input.headers, vault);
+  const own = sealClientCertificate(id, input.client_certificate, vault);
   const { rows } = await sql.query<Row>({
     text: `
       insert into targets (id, name, kind, base_url, credentials, headers, signing_secret,
                            timeout_ms, max_in_flight, rate_limit, metadata, ca, secret_headers,
+                           client_certificate, client_certificate_shown, client_certificate_ends,
                            created_at, updated_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now(), now())
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, now(), now())
           on conflict (id) do nothing
       returning *`,
     values: [
@@ -180,6 +184,7 @@ async function create(sql: Sql, vault: Vault, input: TargetInput, { id }: Seed):
       JSON.stringify(input.metadata),
       input.ca,
       secret_headers,
+      ...certificateValues(own),
     ],
   });
   const row = rows[0] ?? (await find(sql, id));
@@ -204,6 +209,7 @@ const SENT_WITH = [
   'credentials',
   'headers',
   'ca',
+  'client_certificate',
   'timeout_ms',
   'max_in_flight',
   'rate_limit',
@@ -240,17 +246,28 @@ async function update(
       : unmaskedHeaders(patch.headers, own ?? row.headers);
   const isUnread = own === null && patch.headers === undefined;
   const sealed = isUnread ? row : sealHeaders(id, headers, vault);
-  refuse({ base_url, headers, credentials: credentials ?? { type: 'none' }, ca });
+  const { client_certificate = null } = patch;
+  refuse({
+    base_url,
+    headers,
+    credentials: credentials ?? { type: 'none' },
+    ca,
+    client_certificate,
+  });
   if (credentials === null || keepsSecret(patch.credentials, credentials)) {
     refuseElsewhere(credentials, base_url, row.base_url);
   }
   const kept = { sent: patch.headers, headers: isUnread ? null : headers };
   refuseHeadersElsewhere(kept, base_url, row.base_url);
+  const keepsCertificate = patch.client_certificate === undefined;
+  if (keepsCertificate) refuseCertificateElsewhere(row, base_url, row.base_url);
+  const shown = keepsCertificate ? row : sealClientCertificate(id, client_certificate, vault);
   await tx.query({
     text: `
       update targets
          set name = $2, base_url = $3, credentials = $4, headers = $5, timeout_ms = $6,
              max_in_flight = $7, rate_limit = $8, metadata = $9, ca = $11, secret_headers = $12,
+             client_certificate = $13, client_certificate_shown = $14, client_certificate_ends = $15,
              version = version + $10, updated_at = now(),
              moved_version = case when base_url = $3 then moved_version else version + 1 end
        where id = $1`,
@@ -269,9 +286,15 @@ async function update(
       SENT_WITH.some((field) => patch[field] !== undefined) ? 1 : 0,
       ca,
       sealed.secret_headers,
+      ...certificateValues(shown),
     ],
   });
   return changed(tx, vault, id);
+}
+
+function certificateValues(row: Omit<CertificateRow, 'id'>): unknown[] {
+  const { client_certificate, client_certificate_shown: shown, client_certificate_ends } = row;
+  return [client_certificate, shown && JSON.stringify(shown), client_certificate_ends];
 }
 
 /** Whether the caller left the secret as it is stored, by not sending it or by sending its mask. */
@@ -340,47 +363,4 @@ async function remove(tx: Sql, id: string): Promise<boolean> {
   }
   await tx.query({ text: 'delete from targets where id = $1', values: [id] });
   return true;
-}
-
-/** The signing secret as the API shows it; all of it is masked when it can't be read. */
-function maskedSecret(row: Row, vault: Vault): string {
-  return mask(orUnreadable(() => openSigningSecret(row, vault)) ?? '');
-}
-
-/** A target as the API shows it. A part that can't be read is shown as such, and does not break the list. */
-function toTarget(row: Row, vault: Vault): Target {
-  const credentials = orUnreadable(() => openCredentials(row, vault));
-  const shown = credentials === null ? UNREADABLE : masked(credentials);
-  const unreadable = unreadableSecrets(row, vault);
-  const notes = unreadable.map(({ note }) => note);
-  return {
-    id: row.id,
-    name: row.name,
-    kind: row.kind,
-    base_url: row.base_url,
-    credentials: shown,
-    headers: maskedHeaders(orUnreadable(() => openHeaders(row, vault)) ?? row.headers),
-    ca: row.ca,
-    signing_secret: maskedSecret(row, vault),
-    idn_hosts: idnHostsOf({ base_url: row.base_url, credentials: shown }),
-    timeout_ms: row.timeout_ms,
-    max_in_flight: row.max_in_flight,
-    rate_limit: row.rate_limit,
-    unreadable: unreadable.map(({ secret }) => secret),
-    health: targetHealth(row, notes, new Date()),
-    tried: row.tried ?? false,
-    consumers: {
-      active: row.active ?? 0,
-      paused: row.paused ?? 0,
-      blocked: row.blocked ?? 0,
-      stopped: row.stopped ?? 0,
-      cannot_start: {
-        active: row.faulty_active ?? 0,
-        blocked: (row.faulty ?? 0) - (row.faulty_active ?? 0),
-      },
-    },
-    metadata: row.metadata,
-    created_at: row.created_at,
-    updated_at: row.updated_at,
-  };
 }

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 
 import type { AlertOptions } from '../alerts/alertItem.ts';
+import { createCertificateWatch } from '../alerts/certificateWatch.ts';
 import { createDeadLetterDigest } from '../alerts/deadLetterDigest.ts';
 import { createSourceWatch } from '../alerts/sourceWatch.ts';
 import { mailGraceMs } from '../alerts/writeAlert.ts';
@@ -39,8 +40,8 @@ export interface LeaderChoresOptions {
 }
 
 /**
- * Starts the leader's tasks apart from waking consumers: it reports dead letters and troubles of sources, retries
- * changed targets, starts workflows that are new or missing, and keeps sources followed.
+ * Starts the leader's tasks apart from waking consumers: it reports dead letters, troubles of sources and the ends of
+ * client certificates, retries changed targets, starts workflows that are new or missing, and keeps sources followed.
  */
 export function startLeaderChores(options: LeaderChoresOptions): {
   /** Stops, and waits for the tasks in progress. */
@@ -50,6 +51,7 @@ export function startLeaderChores(options: LeaderChoresOptions): {
   const retarget = createChangedTargetRetry({ sql: db, give: workflows.give, holder, log });
   const digest = createDeadLetterDigest({ ...options.alerts, db, log });
   const watchSources = createSourceWatch({ ...options.alerts, db, log });
+  const watchCertificates = createCertificateWatch({ ...options.alerts, db, log });
   const tellEveryMs = Math.max(RETARGET_MS, mailGraceMs(options.alerts.retryWindowMs));
   const upkeep = startUpkeep(
     [
@@ -68,6 +70,15 @@ export function startLeaderChores(options: LeaderChoresOptions): {
         run: async () => {
           if (!leads()) return;
           await watchSources();
+          options.mailWaits();
+        },
+      },
+      {
+        name: 'telling of client certificates',
+        everyMs: tellEveryMs,
+        run: async () => {
+          if (!leads()) return;
+          await watchCertificates();
           options.mailWaits();
         },
       },

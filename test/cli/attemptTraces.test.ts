@@ -65,6 +65,20 @@ test('--trace shows where the time of a failure went, what was sent, byte for by
   expect(stdout).not.toContain('\u001B');
 });
 
+test('--trace names the trace of the producer, which an attempt of a blocked consumer belongs to as well', async () => {
+  const [trace, span] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+  const event = { ...EVENT, data: {}, traceparent: `00-${trace}-${span}-01` };
+  await using scene = await open(answer(503), { entries: { events: [event] } });
+  const { blocked, cli } = scene;
+  await blocked.attempt();
+  const { code, stdout } = await cli('attempts', 'orders', '--trace');
+  expect(code).toBe(0);
+  expect(stdout).toContain(`\nin trace ${trace}, appended by span ${span}\n`);
+  const sent = String(blocked.receiver.received[0]?.headers['traceparent']);
+  expect(sent).toMatch(new RegExp(`^00-${trace}-(?!${span})[0-9a-f]{16}-01$`, 'u'));
+  expect(stdout).toContain(`\n> traceparent: ${sent}\n`);
+});
+
 test('--json prints the traces as the API returns them', async () => {
   await using scene = await open(answer(503));
   const { blocked, cli } = scene;

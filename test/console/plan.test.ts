@@ -20,6 +20,8 @@ function attempt(n: number, planned: number | null, position = 7): Attempt {
     sync_id: 's',
     collection_id: 'a:b',
     upstream_id: 'r',
+    trace_id: null,
+    producer_span_id: null,
     attempt: n,
     started_at: at(n - 60),
     duration_ms: 1,

@@ -16,17 +16,20 @@ import { openUrl, SOURCE_URL } from '../../src/sources/sourceUrl.ts';
 import { findSource } from '../../src/sources/sourceView.ts';
 import { openTarget } from '../../src/targets/openTarget.ts';
 import { createTargets } from '../../src/targets/targets.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { createDatabase } from '../support/database.ts';
 
 const older = { id: 'older', key: randomBytes(32) };
 const newer = { id: 'newer', key: randomBytes(32) };
 const lost = { id: 'lost', key: randomBytes(32) };
 const egress = { refusal: () => null };
+const own = selfSigned();
 const input = TargetInput.parse({
   name: 't',
   base_url: 'https://example.com',
   credentials: { type: 'bearer', token: 'planted-token' },
   headers: { 'X-Gateway-Key': 'planted-header' },
+  client_certificate: { certificate: own.cert, key: own.key },
 });
 
 test('everything sealed under an older key is sealed under the active one, in batches, and opens the same', async () => {
@@ -48,12 +51,13 @@ test('everything sealed under an older key is sealed under the active one, in ba
     { column: 'targets.secret_headers', resealed: 7, unopened: [] },
     { column: 'targets.signing_secret', resealed: 7, unopened: [] },
     { column: 'targets.signing_secret_previous', resealed: 1, unopened: [] },
+    { column: 'targets.client_certificate', resealed: 7, unopened: [] },
   ]);
   expect(await openTarget(db, createVault([newer]), ids[0]!)).toEqual(opened);
   const row = await findSource(db, source);
   expect(row && openUrl(row, createVault([newer]))).toBe(SOURCE);
   const again = await reseal({ db, vault, batch: 3 });
-  expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0, 0]);
+  expect(again.map(({ resealed }) => resealed)).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
 test('a value that no key opens is named and left alone, and the rest is sealed all the same', async () => {
@@ -85,7 +89,7 @@ test('the command says what it did and shows no secret; a missing variable is na
     0,
     {
       active_key: 'newer',
-      columns: [0, 1, 1, 1, 0].map((resealed) => ({ resealed })),
+      columns: [0, 1, 1, 1, 0, 1].map((resealed) => ({ resealed })),
     },
   ]);
   expect(stderr).toContain('targets.credentials: 1 sealed with key "newer"');
@@ -104,7 +108,7 @@ test('every sealed column is sealed again', async () => {
     select table_name || '.' || column_name as at from information_schema.columns
      where table_schema = 'public' and data_type = 'text'
        and (column_name like '%secret%' or column_name like '%credential%' or column_name like '%sealed%'
-            or column_name = 'url')
+            or column_name in ('url', 'client_certificate'))
        and table_name not like '%\\_p%'`);
   const known = SEALED.map(({ table, column }) => `${table}.${column}`);
   expect(rows.map(({ at }) => at).sort()).toEqual([...known].sort());

@@ -109,7 +109,7 @@ function putDue({ parked, dispatcher }: ReturnType<typeof openStations>): void {
     const { position, messageId } = entry;
     const state = { settled: false, closed: false, sent: false, next: null, lane: record };
     const times = { readAt: 0, readyAt: 0 };
-    const sent = { messageId, body: '', attempt: 2, parked: one };
+    const sent = { messageId, body: '', traceparent: null, attempt: 2, parked: one };
     dispatcher.putBack({ position, entry, ...state, ...sent, ...times });
   }
 }

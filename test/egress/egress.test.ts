@@ -46,6 +46,7 @@ function send(
     hidden: [],
     oauth: null,
     ca: null,
+    clientCertificate: null,
     secrets: [newSigningSecret()],
     previousUntil: null,
     timeoutMs: 15_000,

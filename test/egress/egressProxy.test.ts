@@ -28,6 +28,7 @@ const targetAt = (baseUrl: string, ca: string | null = null): OpenTarget => ({
   hidden: [],
   oauth: null,
   ca,
+  clientCertificate: null,
   secrets: [newSigningSecret()],
   previousUntil: null,
   timeoutMs: 10_000,

@@ -41,6 +41,7 @@ test('users of one origin share its connections, as many as the process allows',
 test.each([
   ['origin', { origin: 'http://b.test' }],
   ['certificates', { ca: 'PEM' }],
+  ['client certificate', { clientCertificate: { certificate: 'PEM', key: 'PEM' } }],
   ['time to connect', { connectTimeoutMs: 2_000 }],
 ])('senders with a different %s do not share connections', (_what, differs) => {
   const { shared, opened } = openShared();

@@ -139,6 +139,7 @@ test('however many entries wait behind a failing one, few are held in memory, an
               body: '{}',
               bytes: 2,
               superseded: false,
+              traceparent: null,
             };
             parked.park(entry, key, 1, parked.has(key) ? null : refused);
           }

@@ -36,6 +36,7 @@ test('a parked entry holds its body in memory only until the body is stored, and
     body,
     bytes: 1_000,
     superseded: false,
+    traceparent: null,
   };
   const held = (): number => parked.bodies.bytes;
   const handOut = (): Parameters<typeof parked.load>[0] => {
@@ -79,6 +80,7 @@ test('no more bodies of due entries are read than memory allows, and at least on
       upstreamId: `u${position}`,
       event: 'updated' as const,
       body: 'ä'.repeat(500),
+      traceparent: null,
     };
     expect(await parkEntry(db, id, { entry, at: new Date() })).toBe(true);
   }

@@ -39,6 +39,7 @@ const OWNERS: Record<string, string> = {
   outbox: 'alerts/outboxRows.ts',
   alert_tests: 'alerts/alertTests.ts',
   source_episodes: 'alerts/sourceWatch.ts',
+  certificate_warnings: 'alerts/certificateWatch.ts',
   aging: 'retention/aging.ts',
   lag_samples: 'telemetry/lagSamples.ts',
   lag_minutes: 'telemetry/lagSamples.ts',

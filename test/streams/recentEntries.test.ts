@@ -18,6 +18,7 @@ function entry(position: number, fields: Partial<Entry> = {}): Entry {
     body: '{}',
     bytes: 10,
     superseded: false,
+    traceparent: null,
     ...fields,
   };
 }

@@ -17,6 +17,10 @@ export interface CertificateOptions {
   names?: string[];
   /** Unix ms; a day from now if it is not given. */
   until?: number;
+  /** Unix ms; an hour ago, or before `until`, if it is not given. */
+  from?: number;
+  /** Its key is RSA with so many bits, which only an issuer can sign; on P-256 if it is not given. */
+  rsaBits?: number;
 }
 
 export interface Issued extends Certificate {
@@ -31,7 +35,10 @@ export function selfSigned(): Certificate {
 /** A new key and a certificate for it: X.509 v3 (RFC 5280) in DER by hand. */
 export function issue(options: CertificateOptions = {}): Issued {
   const { subject = 'Millrace test', isAuthority = false } = options;
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { publicKey, privateKey } =
+    options.rsaBits === undefined
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: options.rsaBits });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const issuer = options.issuer ?? { key, subject };
   const ecdsaSha256 = seq(oid('2a8648ce3d040302'));
@@ -49,7 +56,7 @@ export function issue(options: CertificateOptions = {}): Issued {
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ecdsaSha256,
     nameOf(issuer.subject),
-    seq(time(Math.min(Date.now(), until) - 3_600_000), time(until)),
+    seq(time(options.from ?? Math.min(Date.now(), until) - 3_600_000), time(until)),
     nameOf(subject),
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, extensions),

@@ -9,6 +9,7 @@ export function parkedRow(position: number, more: Partial<ParkedHead> = {}): Par
     collection_id: 'a:b',
     upstream_id: `u-${position}`,
     event: 'updated',
+    traceparent: null,
     attempts: 3,
     parked_at: '2026-01-01T00:00:00Z',
     parked_ms: 0,

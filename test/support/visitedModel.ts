@@ -250,5 +250,6 @@ function entryOf(
     body: `{"n":${position}}`,
     bytes,
     superseded: false,
+    traceparent: null,
   };
 }

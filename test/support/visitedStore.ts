@@ -226,6 +226,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
     hidden: [],
     oauth: null,
     ca: null,
+    clientCertificate: null,
     secrets: [],
     previousUntil: null,
     timeoutMs: 15_000,

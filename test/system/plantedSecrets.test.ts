@@ -6,6 +6,7 @@ import { expect, inject, test } from 'vitest';
 import { openDb, type Db } from '../../src/db/db.ts';
 import type { Consumer } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { createDatabase } from '../support/database.ts';
 import { openMailServer } from '../support/mailServer.ts';
 import { until } from '../support/poll.ts';
@@ -16,6 +17,7 @@ import { openTokenServer } from '../support/tokenServer.ts';
 const mark = randomBytes(6).toString('hex');
 const planted = (what: string): string => `planted-${what}-${mark}`;
 
+const own = selfSigned();
 const SECRETS = {
   'basic password': planted('password'),
   'bearer token': planted('bearer'),
@@ -26,6 +28,7 @@ const SECRETS = {
   'API key': planted('api-key'),
   'encryption key': randomBytes(32).toString('base64'),
   'basic pair': Buffer.from(`ann:${planted('password')}`).toString('base64'),
+  'private key': own.key.split('\n')[2] ?? '',
 };
 /** In `base_url`, which its owner sees. */
 const QUERY_KEY = planted('query-key');
@@ -112,6 +115,7 @@ test('planted secrets are in no log, history, mail, answer or table, and an entr
     });
     consumers.push(id);
   }
+  consumers.push(await sendWithCertificate(ask, cluster, alerts.url));
   const event = { sync_id: 's', collection_id: 'shop:order', upstream_id: 'o', event: 'created' };
   const data = { note: DATA };
   await ask('POST', '/v1/events', { events: [{ ...event, data }] });
@@ -167,6 +171,37 @@ test('planted secrets are in no log, history, mail, answer or table, and an entr
   expect(await dump(db, ['targets'])).not.toContain(QUERY_KEY);
   expect(await dump(db, ['records', 'events', 'parked', 'dead_letters'])).not.toContain(DATA);
 }, 480_000);
+
+/** A consumer whose target has a client certificate, and an endpoint that speaks no TLS. */
+async function sendWithCertificate(
+  ask: <T>(method: string, path: string, body?: unknown) => Promise<T>,
+  cluster: Cluster,
+  url: string,
+): Promise<string> {
+  const client_certificate = { certificate: own.cert, key: own.key };
+  const base_url = url.replace('http:', 'https:');
+  const made = await cluster.request<Target>('POST', '/v1/targets', {
+    name: 'mutual',
+    base_url,
+    client_certificate,
+  });
+  const path = `/v1/targets/${made.id}`;
+  await ask('POST', `${path}/test`);
+  for (const given of [
+    { ...client_certificate, key: own.key.slice(0, -40) },
+    { ...client_certificate, certificate: own.cert + own.key },
+    { ...client_certificate, certificate: selfSigned().cert },
+    { ...client_certificate, more: 1 },
+  ]) {
+    const body = { client_certificate: given };
+    const refused = await cluster.request('PATCH', path, body).catch((error: Error) => error);
+    expect((refused as Error).message).toMatch(/^PATCH \S+ 422 /u);
+    expect((refused as Error).message).not.toContain(SECRETS['private key']);
+  }
+  const consumer = { name: 'mutual', target_id: made.id, stream: 'events', start: 'beginning' };
+  const { id } = await ask<Consumer>('POST', '/v1/consumers', consumer);
+  return id;
+}
 
 /** Requests that fail, with secrets in them. */
 async function askWrongly(cluster: Cluster, path: string, credentials: object): Promise<void> {

@@ -64,6 +64,7 @@ test('secrets that were sealed with a lost key are reported within seconds, no o
     credentials: { type: 'none' },
     headers: {},
     ca: null,
+    client_certificate: null,
     timeout_ms: 15_000,
     max_in_flight: 64,
     rate_limit: null,

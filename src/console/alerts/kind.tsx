@@ -9,6 +9,7 @@ const LOOKS: Record<AlertKind, [Tone, string]> = {
   recovered: ['ok', '●'],
   'dead-letters': ['bad', '✕'],
   retention: ['warn', '◆'],
+  certificate: ['warn', '◆'],
   'source-failed': ['bad', '■'],
   'source-interrupted': ['warn', '▲'],
   'source-behind': ['warn', '◆'],

@@ -8,6 +8,7 @@ export const ALERT_KINDS = [
   'recovered',
   'dead-letters',
   'retention',
+  'certificate',
   'source-failed',
   'source-interrupted',
   'source-behind',

@@ -8,7 +8,7 @@ const root = issue({ isAuthority: true, subject: 'root' });
 const intermediate = issue({ isAuthority: true, subject: 'intermediate', issuer: root });
 const leaf = issue({ subject: 'leaf', issuer: intermediate });
 const failed = { code: 'TLS_FAILED', phase: 'connect' } as const;
-const NO_CLIENT = 'the server requires a client certificate, which Millrace does not send';
+const NO_CLIENT = 'the server requires a client certificate: set one as `client_certificate`';
 
 /** What TLS, and an endpoint of another protocol, can go wrong with. */
 export const SECURE: AnswerRow[] = [
@@ -63,7 +63,7 @@ export const SECURE: AnswerRow[] = [
     when: 'requires a client certificate (TLS 1.2)',
     tls: () => ({ ...own, ca: own.cert, requestCert: true, maxVersion: 'TLSv1.2' }),
     ...failed,
-    says: 'the server ended the TLS handshake: it may require a client certificate, which Millrace does not send, or offer no common cipher',
+    says: 'the server ended the TLS handshake: it may require a client certificate (`client_certificate`), or offer no common cipher',
   },
   {
     when: 'speaks TLS 1.1 at most',
