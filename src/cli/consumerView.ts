@@ -89,6 +89,7 @@ export function consumerFields(
     ['Syncs', listed(one.syncs)],
     ['Collections', listed(one.collections)],
     ['Event types', listed(one.event_types)],
+    ['Where', one.where],
     ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
     ['Alerts to', alertedBy(one)],
