@@ -90,7 +90,7 @@ export interface CaughtUp {
 /** Creates a consumer that starts at the beginning, and waits until it has sent `entries` entries, each once. */
 export async function catchUp(
   installation: Installation,
-  filter: { syncs: string[] },
+  filter: { syncs: string[]; where?: string },
   entries: number,
 ): Promise<CaughtUp> {
   await installation.endpoint.reset();

@@ -27,8 +27,9 @@ import { quiet } from './quiet.ts';
 import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { source } from './source.ts';
 import { wakes } from './wake.ts';
+import { where } from './where.ts';
 
-const USAGE = `usage: npm run bench -- [drain|batch|push|latency|ingest|connector|source|filters|sparse|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|batch|push|latency|ingest|connector|source|filters|sparse|where|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -60,6 +61,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   source: (installation, { entries }) => source(installation, entries),
   filters,
   sparse: (installation) => sparse(installation, 1_000_000),
+  where,
   wake: (installation) => wakes(installation),
   quiet,
   create,

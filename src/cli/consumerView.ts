@@ -90,6 +90,7 @@ export function consumerFields(
     ['Syncs', listed(one.syncs)],
     ['Collections', listed(one.collections)],
     ['Event types', listed(one.event_types)],
+    ['Where', one.where],
     ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
     ['Batches', one.batch === null ? null : batchText(one.batch)],

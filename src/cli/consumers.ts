@@ -47,6 +47,7 @@ interface ConsumerFlags {
   sync?: string[];
   collection?: string[];
   event?: string[];
+  where?: string | false;
   ordering?: string;
   batch?: ConsumerInput['batch'];
   start?: string;
@@ -54,6 +55,10 @@ interface ConsumerFlags {
   metadata?: Record<string, string>;
   input?: string;
 }
+
+type DeltaFlags = Pick<ConsumerFlags, 'where'> & {
+  [list in `${'add' | 'remove'}${'Sync' | 'Collection' | 'Event'}`]?: string[];
+};
 
 interface ListFlags {
   q?: string;
@@ -228,22 +233,28 @@ function addFilter(group: Command, run: RunCommand): void {
     .option('--remove-sync <sync>', 'a sync to remove; repeatable', collect)
     .option('--remove-collection <collection>', 'a collection to remove; repeatable', collect)
     .option('--remove-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
-    .action((consumer: string, flags: Record<string, string[]>) =>
+    .option('--where <expression>', 'the condition: CEL over event, changes or record')
+    .option('--no-where', 'no condition any more')
+    .action((consumer: string, flags: DeltaFlags) =>
       run(async (context) => {
         const { client, out } = context;
         if (Object.keys(flags).length === 0) {
           throw usage(
-            'Nothing to change: give --add-sync, --add-collection, --add-event or --remove-…',
+            'Nothing to change: give --add-sync, --add-collection, --add-event, --remove-… or --where',
           );
         }
-        const part = (verb: string): object =>
+        const part = (verb: 'add' | 'remove'): object =>
           given({
             syncs: flags[`${verb}Sync`],
             collections: flags[`${verb}Collection`],
             event_types: flags[`${verb}Event`],
           });
         const id = await findConsumer(client, consumer);
-        const delta = { add: part('add'), remove: part('remove') };
+        const delta = {
+          add: part('add'),
+          remove: part('remove'),
+          ...given({ where: whereOf(flags) }),
+        };
         const changed = await client.consumers.filter(id, delta);
         await showConsumer(context, changed);
         const { filter_version: version, filter_from: from } = changed;
@@ -264,6 +275,7 @@ function addPreview(group: Command, run: RunCommand): void {
       collect,
     )
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
+    .option('--where <expression>', 'a condition of the filter: CEL over event, changes or record')
     .option('--last <n>', 'how many entries to look at (default: 1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
@@ -272,12 +284,20 @@ function addPreview(group: Command, run: RunCommand): void {
           syncs: flags.sync ?? ['*'],
           collections: flags.collection ?? ['*'],
           event_types: flags.event ?? ['*'],
-          ...given({ last: flags.last }),
+          ...given({ where: whereOf(flags), last: flags.last }),
         });
+        const { scanned, listed, tried, matched, failed, sample, others } = preview;
+        const condition: [string, unknown][] = [
+          ['Pass the lists', listed],
+          ['Condition tried on', tried],
+          ['Could not be evaluated', failed],
+        ];
         out.thing(preview, [
-          ['Scanned', preview.scanned],
-          ['Matched', preview.matched],
-          ...preview.sample.map((one, index) => [`Sample ${index + 1}`, one] as const),
+          ['Scanned', scanned],
+          ...(flags.where === undefined ? [] : condition),
+          ['Matched', matched],
+          ...sample.map((one, index) => [`Sample ${index + 1}`, one] as const),
+          ...others.map(({ entry, why }, index) => [`Not ${index + 1}`, { why, entry }] as const),
         ]);
       }),
     );
@@ -299,6 +319,8 @@ function withFlags(command: Command): Command {
       'created, updated or deleted; repeatable (default: *)',
       collectOf(EVENTS_OR_ALL),
     )
+    .option('--where <expression>', 'a condition of its filter: CEL over event, changes or record')
+    .option('--no-where', 'no condition')
     .addOption(
       new Option('--ordering <ordering>', 'what is kept in order (default: record)').choices(
         ORDERINGS,
@@ -317,6 +339,11 @@ function withFlags(command: Command): Command {
     );
 }
 
+/** The condition that flags give; null: none, undefined: they do not say. */
+function whereOf({ where }: Pick<ConsumerFlags, 'where'>): string | null | undefined {
+  return where === false ? null : where;
+}
+
 async function inputOf(
   { client }: Context,
   flags: ConsumerFlags,
@@ -330,6 +357,7 @@ async function inputOf(
     syncs: flags.sync,
     collections: flags.collection,
     event_types: flags.event,
+    where: whereOf(flags),
     ordering: flags.ordering,
     batch: flags.batch,
     alert_emails: flags.alertEmail,

@@ -17,6 +17,7 @@ import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.t
 import { filterChange } from '../rules/filterChange.ts';
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
+import { refuseCondition } from './conditionCommands.ts';
 import { setHeld } from './consumerRows.ts';
 import { needTarget } from './consumers.ts';
 import {
@@ -177,7 +178,10 @@ async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {
     case 'seek':
       return seek(tx, command.to);
     case 'filter':
-      return refilter(tx, applyDelta(filterOf(tx.row), command.delta, tx.row.stream));
+      return (
+        refuseCondition(command.delta.where, tx.row.stream) ??
+        refilter(tx, applyDelta(filterOf(tx.row), command.delta, tx.row.stream))
+      );
     case 'patch':
       return patch(tx, command.patch);
     case 'replay':
@@ -292,16 +296,19 @@ async function changeFilter(tx: Tx, filter: Filter): Promise<number> {
 }
 
 async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
-  const { syncs, collections, event_types, ...fields } = changed;
+  const { syncs, collections, event_types, where, ...fields } = changed;
   const set: Record<string, unknown> = { ...fields };
   if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
   if (typeof changed.batch === 'object') set['batch'] = jsonOrNull(changed.batch);
   const before = filterOf(tx.row);
-  const filter: Filter = {
+  const filter = filterOf({
     syncs: syncs ?? before.syncs,
     collections: collections ?? before.collections,
     event_types: event_types ?? before.event_types,
-  };
+    where: where === undefined ? before.where : where,
+  });
+  const refused = refuseCondition(where, tx.row.stream);
+  if (refused !== null) return refused;
   if (tx.row.stream === 'records' && filter.event_types[0] !== '*') {
     const detail = 'event_types must be ["*"] on the records stream';
     return { ok: false, status: 422, code: 'invalid_request', detail };

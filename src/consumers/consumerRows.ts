@@ -34,7 +34,13 @@ export interface Created {
 export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Created | null> {
   const { id, input, region, place, actor } = created;
   const position = '(select position from place)';
-  const first = { from: position, syncs: '$11', collections: '$12', types: '$13' };
+  const first = {
+    from: position,
+    syncs: '$11',
+    collections: '$12',
+    types: '$13',
+    condition: '$19',
+  };
   const detail = `json_build_object('start', $16::json, 'position', ${position})`;
   const { rows } = await sql.query<Created>({
     name: 'create consumer',
@@ -79,6 +85,7 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
       JSON.stringify(input.start),
       region,
       input.batch === null ? null : JSON.stringify(input.batch),
+      input.where,
     ],
   });
   return rows[0] ?? null;

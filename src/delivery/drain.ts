@@ -102,7 +102,8 @@ export function startDrain(options: DrainOptions): Drain {
   });
   const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const filled = guarded(dispatcher.pump);
-  const reader = createReader({ ...common, intake, filled, failed: fail });
+  const fillAgain = (): void => fill();
+  const reader = createReader({ ...common, intake, filled, fillAgain, failed: fail });
   const fill = guarded(reader.fill);
   const landing = createLanding({ ...common, failures, outage, reader });
   way.begin({ ...common, failures, senders, outage, landing });
@@ -119,6 +120,7 @@ export function startDrain(options: DrainOptions): Drain {
     ...common,
     context,
     config,
+    prepare: reconfigure.prepare,
     apply: reconfigure.apply,
     inForce: fill,
   });
@@ -138,6 +140,7 @@ export function startDrain(options: DrainOptions): Drain {
     if (options.isFresh !== true) mark(); // renews the lease, part of which was spent waiting
     liveConfig.begin(options.isConfirmed === true);
     parked.keepOnly((entry) => filters.matches(entry));
+    if (filters.hasCondition && parked.size > 0) void retries.recheck();
     if (parked.overflown) ending.begin('parked');
     reader.fill();
   })();
@@ -195,7 +198,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
   const tail = context.tails[config.stream];
   const slidingWindow = createSlidingWindow<Entry>(lease, NO_ENTRY);
   const readBefore = Math.max(lease.position, ...lease.ahead);
-  const filters = createFilterStack(config.filters, readBefore);
+  const filters = createFilterStack(config.filters, readBefore, context.conditions.of(config));
   const clock = (): number => ownClock(config, nowMs());
   const { consumerId, stream, ordering } = config;
   return {

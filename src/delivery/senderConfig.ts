@@ -4,6 +4,7 @@ import type { Vault } from '../db/vault.ts';
 import { filterOf, isReadable } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
 import { CannotStart } from '../rules/startFault.ts';
+import { isCompilable } from '../rules/where.ts';
 import type { ConsumerBatch } from '../schema/batch.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -82,6 +83,7 @@ interface FilterRow {
   syncs: string[];
   collections: string[];
   event_types: string[];
+  where: string | null;
 }
 
 /**
@@ -136,7 +138,8 @@ const SELECT = `
              k.active_ms, k.active_since,
              (select json_agg(json_build_object(
                        'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
-                       'collections', f.collections, 'event_types', f.event_types) order by f.version)
+                       'collections', f.collections, 'event_types', f.event_types,
+                       'where', f.condition) order by f.version)
                 from filter_versions f where f.consumer_id = k.id) as filters
         from consumers k where k.id`;
 
@@ -168,11 +171,17 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
 }
 
 /** The versions that can be read. An older one that can't be read may be missing; the newest may not. */
-function filtersOf({ filters, filter_version }: Row): FilterVersion[] {
-  const readable = (filters ?? []).filter((one) => isReadable(one));
-  if (readable.at(-1)?.version !== filter_version) {
+function filtersOf({ filters, filter_version, stream }: Row): FilterVersion[] {
+  const listed = (filters ?? []).filter((one) => isReadable(one));
+  if (listed.at(-1)?.version !== filter_version) {
     const detail =
       "The consumer's filter can't be read: save syncs, collections and event_types again, all three";
+    throw new CannotStart('filter_unreadable', detail);
+  }
+  const readable = listed.filter(({ where }) => where === null || isCompilable(where, stream));
+  if (readable.at(-1)?.version !== filter_version) {
+    const detail =
+      "The condition of the consumer's filter can't be read by this version of Millrace: save `where` again";
     throw new CannotStart('filter_unreadable', detail);
   }
   return readable.map((one) => ({

@@ -27,6 +27,7 @@ test('creating a consumer answers with every default, as reading it does, and no
     syncs: ['*'],
     collections: ['*'],
     event_types: ['*'],
+    where: null,
     ordering: 'record',
     batch: null,
     alert_emails: [],

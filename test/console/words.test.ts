@@ -43,7 +43,7 @@ test('an edited filter is sent as additions and removals, and ends up as it was 
 
 /** As the API does it: adding `*` means everything. */
 function applied(before: Filter, { add, remove }: NonNullable<ReturnType<typeof deltaOf>>): Filter {
-  const apply = (name: keyof Filter): string[] => {
+  const apply = (name: 'syncs' | 'collections' | 'event_types'): string[] => {
     const added: readonly string[] = add[name] ?? [];
     if (before[name][0] === '*' || added[0] === '*') return ['*'];
     const removed: readonly string[] = remove[name] ?? [];

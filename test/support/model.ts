@@ -145,9 +145,9 @@ export function createModel(options: ModelOptions) {
     },
     answerWith: endpoint.answerWith,
     poison: endpoint.poison,
-    append: (position: number, record: number, event: string | null) => {
-      say(`append ${position} (r${record})`);
-      entries.append(position, record, event);
+    append: (of: Parameters<typeof entries.append>[0]) => {
+      say(`append ${of.position} (r${of.record}, ${of.n})`);
+      entries.append(of);
     },
     positions: entries.positions,
     get halted() {

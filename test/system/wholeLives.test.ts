@@ -6,7 +6,7 @@ import type { FilterDelta, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { openEngine, type Engine } from '../support/engine.ts';
 import { createModel } from '../support/model.ts';
-import { RECORDS } from '../support/modelFilters.ts';
+import { conditionOn, CONDITIONS, RECORDS } from '../support/modelFilters.ts';
 import type { Snapshot } from '../support/modelSnapshot.ts';
 import type { Mode, Poison } from '../support/scriptedEndpoint.ts';
 import { drawFrom } from '../support/seeded.ts';
@@ -29,6 +29,7 @@ type Step = (
   | { do: 'seek'; to: number }
   | { do: 'batch'; to: ConsumerBatch | null }
   | { do: 'filter'; verb: 'add' | 'remove'; list: 'syncs' | 'collections'; value: string }
+  | { do: 'where'; text: string | null }
 ) & { after: number };
 
 const someRecords = fc.array(fc.nat(RECORDS.length - 1), { minLength: 1, maxLength: 10 });
@@ -84,6 +85,7 @@ const step = fc.oneof(
     list: fc.constant('collections'),
     value: fc.constantFrom('m:x', 'm:y'),
   }),
+  weighed(3, 'where', { text: fc.constantFrom(null, ...Object.keys(CONDITIONS)) }),
   weighed(6, 'wait'),
 );
 
@@ -95,6 +97,7 @@ const story = fc.noBias(
     batch,
     visits: fc.boolean(),
     syncs: fc.subarray(['a', 'b'], { minLength: 1 }),
+    where: fc.constantFrom(null, null, ...Object.keys(CONDITIONS)),
     seed: fc.nat(),
     steps: fc.array(step, { minLength: 3, maxLength: 20, size: 'max' }),
   }),
@@ -112,6 +115,7 @@ async function live(engine: Engine, told: Story): Promise<void> {
     syncs: told.syncs.map(name),
     collections: ['m:x', 'm:y'],
     event_types: ['*' as const],
+    where: told.where === null ? null : conditionOn(told.stream, told.where),
   };
   const model = createModel({ ...told, db: engine.db, name, filter });
   const random = vi.spyOn(Math, 'random').mockImplementation(drawFrom(told.seed + 1));
@@ -138,7 +142,7 @@ async function live(engine: Engine, told: Story): Promise<void> {
       const { position } = events
         ? await engine.append.events([anEvent(one)])
         : await engine.append.records([aChange(one)]);
-      model.append(position, record, events ? 'created' : null);
+      model.append({ position, record, event: events ? 'created' : null, n: count });
       life.appended(position);
     }
   }
@@ -164,6 +168,10 @@ async function live(engine: Engine, told: Story): Promise<void> {
       const delta: FilterDelta = { add: {}, remove: {} };
       delta[one.verb] = { [one.list]: [value] };
       life.ask({ kind: 'filter', delta });
+    }
+    if (one.do === 'where') {
+      const where = one.text === null ? null : conditionOn(stream, one.text);
+      life.ask({ kind: 'filter', delta: { add: {}, remove: {}, where } });
     }
     // Who asks for seconds is tried as often, and a day of that is too long a story.
     if (one.do === 'answer') asks = one.retryAfter;

@@ -4,7 +4,7 @@ import { fieldTime } from '../dateField.ts';
 import { areTexts, isText, oneOf, type Form } from '../keptForm.ts';
 import type { Zone } from '../words.ts';
 
-/** The fields that the six steps fill in. */
+/** The fields that the six steps fill in, and the condition `where`, which a duplicate takes from its consumer. */
 export interface Draft extends Filter {
   name: string;
   target_id: string;
@@ -24,6 +24,7 @@ export const BLANK: Draft = {
   syncs: ['*'],
   collections: ['*'],
   event_types: ['*'],
+  where: null,
   ordering: 'record',
   start: 'end',
   start_at: '',
@@ -40,6 +41,7 @@ export const CONSUMER_FORM: Form<Draft> = {
     syncs: areTexts,
     collections: areTexts,
     event_types: areTexts,
+    where: (value) => value === null || isText(value),
     ordering: oneOf('record', 'stream', 'none'),
     start: oneOf('beginning', 'end', 'time'),
     start_at: isText,
@@ -59,9 +61,10 @@ export function proposedName({ stream, collections }: Draft, target: string): st
 
 /** The fields of a duplicate, which begins at the end of the stream. */
 export function draftLike(consumer: Consumer): Partial<Draft> {
-  const { target_id, stream, path, syncs, collections, event_types, ordering } = consumer;
+  const { target_id, stream, path, syncs, collections, event_types, where, ordering } = consumer;
   const name = `Copy of ${consumer.name}`.slice(0, NAME_LENGTH);
-  return { name, target_id, stream, path, syncs, collections, event_types, ordering, start: 'end' };
+  const filter = { syncs, collections, event_types, where };
+  return { name, target_id, stream, path, ...filter, ordering, start: 'end' };
 }
 
 /** The input for the API, which checks it. `zone`: that of the field with the point in time. */
@@ -69,6 +72,7 @@ export function inputOf({ start, start_at, ...draft }: Draft, zone: Zone): Parti
   return {
     ...draft,
     name: draft.name.trim(),
+    where: draft.where ?? null,
     start: start === 'time' ? { time: fieldTime(start_at, zone) ?? '' } : start,
   };
 }

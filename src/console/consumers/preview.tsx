@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import type { Filter } from '../../schema/consumer.ts';
+import type { PreviewInput } from '../../schema/preview.ts';
 import type { StreamName } from '../../schema/stream.ts';
 import { api } from '../api.ts';
 import { useSettled } from '../settled.ts';
@@ -23,7 +24,7 @@ const LAST = 1_000;
 /** What a filter would have matched among the last 1,000 entries, as it is edited. */
 export function FilterPreview({ stream, filter }: { stream: StreamName; filter: Filter }) {
   const text = JSON.stringify({ stream, ...filter, last: LAST });
-  const asked = JSON.parse(useSettled(text)) as Filter & { stream: StreamName; last: number };
+  const asked = JSON.parse(useSettled(text)) as Partial<PreviewInput>;
   const { data, error, isFetching } = useQuery({
     queryKey: ['preview', asked],
     queryFn: () => api.consumers.preview(asked),
