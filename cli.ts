@@ -25,6 +25,7 @@ import { addImport } from './src/cli/importCommand.ts';
 import { addIngest } from './src/cli/ingestCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { reasonOf } from './src/cli/otherApi.ts';
+import { addRecordCommands } from './src/cli/records.ts';
 import { addSeenCommands } from './src/cli/seen.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
 import { addSourceCommands } from './src/cli/sources.ts';
@@ -138,6 +139,7 @@ async function main(argv: string[]): Promise<number> {
   addImport(program, run);
   addIngest(program, run);
   addSeenCommands(program, run);
+  addRecordCommands(program, run);
   addSourceCommands(program, run);
   addTargetCommands(program, run);
   addConsumerCommands(program, run);

@@ -1,3 +1,4 @@
+import type { ConsumerInput } from '../src/schema/consumer.ts';
 import { medianOf } from '../test/support/percentiles.ts';
 import { runBare } from './instruments/bareLoop.ts';
 import { cpuFigures, sumOf, type Cpu } from './instruments/cpu.ts';
@@ -90,12 +91,12 @@ export interface CaughtUp {
 /** Creates a consumer that starts at the beginning, and waits until it has sent `entries` entries, each once. */
 export async function catchUp(
   installation: Installation,
-  filter: { syncs: string[]; where?: string },
+  more: Partial<ConsumerInput>,
   entries: number,
 ): Promise<CaughtUp> {
   await installation.endpoint.reset();
   const consumer = await installation.consumer({
-    ...filter,
+    ...more,
     ordering: 'record',
     start: 'beginning',
   });

@@ -17,6 +17,7 @@ import { probeDisk } from './instruments/disk.ts';
 import { reaches, tableOf, type Figure } from './instruments/figures.ts';
 import { openInstallation, type Installation } from './instruments/installation.ts';
 import { latency } from './latency.ts';
+import { map } from './map.ts';
 import { MEMORY_VARIABLES, memory } from './memory.ts';
 import { mixed } from './mixed.ts';
 import { neighbour } from './neighbour.ts';
@@ -29,7 +30,7 @@ import { source } from './source.ts';
 import { wakes } from './wake.ts';
 import { where } from './where.ts';
 
-const USAGE = `usage: npm run bench -- [drain|batch|push|latency|ingest|connector|source|filters|sparse|where|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|batch|push|latency|ingest|connector|source|filters|map|sparse|where|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -60,6 +61,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   connector: (installation, { entries }) => connector(installation, entries),
   source: (installation, { entries }) => source(installation, entries),
   filters,
+  map,
   sparse: (installation) => sparse(installation, 1_000_000),
   where,
   wake: (installation) => wakes(installation),

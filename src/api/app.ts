@@ -40,6 +40,7 @@ import { createParkedRoutes } from './parked.ts';
 import { createPassRoutes } from './passes.ts';
 import { createPreviewRoutes } from './preview.ts';
 import { createProbeRoutes, type Check } from './probes.ts';
+import { createRecordRoutes } from './record.ts';
 import { createReference } from './reference.ts';
 import { readBody, refuseOversized } from './requests.ts';
 import { createRoutes } from './route.ts';
@@ -110,6 +111,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   const give = createGiveCommand({ commands: deps.commands, consumers });
   app.route('/', createStreamRoutes(stores));
+  app.route('/', createRecordRoutes(stores));
   app.route('/', createListenRoutes(stores));
   app.route('/', createSyncRoutes(stores));
   app.route('/', createPassRoutes(stores));

@@ -43,7 +43,8 @@ export function sendAsset(
     : c.body(new Uint8Array(body), 200, headers);
 }
 
-/** A proxy that compresses again makes a weak ETag of ours. */
-function isThere(tags: string | undefined, etag: string): boolean {
-  return tags?.split(',').some((tag) => tag.trim().replace(/^W\//u, '') === etag) === true;
+/** Whether a header `If-None-Match` names this tag. A proxy that compresses again makes a weak tag of ours. */
+export function isThere(tags: string | undefined, etag: string): boolean {
+  const named = tags?.split(',').map((tag) => tag.trim().replace(/^W\//u, '')) ?? [];
+  return named.includes(etag) || named.includes('*');
 }

@@ -41,6 +41,7 @@ import type {
   RecordInput,
   RecordsAppended,
   StreamName,
+  StreamRecord,
   Sync,
 } from '../schema/stream.ts';
 import type { Target, TargetInput, TargetPatch } from '../schema/target.ts';
@@ -196,6 +197,7 @@ export function createClient(options: ClientOptions) {
       },
     ) => get<Page<Alert>>('/v1/alerts', query),
     testAlert: (input: AlertTestInput) => post<AlertTest>('/v1/alerts/test', input),
+    record: (...key: RecordKey) => get<StreamRecord>(recordPath(key)),
     append: {
       records: (records: RecordInput[]) => post<RecordsAppended>('/v1/records', { records }),
       events: (events: EventInput[]) => post<EventsAppended>('/v1/events', { events }),
@@ -283,6 +285,13 @@ export function createClient(options: ClientOptions) {
       delete: (id: string) => request<null>('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`),
     },
   };
+}
+
+/** What names a record: its sync, its collection and its id there. */
+type RecordKey = [sync: string, collection: string, id: string];
+
+function recordPath(key: RecordKey): string {
+  return `/v1/records/${key.map(encodeURIComponent).join('/')}`;
 }
 
 function keyOf({ apiKey }: ClientOptions): Record<string, string> {

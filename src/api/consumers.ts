@@ -16,6 +16,7 @@ import {
 } from '../schema/consumer.ts';
 import { text, Uuid } from '../schema/fields.ts';
 import type { StreamName } from '../schema/stream.ts';
+import { needBody } from './consumerBody.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
 import { needExpression } from './expressions.ts';
@@ -47,6 +48,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   app.openapi(CREATE, async (c) => {
     const input = c.req.valid('json');
     needCondition(input.where, input.stream);
+    needBody(input.body, input.stream);
     const consumer = await consumers.create(input, c.var.actor, c.var.seed);
     return c.json(consumer, 201, { location: `/v1/consumers/${consumer.id}` });
   });
@@ -66,6 +68,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
     const { id } = c.req.valid('param');
     const patch = c.req.valid('json');
     const stream = await needConsumer(consumers, id);
+    if (patch.body !== undefined) needBody(patch.body, stream);
     if (patch.target_id !== undefined) await consumers.needTarget(patch.target_id);
     if (stream === 'records' && patch.event_types !== undefined && patch.event_types[0] !== '*') {
       throw refuseField('/event_types', 'must be ["*"] on the records stream');

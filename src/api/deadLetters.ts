@@ -136,7 +136,8 @@ const GET = createRoute({
   security: needs('read'),
   path: `${base}/{letter}`,
   summary: 'Read a dead letter',
-  description: 'Includes the body that was refused and the last answer.',
+  description:
+    'Includes the whole body of the entry, which is what was refused unless the consumer has another `body`, and the last answer.',
   request: { params: LetterParam },
   responses: { 200: json(DeadLetterWithBody, 'The dead letter'), ...problems(400, 404) },
 });

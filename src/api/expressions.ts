@@ -1,10 +1,10 @@
 import { CelError } from '../rules/cel.ts';
 import { ApiError } from './errors.ts';
 
-/** Refuses (422) an expression that `compile` can't compile; the fault says in which line and column it is wrong. */
-export function needExpression(pointer: string, compile: () => unknown): void {
+/** What `compile` returns; refuses (422) an expression that it can't compile: the fault says in which line and column it is wrong. */
+export function needExpression<T>(pointer: string, compile: () => T): T {
   try {
-    compile();
+    return compile();
   } catch (error) {
     if (!(error instanceof CelError)) throw error;
     const { line, column, detail } = error;

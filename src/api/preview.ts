@@ -1,8 +1,11 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
+import { BodyFault } from '../rules/bodyFault.ts';
+import type { BodyShape } from '../rules/bodyShape.ts';
 import { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Pages } from '../streams/pages.ts';
 import { preview } from '../streams/preview.ts';
+import { needBody } from './consumerBody.ts';
 import { needCondition } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, problems, takesOnly } from './route.ts';
@@ -16,18 +19,34 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
   app.openapi(PREVIEW, async (c) => {
     const input = c.req.valid('json');
     needCondition(input.where, input.stream);
+    const shape = input.body === undefined ? undefined : needBody(input.body, input.stream);
     const { sample, others, ...counts } = await preview(pages, input);
     const matching = sample.map(({ body }) => bare(body));
     const rest = others.map(
       ({ entry, why }) => `{"entry":${bare(entry.body)},"why":${JSON.stringify(why)}}`,
     );
-    const text = `${JSON.stringify(counts).slice(0, -1)},"sample":[${matching.join(',')}],"others":[${rest.join(',')}]}`;
+    const shaped =
+      shape === undefined ? '' : `,"sample_body":${sampleBody(sample[0]?.body, shape)}`;
+    const text = `${JSON.stringify(counts).slice(0, -1)},"sample":[${matching.join(',')}],"others":[${rest.join(',')}]${shaped}}`;
     return c.body(text, 200, { 'content-type': 'application/json' }) as never; // text of the documented shape
   });
 
   takesOnly(app, PREVIEW.path, 'POST');
 
   return app;
+}
+
+/** What would be sent of an entry, as JSON. */
+function sampleBody(body: string | undefined, shape: BodyShape | null): string {
+  if (body === undefined) return 'null';
+  const content_type = shape?.contentType ?? 'application/json';
+  try {
+    const text = shape === null ? body : shape.of(body);
+    return JSON.stringify({ content_type, text, fault: null });
+  } catch (error) {
+    if (!(error instanceof BodyFault)) throw error;
+    return JSON.stringify({ content_type, text: null, fault: error.message });
+  }
 }
 
 const PREVIEW = createRoute({

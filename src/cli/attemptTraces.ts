@@ -40,9 +40,7 @@ function titleOf({ started_at, outcome, status, error_code, duration_ms }: Attem
 function entryOf(one: Attempt): string {
   const names = [one.event, one.collection_id, one.upstream_id].filter((name) => name !== null);
   const next = one.next_attempt_at === null ? '' : `, the next one at ${one.next_attempt_at}`;
-  const entry = [...names, `[${one.message_id}]`, ...othersIn(one)]
-    .map(printable)
-    .join(' ');
+  const entry = [...names, `[${one.message_id}]`, ...othersIn(one)].map(printable).join(' ');
   return `attempt ${one.attempt} at position ${one.position}${next}: ${entry}`;
 }
 

@@ -35,7 +35,10 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
     'millrace consumers create --name orders --target shop --stream events',
     'everything appended from now on',
   ],
-  'consumers update': ['millrace consumers update orders --alert-email ops@example.com', ''],
+  'consumers update': [
+    'millrace consumers update orders --body fields:/data/email,/data/name',
+    'send no more of the data',
+  ],
   'consumers delete': ['millrace consumers delete orders --yes', 'without asking first'],
   'consumers pause': ['millrace consumers pause orders', ''],
   'consumers retry': ['millrace consumers retry orders', 'the same as millrace retry orders'],
@@ -48,6 +51,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   'consumers preview': ['millrace consumers preview --stream events --sync crm', ''],
   'syncs list': ['millrace syncs list', 'with how many events and records each has'],
   'collections list': ['millrace collections list --sync crm', 'only those of one sync'],
+  'records get': ['millrace records get crm stripe:customer cus_1', ''],
   alerts: ['millrace alerts orders', 'the alerts of one consumer; without a name, of all'],
   'alerts test': [
     'millrace alerts test --to me@example.com',

@@ -4,6 +4,7 @@ import { pausedText } from '../rules/who.ts';
 import { inWords } from '../rules/words.ts';
 import type { Consumer } from '../schema/consumer.ts';
 import { batchText } from './batchOption.ts';
+import { bodyText } from './bodyFlag.ts';
 import type { Context } from './context.ts';
 import type { Column } from './table.ts';
 
@@ -53,7 +54,8 @@ export function nextStep(one: Consumer): string | null {
   if (one.cannot_start !== null) return `Once it is fixed: millrace retry ${one.id}`;
   if (one.status !== 'stopped' && one.status !== 'blocked') return null;
   const command = one.status === 'stopped' ? `consumers resume ${one.id}` : `retry ${one.id}`;
-  return `Once the endpoint works again: millrace ${command}`;
+  const isOfBody = /BODY_FAILED|no body could be made/u.test(one.status_reason ?? '');
+  return `Once ${isOfBody ? 'its body is mended' : 'the endpoint works again'}: millrace ${command}`;
 }
 
 /**
@@ -94,6 +96,7 @@ export function consumerFields(
     ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
     ['Batches', one.batch === null ? null : batchText(one.batch)],
+    ['Body', bodyText(one.body)],
     ['Alerts to', alertedBy(one)],
     ['Region', one.region],
     ['Workflow', one.workflow_id],

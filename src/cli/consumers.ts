@@ -6,9 +6,11 @@ import type {
   ConsumerStatus,
   ConsumerWith,
 } from '../schema/consumer.ts';
+import type { Preview } from '../schema/preview.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
 import { batchOption } from './batchOption.ts';
+import { BODY_HELP, bodyOf } from './bodyFlag.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import { CONSUMERS, showConsumer } from './consumerView.ts';
 import type { Context, RunCommand } from './context.ts';
@@ -50,6 +52,7 @@ interface ConsumerFlags {
   where?: string | false;
   ordering?: string;
   batch?: ConsumerInput['batch'];
+  body?: string;
   start?: string;
   alertEmail?: string[];
   metadata?: Record<string, string>;
@@ -276,6 +279,7 @@ function addPreview(group: Command, run: RunCommand): void {
     )
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
     .option('--where <expression>', 'a condition of the filter: CEL over event, changes or record')
+    .option('--body <body>', 'show what would be sent of the newest match; as in consumers create')
     .option('--last <n>', 'how many entries to look at (default: 1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
@@ -284,7 +288,7 @@ function addPreview(group: Command, run: RunCommand): void {
           syncs: flags.sync ?? ['*'],
           collections: flags.collection ?? ['*'],
           event_types: flags.event ?? ['*'],
-          ...given({ where: whereOf(flags), last: flags.last }),
+          ...given({ where: whereOf(flags), last: flags.last, body: await bodyOf(flags.body) }),
         });
         const { scanned, listed, tried, matched, failed, sample, others } = preview;
         const condition: [string, unknown][] = [
@@ -298,9 +302,20 @@ function addPreview(group: Command, run: RunCommand): void {
           ['Matched', matched],
           ...sample.map((one, index) => [`Sample ${index + 1}`, one] as const),
           ...others.map(({ entry, why }, index) => [`Not ${index + 1}`, { why, entry }] as const),
+          ...sentOf(preview),
         ]);
       }),
     );
+}
+
+/** What would be sent of the newest match, where that was asked for. */
+function sentOf({ sample_body: sent }: Preview): (readonly [string, unknown])[] {
+  if (sent === undefined || sent === null) return [];
+  if (sent.text === null) return [['Not sent', sent.fault]];
+  return [
+    ['Content type', sent.content_type],
+    ['Sent', sent.text],
+  ];
 }
 
 function withFlags(command: Command): Command {
@@ -331,6 +346,7 @@ function withFlags(command: Command): Command {
       'several entries a request: entries=100,bytes=1mb,wait=200ms, of which bytes and wait may be left out; or none',
       batchOption,
     )
+    .option('--body <body>', BODY_HELP)
     .option('--alert-email <address>', 'where its alerts are mailed; repeatable', collect)
     .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
     .option(
@@ -360,6 +376,7 @@ async function inputOf(
     where: whereOf(flags),
     ordering: flags.ordering,
     batch: flags.batch,
+    body: await bodyOf(flags.body),
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,

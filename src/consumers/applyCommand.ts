@@ -34,6 +34,7 @@ import {
   closeAbove,
   closeUnmatched,
   hurryParked,
+  hurryUnmade,
   Refused,
   replay,
   resend,
@@ -300,6 +301,10 @@ async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
   const set: Record<string, unknown> = { ...fields };
   if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
   if (typeof changed.batch === 'object') set['batch'] = jsonOrNull(changed.batch);
+  if (changed.body !== undefined) {
+    set['body'] = JSON.stringify(changed.body);
+    await hurryUnmade(tx);
+  }
   const before = filterOf(tx.row);
   const filter = filterOf({
     syncs: syncs ?? before.syncs,

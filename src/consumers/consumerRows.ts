@@ -53,9 +53,9 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
       ), target as (
         select id, name from targets where id = $3 for key share -- it exists until this is stored
       ), consumer as (
-        insert into consumers (id, name, target_id, stream, path, ordering, batch, alert_emails, metadata,
+        insert into consumers (id, name, target_id, stream, path, ordering, batch, alert_emails, metadata, body,
                                region, status, filter_version, version, started, created_at, updated_at)
-        select $1, $2, target.id, $4, $5, $6, $18::jsonb, $7, $8, $17, 'active', 1, 1, false, now(), now() from target
+        select $1, $2, target.id, $4, $5, $6, $18::jsonb, $7, $8, $20, $17, 'active', 1, 1, false, now(), now() from target
             on conflict (id) do nothing
         returning id, created_at
       ), filter as (${createFilter(first)}
@@ -86,6 +86,7 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
       region,
       input.batch === null ? null : JSON.stringify(input.batch),
       input.where,
+      JSON.stringify(input.body),
     ],
   });
   return rows[0] ?? null;
@@ -98,6 +99,7 @@ const SETTABLE = new Set([
   'path',
   'ordering',
   'batch',
+  'body',
   'alert_emails',
   'metadata',
   'status',

@@ -25,6 +25,7 @@ export interface ConsumerRow {
   where: string | null;
   ordering: Consumer['ordering'];
   batch: Consumer['batch'];
+  body: Consumer['body'];
   alert_emails: string[];
   status: Consumer['status'];
   status_reason: string | null;
@@ -72,7 +73,7 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
            array_remove(coalesce(f.syncs, '{}'), null) as syncs,
            array_remove(coalesce(f.collections, '{}'), null) as collections,
            array_remove(coalesce(f.event_types, '{}'), null) as event_types, f.condition as "where",
-           k.ordering, k.batch, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
+           k.ordering, k.batch, k.body, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
            stand.shown, c.ahead, s.last_position, c.attempt, c.next_attempt_at, c.last_failure,
            ${SHOWN_FAILING_SINCE} as failing_since,
            p.parked, p.parked_due_at,
@@ -188,6 +189,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     where: row.where,
     ordering: row.ordering,
     batch: batchOf(row),
+    body: row.body,
     alert_emails: row.alert_emails,
     status: row.status,
     status_reason: row.status_reason,

@@ -39,6 +39,8 @@ const STOPS: Record<StopReason, { reason: string; from: string[]; kind: Consumer
   parked: { reason: 'entries of 10,000 records are parked', from: ['active'], kind: 'stopped' },
 };
 
+const UNMADE = 'entries of 10,000 records are parked, as no body could be made of them';
+
 /** The author of changes that nobody asked for, in the log of changes. */
 const AUTHOR = 'millrace';
 
@@ -69,8 +71,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   async function stop(consumerId: string, at: Date, why: StopReason): Promise<void> {
-    const { reason, from, kind } = STOPS[why];
+    const { from, kind } = STOPS[why];
     await db.transaction(async (sql) => {
+      const reason =
+        why === 'parked' && (await isUnmade(sql, consumerId)) ? UNMADE : STOPS[why].reason;
       const troubled = await turn(sql, STOP, [consumerId, at, reason, from]);
       if (troubled === null) return;
       const { version } = troubled;
@@ -113,4 +117,16 @@ async function turn(sql: Sql, ctes: string, values: unknown[]): Promise<Turned |
     values,
   });
   return rows[0] ?? null;
+}
+
+/** Whether the newest of the parked entries that were tried is one of which no body could be made. */
+async function isUnmade(sql: Sql, consumerId: string): Promise<boolean> {
+  const { rows } = await sql.query<{ code: string }>({
+    text: `
+      select last_failure ->> 'code' as code from parked
+       where consumer_id = $1 and last_failure is not null
+       order by position desc limit 1`,
+    values: [consumerId],
+  });
+  return rows[0]?.code === 'BODY_FAILED';
 }

@@ -18,6 +18,12 @@ export async function hurryParked(tx: Tx): Promise<boolean> {
   return notified(tx, await makeParkedDue(tx.sql, tx.consumerId));
 }
 
+/** Makes the parked entries due immediately of which no body could be made, because bodies are made in another way now. */
+export async function hurryUnmade(tx: Tx): Promise<void> {
+  const changed = await makeParkedDue(tx.sql, tx.consumerId, 'BODY_FAILED');
+  if (await notified(tx, changed)) await release(tx);
+}
+
 /** Closes the parked entries that no longer pass the newest filter. */
 export async function closeUnmatched(tx: Tx, filter: Filter): Promise<void> {
   const where = whereOf(filter);

@@ -11,7 +11,7 @@ import { mayBeMessage, type Delivered, type Failed, type Outcome } from '../rule
 import type { Entry } from '../streams/entry.ts';
 import type { BatchMessage } from './batchMessage.ts';
 import type { Ending } from './ending.ts';
-import type { Landing } from './landing.ts';
+import { hasLeft, type Landing } from './landing.ts';
 import type { Outage } from './outage.ts';
 
 /** The parts of a drain that the end of a request with several entries concerns. */
@@ -52,7 +52,7 @@ export function createBatchLanding(options: BatchLandingOptions): Pick<Landing, 
     const { outcome } = how;
     dispatcher.landed(members.length);
     addWaits(batch, outcome, how.mono);
-    if (outcome.kind !== 'ours') landing.reached();
+    if (hasLeft(outcome)) landing.reached();
     if (outcome.kind === 'delivered') delivered(batch, outcome, how);
     else if (outcome.kind === 'failed') failed(batch, outcome, how);
     else {

@@ -148,6 +148,7 @@ export function startDrain(options: DrainOptions): Drain {
   function mayStart(now: number): boolean {
     if (ending.reason !== null || !maySend(now)) return false;
     const alone = dispatcher.inFlight === 0;
+    if (!alone && isOverweight(senders.grown, budget)) return false;
     return outage.exists ? outage.mayStart(alone) : failures.mayStart(alone);
   }
 
@@ -190,6 +191,11 @@ export function startDrain(options: DrainOptions): Drain {
       return slidingWindow.settled().position;
     },
   };
+}
+
+/** Whether open requests whose bodies are larger than their entries take all that one drain may hold. */
+function isOverweight(grown: number, { bytes }: DrainContext['budget']): boolean {
+  return grown > 0 && bytes.room(grown) <= 0;
 }
 
 /** What a drain keeps in memory: its position in the stream, its entries, and the limits within which it sends. */

@@ -8,7 +8,7 @@ import type { Lease } from '../progress/lease.ts';
 import { recordOfRow, type ParkedHead } from '../progress/parkedRows.ts';
 import { whereOf } from '../rules/filter.ts';
 import { recordOf } from '../rules/ordering.ts';
-import { mayBeMessage } from '../rules/outcome.ts';
+import { isOfBody, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import { CannotStart, WillPass } from '../rules/startFault.ts';
 import { compileWhere, isSatisfied } from '../rules/where.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -71,8 +71,11 @@ export type HeadResult =
   | { outcome: 'delivered' | 'parked' | 'clear' | 'changed' | 'gone'; position: number }
   | FailedHead;
 
-/** The result of one look-up of the consumer and an attempt; `again`: it has changed and is looked up once more. */
-type LookResult = 'delivered' | 'parked' | 'clear' | 'gone' | 'again' | FailedHead;
+/**
+ * The result of one look-up of the consumer and an attempt. `again`: it has changed and is looked up once more.
+ * `unmade`: no body could be made of the head, which was parked, so that the next one has its turn.
+ */
+type LookResult = 'delivered' | 'parked' | 'clear' | 'gone' | 'again' | 'unmade' | FailedHead;
 
 /**
  * Makes one attempt at the head of a blocked consumer, as its only sender. If the endpoint answers, an entry of
@@ -133,7 +136,11 @@ async function lookAndTry(options: HeadAttempt, sender: SingleSender): Promise<H
     }
     const result = await attemptOnce(options, sender, config);
     if (typeof result === 'object') return result;
-    if (result !== 'again') return { outcome: result, position };
+    if (result === 'unmade' && looks === LOOKS - 1) {
+      await sender.release(null, config); // a drain parks the others faster
+      return { outcome: 'clear', position };
+    }
+    if (result !== 'again' && result !== 'unmade') return { outcome: result, position };
   }
   await sender.release('keep', null);
   throw new WillPass('the consumer changes too often to be tried');
@@ -219,6 +226,10 @@ async function tryHead(
   if (tried === null) return 'again';
   const failed = await failureOf(scene, tried);
   if (failed === null) return delivered(scene, tried);
+  if (isOfBody(failed) && config.ordering !== 'stream') {
+    await park(scene, head, tried, failed);
+    return 'unmade';
+  }
   if (!mayBeMessage(failed) || config.ordering === 'stream') return endFailed(scene, tried, failed);
   const probe = await probeEndpoint(scene, request, head, tried);
   if (probe.said === 'again') return 'again';
@@ -228,7 +239,7 @@ async function tryHead(
 
 /** Tries a head once more whose endpoint accepts entries of other records, and parks it if it fails again. */
 async function decide(scene: AttemptScene, head: Entry, attempt: number): Promise<LookResult> {
-  const { context, sender, config, parkedEntries } = scene;
+  const { context, sender, config } = scene;
   // On the records stream a newer version may have been stored meanwhile.
   if ((await context.pages.entryAt(config.stream, head.position)) === null) return 'again';
   const tried = await sendInForce(scene, head, attempt);
@@ -236,12 +247,18 @@ async function decide(scene: AttemptScene, head: Entry, attempt: number): Promis
   const failed = await failureOf(scene, tried);
   if (failed === null) return delivered(scene, tried);
   if (!mayBeMessage(failed)) return endFailed(scene, tried, failed);
-  parkedEntries.park(head, recordOf(head), attempt, failed);
+  await park(scene, head, tried, failed);
+  await sender.release(null, config);
+  return 'parked';
+}
+
+/** Parks the head, and stores that with its attempt. */
+async function park(scene: AttemptScene, head: Entry, tried: Tried, failed: Failed): Promise<void> {
+  const { sender, config, parkedEntries } = scene;
+  parkedEntries.park(head, recordOf(head), tried.ended.attempt, failed);
   sender.note(config, tried, null);
   sender.settle(head.position);
   await sender.commit(parkedEntries);
-  await sender.release(null, config);
-  return 'parked';
 }
 
 async function delivered({ sender, config }: AttemptScene, tried: Tried): Promise<'delivered'> {

@@ -10,7 +10,7 @@ import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Lanes } from '../flow/lanes.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
 import type { AttemptLog } from '../progress/attemptLog.ts';
-import type { Ours, Outcome } from '../rules/outcome.ts';
+import { isOfBody, type Ours, type Outcome } from '../rules/outcome.ts';
 import { CannotStart } from '../rules/startFault.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Ending } from './ending.ts';
@@ -88,7 +88,7 @@ export function createLanding(options: LandingOptions): Landing {
     addWaits(slot, outcome, startedMono);
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
-    if (outcome.kind !== 'ours') reached();
+    if (hasLeft(outcome)) reached();
     if (outcome.kind === 'delivered') {
       attempts.delivered(ended, outcome);
       limit.success();
@@ -99,6 +99,7 @@ export function createLanding(options: LandingOptions): Landing {
       const verdict = failures.fail(slot, ended, outcome, startedMono);
       if (verdict === 'blocked' && ending.reason === null) outage.begin();
       else ending.judge(verdict);
+      if (verdict === 'goes on') outage.untried();
     } else {
       notTheEndpoints(() => failures.tryAgain(slot), outcome);
     }
@@ -186,4 +187,10 @@ export function createLanding(options: LandingOptions): Landing {
     reached,
     goOn,
   };
+}
+
+/** Whether a request has left this machine, so that nothing here keeps the consumer from sending. */
+export function hasLeft(outcome: Outcome): boolean {
+  if (outcome.kind === 'failed') return !isOfBody(outcome);
+  return outcome.kind === 'delivered';
 }

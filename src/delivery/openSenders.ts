@@ -22,6 +22,8 @@ export interface OpenSenders {
   cut(): void;
   /** Closes all senders. */
   close(): void;
+  /** How many bytes the bodies of open requests have more than their entries, which alone were counted when they were read. */
+  readonly grown: number;
 }
 
 /** Opens a sender that does not start a request after `startBy`, monotonic ms. */
@@ -83,6 +85,11 @@ export function createOpenSenders(first: OpenOne, options: OpenSendersOptions): 
     },
     close: () => {
       for (const one of all) shut(one);
+    },
+    get grown() {
+      let sum = 0;
+      for (const one of all) sum += one.grown;
+      return sum;
     },
   };
 }

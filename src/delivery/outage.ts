@@ -8,9 +8,10 @@ import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Pace } from '../flow/pace.ts';
 import type { SlidingWindow, Slot } from '../flow/slidingWindow.ts';
 import type { StoredHead } from '../progress/lease.ts';
+import { isSameBody } from '../rules/bodyShape.ts';
 import { isOwnRetry } from '../rules/headPlan.ts';
 import { recordOf } from '../rules/ordering.ts';
-import { isOfEndpoint, isUnreachable } from '../rules/outcome.ts';
+import { isOfBody, isOfEndpoint, isUnreachable } from '../rules/outcome.ts';
 import type { Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
@@ -80,7 +81,10 @@ export interface Outage {
   skipped(): void;
   /** Notes that the head was delivered. */
   delivered(): void;
-  /** Notes that the attempt at the head had no outcome because of a fault of this machine. */
+  /**
+   * Notes that the attempt at the head says nothing about the endpoint: it met a fault of this machine, or the head was
+   * parked because no body could be made of it.
+   */
   untried(): void;
   /** Puts a newer configuration into force, by which the head may become due, or closed. */
   reconfigured(next: SenderConfig, before: SenderConfig): void;
@@ -208,8 +212,7 @@ export function createOutage(options: OutageOptions): Outage {
     },
     reconfigured: (next, before) => {
       if (next.filterVersion !== before.filterVersion) edited = true;
-      const isTried =
-        isElsewhere(next, before) || (isRetargeted(next, before) && !isAskedToWait(head, nowMs()));
+      const isTried = isOtherwise(next, before, head) || isRetargeted(next, before, head, nowMs());
       wait.aim(next.target.id);
       if (phase === 'none') return;
       if (isTried || next.retried !== before.retried) wait.hurry();
@@ -261,12 +264,15 @@ function isAskedToWait(head: StoredHead | null, nowMs: number): boolean {
   return (head?.askedUntil ?? 0) > nowMs;
 }
 
-type Aim = Pick<SenderConfig, 'target'>;
+type Aim = Pick<SenderConfig, 'target' | 'body'>;
 
-function isElsewhere({ target: next }: Aim, { target: before }: Aim): boolean {
-  return next.id !== before.id || next.baseUrl !== before.baseUrl;
+/** Whether the head goes to another address, or a body is made of it in another way where none could be made. */
+function isOtherwise(next: Aim, before: Aim, head: StoredHead | null): boolean {
+  const { target } = next;
+  if (target.id !== before.target.id || target.baseUrl !== before.target.baseUrl) return true;
+  return head !== null && isOfBody(head.failure) && !isSameBody(next.body, before.body);
 }
 
-function isRetargeted({ target: next }: Aim, { target: before }: Aim): boolean {
-  return next.version !== before.version;
+function isRetargeted(next: Aim, before: Aim, head: StoredHead | null, nowMs: number): boolean {
+  return next.target.version !== before.target.version && !isAskedToWait(head, nowMs);
 }

@@ -1,7 +1,7 @@
 import { findProbe, type HeadRequest } from '../failure/headSearch.ts';
 import type { ParkedEntry } from '../failure/parkedEntry.ts';
 import { recordOf } from '../rules/ordering.ts';
-import type { Failed } from '../rules/outcome.ts';
+import { isOfBody, type Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 import { attemptNumber, failureOf, sendInForce, type AttemptScene } from './attemptScene.ts';
 import { sendParked, storeParked } from './parkedAttempt.ts';
@@ -12,7 +12,8 @@ const PARKED_TURNS = 16;
 
 /**
  * The result of a probe. `takes`: the endpoint accepts an entry of another record. `fails`: that entry fails as
- * well. `nothing`: no other record waits, a parked entry failed as it did before, or the attempt was cancelled.
+ * well. `nothing`: no other record waits, nothing could be sent of it, a parked entry failed as it did before, or the
+ * attempt was cancelled.
  * `again`: the consumer has changed meanwhile, so it has to be looked up once more.
  */
 export type Probe = { said: 'takes' | 'nothing' | 'again' } | { said: 'fails'; failed: Failed };
@@ -48,7 +49,7 @@ export async function probeEndpoint(
   }
   const failed = await failureOf(scene, probed);
   sender.note(config, probed, null);
-  if (failed !== null) return { said: 'fails', failed };
+  if (failed !== null) return isOfBody(failed) ? { said: 'nothing' } : { said: 'fails', failed };
   sender.note(config, tried, null);
   sender.settle(entry.position);
   await sender.commit(null);

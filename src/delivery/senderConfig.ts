@@ -1,11 +1,13 @@
 import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
 import type { Vault } from '../db/vault.ts';
+import { isSameBody } from '../rules/bodyShape.ts';
 import { filterOf, isReadable } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
 import { CannotStart } from '../rules/startFault.ts';
 import { isCompilable } from '../rules/where.ts';
 import type { ConsumerBatch } from '../schema/batch.ts';
+import type { ConsumerBody } from '../schema/body.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { openTarget, type OpenTarget, type TargetCache } from '../targets/openTarget.ts';
@@ -18,6 +20,7 @@ export interface SenderConfig {
   ordering: Ordering;
   /** Null: each entry has a request of its own. It never changes while a sender runs. */
   batch: ConsumerBatch | null;
+  body: ConsumerBody;
   status: ConsumerStatus;
   /** Whether a command waits for the sender to release its lease. */
   held: boolean;
@@ -53,6 +56,7 @@ export function goesTheSameWay(next: SenderConfig, before: SenderConfig): boolea
   return (
     next.target.version === before.target.version &&
     next.path === before.path &&
+    isSameBody(next.body, before.body) &&
     next.target.id === before.target.id
   );
 }
@@ -63,6 +67,7 @@ interface Row {
   path: string;
   ordering: Ordering;
   batch: ConsumerBatch | null;
+  body: ConsumerBody;
   status: ConsumerStatus;
   held: boolean;
   deleted: boolean;
@@ -133,7 +138,7 @@ export async function loadSenderConfigs(
 }
 
 const SELECT = `
-      select k.id, k.stream, k.path, k.ordering, k.batch, k.status, k.held, k.deleted_at is not null as deleted,
+      select k.id, k.stream, k.path, k.ordering, k.batch, k.body, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id, k.parked_version, k.retried,
              k.active_ms, k.active_since,
              (select json_agg(json_build_object(
@@ -154,6 +159,7 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
     path: row.path,
     ordering: row.ordering,
     batch: row.batch,
+    body: row.body,
     status: row.status,
     held: row.held,
     deleted: row.deleted,

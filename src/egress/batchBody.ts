@@ -1,3 +1,4 @@
+import type { ConsumerBody } from '../schema/body.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Message } from './webhookSender.ts';
 
@@ -13,12 +14,18 @@ const SHARED: Record<StreamName, { open: string; close: string }> = {
 
 /**
  * Returns the function that makes the body of a request of a consumer with batches: the entries of the message in order,
- * each spliced from its own body, also when there is only one.
+ * each spliced from its own body, also when there is only one. A CloudEvent, and the result of an expression, are
+ * elements as they are.
  */
-export function batchBody(stream: StreamName): (message: Message) => Buffer {
+export function batchBody(
+  stream: StreamName,
+  mode: ConsumerBody['mode'] = 'full',
+): (message: Pick<Message, 'body' | 'bodies'>) => Buffer {
   const { open, close } = SHARED[stream];
+  const isElement = mode === 'cloudevents' || mode === 'map';
+  const element = isElement ? (one: string) => one : (one: string) => elementOf(stream, one);
   return ({ body, bodies = [body] }) =>
-    Buffer.from(`${open}${bodies.map((one) => elementOf(stream, one)).join(',')}${close}`);
+    Buffer.from(`${open}${bodies.map(element).join(',')}${close}`);
 }
 
 /** The element that stands for an entry in a batch: what its own body has around it is left out. */

@@ -1,4 +1,6 @@
-import type { Delivered, Failed, LateAnswer, Ours, Outcome } from '../rules/outcome.ts';
+import type { BodyShape } from '../rules/bodyShape.ts';
+import type { Failed, LateAnswer, Outcome } from '../rules/outcome.ts';
+import { isOfNothing, withoutSecrets, type Ended } from './ended.ts';
 import {
   Exchange,
   LEASE_ENDED,
@@ -7,13 +9,14 @@ import {
   type ExchangeOwner,
 } from './exchange.ts';
 import { hide, type Hiding } from './hide.ts';
-import { outcomeOfError } from './networkError.ts';
-import { TokenFailure, type TokenSource } from './oauth.ts';
+import type { TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
+import { shaped } from './shaped.ts';
 import { traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
+import { dispatchWithToken, type Post } from './withToken.ts';
 
-/** The content of one webhook; the body is sent unchanged, unless the sender has a `bodyOf`. */
+/** The content of one webhook; the body is sent unchanged, unless its sender has a shape or a `bodyOf`. */
 export interface Message {
   position: number;
   messageId: string;
@@ -43,6 +46,8 @@ export interface WebhookSender<M extends Message> {
   /** Ends requests that wait for a token or a connection and, by `startBy`, may not start any more: as `ours`. */
   letGo(): void;
   readonly inFlight: number;
+  /** How many bytes the bodies of open requests have more than those that they were made of. */
+  readonly grown: number;
   close(): Promise<void>;
 }
 
@@ -54,7 +59,11 @@ export interface WebhookSenderOptions<M extends Message> {
   path: string;
   sign: (id: string, timestamp: number, body: Buffer) => string;
   /** Makes what is sent of a message; unless given, its body is sent. */
-  bodyOf?: (message: M) => Buffer;
+  bodyOf?: (message: Pick<Message, 'body' | 'bodies'>) => Buffer;
+  /** Makes what is sent of each body, which is then what is signed; unless given, bodies are sent unchanged. */
+  shape?: BodyShape | null;
+  /** Called whenever `grown` changes, with the difference. */
+  weigh?: ((bytes: number) => void) | undefined;
   /** Headers of the target, credentials included, as a flat list. */
   headers: string[];
   /** Masks secrets in answers that repeat them; nothing is masked unless given, except tokens. */
@@ -95,7 +104,8 @@ export interface OpenRequests {
  * Sends webhooks to one target by the rules of Standard Webhooks: the id stays the same, the timestamp
  * and signature are new for each attempt. Success is a 2xx status line within `timeoutMs`; the rest of
  * the answer is read up to 64 KB or the deadline, then cut off. When a token is answered 401, it is
- * replaced and the request is repeated immediately, once, as part of the same attempt.
+ * replaced and the request is repeated immediately, once, as part of the same attempt. Where no body can be made of a
+ * message, nothing is sent, and the attempt ends as `BODY_FAILED`.
  */
 export function createWebhookSender<M extends Message>(
   options: WebhookSenderOptions<M>,
@@ -109,12 +119,13 @@ export function createWebhookSender<M extends Message>(
     headBytes: hiding.bytes,
     late: options.late,
   };
-  const { samples = nothing, bodyOf } = options;
+  const { samples = nothing, bodyOf, shape = null } = options;
   const open = new Set<OpenRequest<M>>();
+  let grown = 0;
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
     'content-type',
-    'application/json',
+    (bodyOf === undefined ? shape?.contentType : undefined) ?? 'application/json',
     'user-agent',
     options.userAgent,
     'millrace-consumer',
@@ -125,11 +136,17 @@ export function createWebhookSender<M extends Message>(
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
     requests.open -= 1;
+    if (request.grown > 0) grow(-request.grown);
     const { startedMono } = request;
     const endedAt = performance.now();
     const durationMs = Math.round(endedAt - startedMono);
     const shown = isOfNothing(outcome) ? outcome : kept(request, outcome, endedAt);
     options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
+  }
+
+  function grow(bytes: number): void {
+    grown += bytes;
+    options.weigh?.(bytes);
   }
 
   /** The outcome with the stored facts about the attempt, without secrets. */
@@ -143,8 +160,12 @@ export function createWebhookSender<M extends Message>(
 
   function send(message: M, attempt: number): void {
     const startedAt = options.now();
+    const body = bodyFor(message);
+    if (!(body instanceof Uint8Array)) {
+      sendNothing(message, startedAt, body);
+      return;
+    }
     const timestamp = Math.floor(startedAt / 1000);
-    const body = bodyOf === undefined ? Buffer.from(message.body) : bodyOf(message);
     const headers = [
       ...fixed,
       'webhook-id',
@@ -164,39 +185,37 @@ export function createWebhookSender<M extends Message>(
     const request = new OpenRequest(message, startedAt, isTraced, bounds, finish);
     open.add(request);
     requests.open += 1;
+    if (shape !== null) grow((request.grown = Math.max(0, body.length - message.body.length)));
     const post = { path: options.path, method: 'POST', headers, body } as const;
     if (tokens === null) request.dispatch(post, request.startedMono);
-    else sendWithToken(request, post, tokens);
+    else {
+      const ends = (outcome: Outcome): void => finish(request, outcome);
+      dispatchWithToken(request, post, tokens, { open: () => open.has(request), ends });
+    }
   }
 
-  /** Dispatches synchronously while the source holds a token. */
-  function sendWithToken(request: OpenRequest<M>, post: Post, source: TokenSource): void {
-    let used = source.current();
-    let isFirst = used !== null;
-    request.refused = () => {
-      request.refused = null;
-      fetchToken();
-    };
-    if (used === null) fetchToken();
-    else dispatch(used);
-
-    function dispatch(token: string): void {
-      used = token;
-      request.token = token;
-      const headers = [...post.headers, 'authorization', `Bearer ${token}`];
-      request.dispatch({ ...post, headers }, isFirst ? request.startedMono : performance.now());
-      isFirst = false;
+  /** What is sent of a message; the outcome of its attempt when nothing can be made of one of its entries. */
+  function bodyFor(message: M): Buffer | Failed {
+    if (bodyOf === undefined) {
+      const text = shape === null ? message.body : shaped(message.body, shape);
+      return typeof text === 'string' ? Buffer.from(text) : text;
     }
-
-    function fetchToken(): void {
-      source.renew(used).then(
-        (token) => {
-          if (open.has(request)) dispatch(token);
-        },
-        (error: unknown) =>
-          finish(request, error instanceof TokenFailure ? error.outcome : outcomeOfError(error)),
-      );
+    if (shape === null) return bodyOf(message);
+    const bodies: string[] = [];
+    for (const one of message.bodies ?? [message.body]) {
+      const text = shaped(one, shape);
+      if (typeof text !== 'string') return text;
+      bodies.push(text);
     }
+    return bodyOf({ body: '', bodies });
+  }
+
+  /** Ends an attempt that has no body, after the caller has returned and others have had their turn. */
+  function sendNothing(message: M, startedAt: number, outcome: Failed): void {
+    const request = new OpenRequest(message, startedAt, false, bounds, finish);
+    open.add(request);
+    requests.open += 1;
+    setImmediate(() => finish(request, outcome));
   }
 
   function sweep(now: number): void {
@@ -223,15 +242,11 @@ export function createWebhookSender<M extends Message>(
     get inFlight() {
       return open.size;
     },
+    get grown() {
+      return grown;
+    },
     close: () => options.outlet.close(),
   };
-}
-
-interface Post {
-  path: string;
-  method: 'POST';
-  headers: string[];
-  body: Buffer;
 }
 
 /** The bounds that the open requests of one sender have in common. */
@@ -249,6 +264,8 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   readonly isTraced: boolean;
   /** Monotonic ms. */
   readonly startedMono = performance.now();
+  /** How many bytes its body has more than the one that it was made of. */
+  grown = 0;
   /** Repeats the request after a 401 with another token; null: a 401 is the final answer. */
   refused: (() => void) | null = null;
   /** The token with which it was last sent. */
@@ -343,22 +360,6 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
 
 const never = (): number => Infinity;
 const nothing = (): boolean => false;
-
-/** The outcome of an attempt for which the endpoint, or the way to it, is responsible. */
-type Ended = Delivered | Failed | Ours;
-
-/** Whether nothing of an attempt is kept: it met a fault of this machine that passes. */
-function isOfNothing(outcome: Outcome): boolean {
-  return outcome.kind === 'ours' && outcome.lasting === undefined;
-}
-
-function withoutSecrets(outcome: Ended, hiding: Hiding, token: string | null): Ended {
-  if (outcome.kind === 'ours') return outcome;
-  const { responseHead } = outcome;
-  return responseHead === null
-    ? outcome
-    : { ...outcome, responseHead: hiding.of(token)(responseHead) };
-}
 
 /** The moments of a request that was never dispatched. */
 const NO_MOMENTS = {

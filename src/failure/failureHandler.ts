@@ -6,6 +6,7 @@ import type { AttemptLog, EndedAttempt, HeadSchedule } from '../progress/attempt
 import { recordOf } from '../rules/ordering.ts';
 import {
   blameOf,
+  isOfBody,
   isOverload,
   isUnanswered,
   mayBeMessage,
@@ -28,6 +29,7 @@ import type { RecordParking } from './recordParking.ts';
 import { createSendAgain } from './sendAgain.ts';
 import { createSuspects } from './suspects.ts';
 import type { FailureVerdict } from './verdict.ts';
+import { createWithoutTry } from './withoutTry.ts';
 
 /** The parts of a drain that its failures concern. */
 export interface FailureHandlerOptions {
@@ -107,11 +109,17 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   // The last failure of each suspect that waits for its next try.
   const unexplained = new Map<Outgoing, { attempt: EndedAttempt; outcome: Failed }>();
   const failing = createFailingEntries(options);
+  const withoutTry = createWithoutTry(options);
   const halve = createHalving(options.limit);
   const beside = createBesideBatches({ ...options, suspects, failing, newestSuccess, halve });
   const { doubt } = beside;
 
   function fail(...[slot, attempt, outcome, startedMono]: FailedAttempt): FailureVerdict {
+    if (isOfBody(outcome) && slot.parked === null && options.ordering !== 'stream') {
+      doubt.ended(slot, false);
+      withoutTry.parkUnmade(slot, attempt, outcome, forget);
+      return parked.overflown ? 'parked' : 'goes on';
+    }
     const own = slot.parked !== null && isItsOwn(slot.parked, outcome);
     const blame = own ? 'message' : blameHere(slot, outcome, startedMono, { newestSuccess, isOut });
     if (isOverload(outcome) && !own) halve(startedMono);
@@ -134,13 +142,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   /** Handles a failure that may be the fault of the message or of the endpoint: requests of other records decide. */
   function suspect(...[slot, attempt, outcome, startedMono]: FailedAttempt): FailureVerdict {
     attempts.failed(attempt, outcome, null);
-    if (!options.passes(slot.entry)) {
-      slot.closed = true; // an edit of the filter removed it while it was in flight
-      forget(slot);
-      dispatcher.putBack(slot);
-      dispatcher.pump();
-      return 'goes on';
-    }
+    if (withoutTry.isClosed(slot, forget)) return 'goes on';
     const verdict = suspects.failed(slot, {
       record: recordOf(slot.entry),
       startedAt: startedMono,

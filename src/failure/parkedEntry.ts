@@ -4,7 +4,7 @@ import {
   type ParkedOps,
   type ParkedRow,
 } from '../progress/parkedRows.ts';
-import { isSameFailure, mayBeMessage, type Failed } from '../rules/outcome.ts';
+import { isOfBody, isSameFailure, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import type { Entry } from '../streams/entry.ts';
 
 /** The `due` of an entry that waits for an earlier one of its record and has no time of its own. */
@@ -53,8 +53,12 @@ export function isOver({ state }: ParkedEntry): boolean {
   return state === 'done' || state === 'dead';
 }
 
-/** Whether an entry failed again as it did when it was parked, so that the failure is again its own fault. */
+/**
+ * Whether an entry failed again as it did when it was parked, so that the failure is again its own fault. Where no body
+ * could be made of it, that is its own fault in any case.
+ */
 export function isItsOwn(parked: Pick<ParkedEntry, 'failure'>, now: Failed): boolean {
+  if (isOfBody(now)) return true;
   return parked.failure !== null && mayBeMessage(now) && isSameFailure(parked.failure, now);
 }
 

@@ -301,11 +301,22 @@ export async function parkDeadLetters(
   return rows.map(({ id }) => id);
 }
 
-/** Makes the parked entries that wait for their time due immediately; false when there are none. */
-export async function makeParkedDue(sql: Sql, consumerId: string): Promise<boolean> {
+/**
+ * Makes the parked entries that wait for their time due immediately, or those of them whose last failure has this `code`;
+ * false when there are none.
+ */
+export async function makeParkedDue(
+  sql: Sql,
+  consumerId: string,
+  code: string | null = null,
+): Promise<boolean> {
   const { rows } = await sql.query({
-    text: `update parked set due_ms = -1 where consumer_id = $1 and due_ms is not null returning position`,
-    values: [consumerId],
+    text: `
+      update parked set due_ms = -1
+       where consumer_id = $1 and due_ms is not null
+         and ($2::text is null or last_failure ->> 'code' = $2)
+      returning position`,
+    values: [consumerId, code],
   });
   return rows.length > 0;
 }

@@ -7,6 +7,7 @@ const PHRASES: Record<string, string> = {
   TIMEOUT: 'No answer in time',
   TLS_FAILED: 'TLS failed',
   PROTOCOL_ERROR: 'Unreadable answers',
+  BODY_FAILED: 'No body could be made',
   ADDRESS_REFUSED: 'Address not allowed',
   CREDENTIALS_FAILED: 'Credentials failed',
 };

@@ -18,4 +18,24 @@ export function afterSpace(text: string, start: number): number {
   return at;
 }
 
+/** The index of the comma, brace or bracket that follows the value of a JSON text which begins at `start`. */
+export function endOfValue(text: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  while (at < text.length) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) {
+      at = endOfString(text, at);
+      continue;
+    }
+    const closes = char === BRACE + 2 || char === BRACKET + 2; // } and ]
+    if (depth === 0 && (closes || char === COMMA)) return at;
+    if (closes) depth--;
+    else if (char === BRACE || char === BRACKET) depth++;
+    at++;
+  }
+  return at;
+}
+
 const [SPACE, BACKSLASH] = [0x20, 0x5c];
+const [QUOTE, COMMA, BRACKET, BRACE] = [0x22, 0x2c, 0x5b, 0x7b];

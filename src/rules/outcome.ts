@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'TIMEOUT'
   | 'TLS_FAILED'
   | 'PROTOCOL_ERROR'
+  | 'BODY_FAILED'
   | 'ADDRESS_REFUSED'
   | 'CREDENTIALS_FAILED'
   | 'REDIRECT'
@@ -123,8 +124,14 @@ export function isUnanswered({ code, status, phase }: FailureKind): boolean {
  */
 export function mayBeMessage(failure: Failed): boolean {
   const { status, code, retryAfter } = failure;
-  if (status === null) return code === 'PROTOCOL_ERROR' || isUnanswered(failure);
+  if (status === null)
+    return code === 'PROTOCOL_ERROR' || isOfBody(failure) || isUnanswered(failure);
   return code !== 'GONE' && code !== 'THROTTLED' && retryAfter === undefined;
+}
+
+/** Whether nothing was sent because no body could be made of the entry, which only its own data explains. */
+export function isOfBody({ code }: Pick<Failure, 'code'>): boolean {
+  return code === 'BODY_FAILED';
 }
 
 const OF_ENDPOINT = new Set<ErrorCode>([

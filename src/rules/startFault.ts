@@ -5,6 +5,7 @@ export const START_FAULT_CODES = [
   'certificate_unreadable',
   'url_unreadable',
   'filter_unreadable',
+  'body_unreadable',
   'target_missing',
   'proxy_unreachable',
   'internal_error',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { ConsumerBatch } from './batch.ts';
+import { ConsumerBody, FULL_BODY } from './body.ts';
 import {
   text,
   SyncId,
@@ -66,6 +67,7 @@ const consumerFields = {
   where: Where.nullable(),
   ordering: Ordering,
   batch: ConsumerBatch.nullable(),
+  body: ConsumerBody,
   alert_emails: z.array(z.email()).max(50),
   metadata: Metadata,
 };
@@ -82,6 +84,7 @@ export const ConsumerInput = z
     where: Where.nullable().default(null),
     ordering: Ordering.default('record'),
     batch: consumerFields.batch.default(null),
+    body: ConsumerBody.default(FULL_BODY),
     alert_emails: consumerFields.alert_emails.default([]),
     metadata: Metadata.default({}).meta({ default: {} }),
     start: Start.default('end'),
@@ -144,6 +147,7 @@ export const Consumer = z
     batch: ConsumerBatch.nullable().meta({
       description: 'Null: each request carries one entry, as `{"event": …}` or `{"record": …}`',
     }),
+    body: ConsumerBody,
     alert_emails: z.array(z.string()),
     status: ConsumerStatus,
     status_reason: z.string().nullable(),
@@ -187,7 +191,7 @@ export const Consumer = z
         code: z.string().meta({
           description:
             'credentials_unreadable, signing_secret_unreadable, certificate_unreadable, url_unreadable, ' +
-            'filter_unreadable, target_missing, proxy_unreachable or internal_error; more may follow',
+            'filter_unreadable, body_unreadable, target_missing, proxy_unreachable or internal_error; more may follow',
         }),
         detail: z.string().meta({ description: 'A sentence that names what to do' }),
         since: Timestamp,

@@ -66,7 +66,7 @@ export const DeadLetter = z
   .meta({ id: 'DeadLetter' });
 export type DeadLetter = z.infer<typeof DeadLetter>;
 
-/** A dead letter with the body that was refused, byte for byte. */
+/** A dead letter with the whole body of its entry, byte for byte, of which the refused one was made. */
 export const DeadLetterWithBody = DeadLetter.extend({ body: z.string() }).meta({
   id: 'DeadLetterWithBody',
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ConsumerBody } from './body.ts';
 import { SyncList, CollectionList, EventTypeList, Where } from './consumer.ts';
 import { StreamName, StreamEvent, StreamRecord } from './stream.ts';
 
@@ -19,6 +20,9 @@ export const PreviewInput = z
       .max(10000)
       .default(1000)
       .meta({ description: 'How many of the newest entries to read' }),
+    body: ConsumerBody.optional().meta({
+      description: 'With it, the answer says what would be sent of the newest match',
+    }),
   })
   .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {
     path: ['event_types'],
@@ -55,6 +59,21 @@ export const Preview = z
       .meta({
         description:
           'The newest entries that pass the lists and do not satisfy the condition, at most 10, and why',
+      }),
+    sample_body: z
+      .object({
+        content_type: z.string(),
+        text: z
+          .string()
+          .nullable()
+          .meta({ description: 'Null when none can be made of the entry' }),
+        fault: z.string().nullable().meta({ description: 'Why none can be made' }),
+      })
+      .nullable()
+      .optional()
+      .meta({
+        description:
+          'With `body` only: what would be sent of the newest entry that matches; null when none matches',
       }),
   })
   .meta({ id: 'Preview' });

@@ -129,6 +129,7 @@ export const StreamRecord = z
     updated_at: Timestamp,
   })
   .meta({ id: 'Record' });
+export type StreamRecord = z.infer<typeof StreamRecord>;
 
 export const StreamEvent = z
   .object({

@@ -15,6 +15,13 @@ import {
 import { readOlder, type OlderPage, type OlderRequest } from './older.ts';
 import { scanFor } from './scan.ts';
 
+/** What names a record. */
+export interface RecordKey {
+  syncId: string;
+  collectionId: string;
+  upstreamId: string;
+}
+
 /** Reads entries of the two streams. */
 export interface Pages {
   read(request: PageRequest): Promise<Page>;
@@ -32,6 +39,8 @@ export interface Pages {
    * its position is left out.
    */
   entriesAt(stream: StreamName, positions: readonly number[], maxBytes: number): Promise<EntriesAt>;
+  /** The record with this key as it is now, deleted or not; null when there is none. */
+  record(key: RecordKey): Promise<Entry | null>;
   /** The event with this `event_id`; null when there is none, or it has been dropped by retention. */
   event(eventId: string): Promise<Entry | null>;
   /** The position just before the first entry whose server time is at or after `time`. */
@@ -177,9 +186,34 @@ export function createPages(sql: Sql): Pages {
     return low;
   }
 
+  const record = (key: RecordKey): Promise<Entry | null> => recordOf(readRows, key);
   const older = (request: OlderRequest): Promise<OlderPage> => readOlder(sql, request);
   const entriesAt: Pages['entriesAt'] = (...asked) => readEntriesAt(sql, ...asked);
-  return { read, older, keys, newestKeys, first, entryAt, entriesAt, event, positionAtTime };
+  return {
+    read,
+    older,
+    keys,
+    newestKeys,
+    first,
+    entryAt,
+    entriesAt,
+    record,
+    event,
+    positionAtTime,
+  };
+}
+
+async function recordOf(
+  readRows: (name: string, text: string, values: unknown[]) => Promise<unknown[][]>,
+  { syncId, collectionId, upstreamId }: RecordKey,
+): Promise<Entry | null> {
+  const [row] = await readRows(
+    'record',
+    `select ${COLUMNS.records} from records
+      where sync_id = $1 and collection_id = $2 and upstream_id = $3`,
+    [syncId, collectionId, upstreamId],
+  );
+  return row === undefined ? null : ENTRY_OF.records(row, 0);
 }
 
 function toKey([position, syncId, collectionId, event]: unknown[]): EntryKey {

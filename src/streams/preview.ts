@@ -35,7 +35,7 @@ const TURN_MS = 20;
 
 /** Tries a filter on the newest `last` entries of its stream; a condition, as far as that is possible in 5 s. */
 export async function preview(pages: Pages, input: PreviewInput): Promise<Matches> {
-  const { stream, last, where, ...lists } = input;
+  const { stream, last, where, body: _body, ...lists } = input;
   const keys = await pages.newestKeys(stream, last);
   const listed = keys.filter(compile(lists)).map(({ position }) => position);
   const found = { scanned: keys.length, listed: listed.length };

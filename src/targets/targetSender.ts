@@ -9,6 +9,7 @@ import {
   type OpenRequests,
   type WebhookSender,
 } from '../egress/webhookSender.ts';
+import type { BodyShape } from '../rules/bodyShape.ts';
 import type { LateAnswer } from '../rules/outcome.ts';
 import { requestPath } from '../rules/requestUrl.ts';
 import { CannotStart } from '../rules/startFault.ts';
@@ -54,13 +55,17 @@ export function openTargetSender<M extends Message>(
     /** Sent as the header `millrace-consumer`. */
     consumerId: string;
     connections: number;
+    /** As in `WebhookSenderOptions`. */
+    shape?: BodyShape | null;
+    /** As in `WebhookSenderOptions`. */
+    weigh?: ((bytes: number) => void) | undefined;
     userAgent: string;
     /** As in `WebhookSenderOptions`. */
     now: () => number;
     /** As in `WebhookSenderOptions`. */
     samples?: () => boolean;
     /** As in `WebhookSenderOptions`. */
-    bodyOf?: (message: M) => Buffer;
+    bodyOf?: (message: Pick<Message, 'body' | 'bodies'>) => Buffer;
     requests?: OpenRequests;
     /** As in `WebhookSenderOptions`. */
     startBy?: (message: M) => number;

@@ -129,6 +129,7 @@ export function createDrains(options: DrainsOptions): Drains {
   };
   const conditionFaults = createConditionFaults({ sql: db, everyMs: FAULTS_MS, log });
   const drains = new Set<Drain>();
+  const weigh = (bytes: number): void => context.budget.bytes.take(bytes);
   const context: DrainContext = {
     pages,
     progress,
@@ -143,7 +144,7 @@ export function createDrains(options: DrainsOptions): Drains {
     conditions: createConditions({ note: conditionFaults.note }),
     loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
     openSender: (config, ended, startBy) =>
-      openSender(config, config.target.maxInFlight, ended, startBy),
+      openSender(config, config.target.maxInFlight, ended, startBy, weigh),
     now: options.now,
     idleAfterMs: options.idleAfterMs,
     retryWindowMs: options.retryWindowMs,
@@ -181,7 +182,7 @@ export function createDrains(options: DrainsOptions): Drains {
     if (visits === undefined) throw new Error('this process opens no lanes of visits');
     const { openSender: open, ...rest } = visits;
     const openVisitSender: DrainContext['openSender'] = (config, ended, startBy) =>
-      open(config, config.target.maxInFlight, ended, startBy);
+      open(config, config.target.maxInFlight, ended, startBy, weigh);
     return openLane({
       ...rest,
       context: {
@@ -209,7 +210,8 @@ export function createDrains(options: DrainsOptions): Drains {
         drains.add(drain);
         return () => void drains.delete(drain);
       },
-      openSingle: (config, ended, startBy, late) => openSender(config, 1, ended, startBy, late),
+      openSingle: (config, ended, startBy, late) =>
+        openSender(config, 1, ended, startBy, weigh, late),
       lateAnswers,
       reportHead: options.reportHead,
       openLane: openLaneHere,

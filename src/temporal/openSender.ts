@@ -1,3 +1,4 @@
+import { createBodyShapes } from '../delivery/bodyShapes.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
 import { batchBody } from '../egress/batchBody.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -13,12 +14,16 @@ import type { LateAnswer } from '../rules/outcome.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { openTargetSender, wayTo, type WayToTarget } from '../targets/targetSender.ts';
 
-/** Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. */
+/**
+ * Opens a sender that posts a consumer's webhooks to its target, over at most so many `connections`. `weigh` counts what
+ * bodies have more than their entries.
+ */
 export type OpenSender = <M extends Message>(
   config: SenderConfig,
   connections: number,
   ended: OnAttemptEnd<M>,
   startBy: (message: M) => number,
+  weigh?: (bytes: number) => void,
   late?: (late: LateAnswer | null) => void,
 ) => WebhookSender<M>;
 
@@ -48,14 +53,17 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
   }
 
   const sampler = createTraceSampler();
+  const shapes = createBodyShapes();
   const process = { egress, tokens, userAgent, now, ...counted };
-  return ({ target, path, consumerId, stream, batch }, connections, ended, startBy, late) => {
+  return (config, connections, ended, startBy, weigh, late) => {
+    const { target, path, consumerId, stream, batch, body } = config;
     const samples = sampler.ofSender();
-    const own = { path, consumerId, connections, ended, startBy, samples };
+    const shape = shapes.of(config);
+    const own = { path, consumerId, connections, shape, weigh, ended, startBy, samples };
     return openTargetSender(wayOf(target), {
       ...process,
       ...own,
-      ...(batch === null ? {} : { bodyOf: batchBody(stream) }),
+      ...(batch === null ? {} : { bodyOf: batchBody(stream, body.mode) }),
       ...(late === undefined ? {} : { late }),
     });
   };

@@ -80,6 +80,9 @@ export class Inheritance implements WebhookSender<Outgoing> {
       get inFlight() {
         return sender.inFlight;
       },
+      get grown() {
+        return sender.grown;
+      },
     };
   }
 
@@ -162,6 +165,10 @@ export class Inheritance implements WebhookSender<Outgoing> {
 
   get inFlight(): number {
     return this.#sender.inFlight + this.#waiting.length;
+  }
+
+  get grown(): number {
+    return this.#sender.grown;
   }
 
   /** Cuts the request if the drain has ended without it. */

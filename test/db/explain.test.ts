@@ -127,6 +127,11 @@ const CASES: {
     by: /Index Scan using records_position_key/u,
   },
   {
+    what: 'one record by its key',
+    work: (sql) => createPages(sql).record({ syncId: 's7', collectionId: 'a:b', upstreamId: '7' }),
+    by: /Index Scan using records_pkey/u,
+  },
+  {
     what: 'the records of a collection that a pass has not seen',
     work: (sql) => sql.query(surveyPass(PASS, 100)),
     by: /Scan (?:using|on) records_(?:pkey|by_sync)/u,

@@ -98,10 +98,15 @@ async function openHole(): Promise<AsyncDisposable & { url: string; taken(): num
   };
 }
 
-async function consumerOf(opened: ConsumersApi, url: string, sync: string): Promise<string> {
+async function consumerOf(
+  opened: ConsumersApi,
+  url: string,
+  sync: string,
+  more: object = {},
+): Promise<string> {
   const name = `${sync} ${Math.random()}`;
   const made = await opened.api.request('POST', '/v1/targets', { name, base_url: url });
-  const fields = { name, target_id: made.body.id, syncs: [sync], start: 'beginning' };
+  const fields = { name, target_id: made.body.id, syncs: [sync], start: 'beginning', ...more };
   return ((await opened.create(fields)) as { id: string }).id;
 }
 
@@ -140,4 +145,25 @@ test('consumers whose endpoints hang stay within the memory budget together, and
   expect(bytes.peak).toBeLessThanOrEqual(MEMORY_BYTES + HANGING * 2 * ENTRY_BYTES);
   const positions = receiver.received.map((one) => one.position).sort((a, b) => a - b);
   expect(positions).toEqual(Array.from({ length: ENTRIES }, (_, index) => ENTRIES + 1 + index));
+});
+
+test('bodies that an expression makes larger than their entries stay within the memory budget, and leave a healthy consumer enough', async () => {
+  await using opened = await openConsumersApi();
+  await using receiver = await openReceiver();
+  await using senders = openSenders(opened);
+  await using hole = await openHole();
+  await appendLarge(opened, 'hanging', ENTRIES);
+  await appendLarge(opened, 'healthy', ENTRIES);
+  const pads = Array.from({ length: 10 }, () => 'event.data.pad').join(',');
+  const body = { mode: 'map', expression: `[${pads}]` };
+  const growing = 6;
+  for (let number = 0; number < growing; number += 1) {
+    await senders.drain(await consumerOf(opened, hole.url, 'hanging', { body }));
+  }
+  await until(() => hole.taken() >= growing, { what: 'each of them has sent something' });
+  await senders.drain(await consumerOf(opened, receiver.url, 'healthy'));
+  await until(() => receiver.received.length >= ENTRIES, { timeoutMs: 10_000 });
+  const { bytes } = senders.drains.deps.context.budget;
+  expect(bytes.taken).toBeGreaterThan(growing * 9 * ENTRY_BYTES);
+  expect(bytes.peak).toBeLessThanOrEqual(MEMORY_BYTES);
 });

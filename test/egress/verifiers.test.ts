@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
+import type { ConsumerBody } from '../../src/schema/body.ts';
 import { openOwnApp } from '../support/app.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver, type Received } from '../support/receiver.ts';
@@ -60,6 +61,39 @@ test('webhooks are verified by the official libraries of Node, Python and Go, an
   }
   expect(receiver.received).toHaveLength(2);
 });
+
+/** From nothing to the largest data, which is 1 MiB with its quotes. */
+const DATA = ['null', '{"text":"ünïcode 😀"}', `"${'😀'.repeat((1_048_576 - 2) / 4)}"`];
+const BODIES: ConsumerBody[] = [
+  { mode: 'full' },
+  { mode: 'thin' },
+  { mode: 'fields', pointers: ['/data'] },
+  { mode: 'cloudevents' },
+  { mode: 'map', expression: 'event.data' },
+];
+
+test.each(BODIES)(
+  'a body of the mode $mode is verified by the libraries, from null to 1 MiB with emoji',
+  async (body) => {
+    await using world = await openWorld();
+    await using receiver = await openReceiver();
+    const { body: target } = await world.api.request('POST', '/v1/targets', {
+      name: 'r',
+      base_url: receiver.url,
+    });
+    const consumer = await world.consumer(target.id, { body });
+    await world.append.events(DATA.flatMap((data) => someEvents(1, { data })));
+    await world.caughtUp(consumer);
+    expect(receiver.received).toHaveLength(DATA.length);
+    for (const one of receiver.received) {
+      const signed = signedOf(one);
+      expect(await takenBy(target.signing_secret, signed)).toEqual(ALL);
+      expect(await takenBy(target.signing_secret, { ...signed, body: `${one.body} ` })).toEqual([]);
+      expect(one.body.includes('😀')).toBe(body.mode !== 'thin' && one.position > 1);
+    }
+    expect((await world.get(consumer)).parked).toBe(0);
+  },
+);
 
 test('while a secret is rotated both secrets sign, for every library; afterwards only the new one does, without a restart', async () => {
   await using world = await openWorld();

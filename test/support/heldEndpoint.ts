@@ -122,6 +122,7 @@ export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
       get inFlight() {
         return own.size;
       },
+      grown: 0,
       close: () => Promise.resolve(),
       drop: () => {
         dropped = true;

@@ -248,6 +248,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
       path: '',
       ordering,
       batch: null,
+      body: { mode: 'full' },
       status: 'active',
       held: false,
       deleted: false,

@@ -1,0 +1,54 @@
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { bodyOf, bodyText } from '../../src/cli/bodyFlag.ts';
+import { KEY } from '../support/app.ts';
+import { runCli } from '../support/cli.ts';
+import { openConsumersApi } from '../support/consumers.ts';
+import { serve } from '../support/serve.ts';
+
+test.each([
+  ['full', { mode: 'full' }],
+  ['thin', { mode: 'thin' }],
+  ['cloudevents', { mode: 'cloudevents' }],
+  ['fields:/data/a,/data/b', { mode: 'fields', pointers: ['/data/a', '/data/b'] }],
+  ['map:{"a": event.data.a}', { mode: 'map', expression: '{"a": event.data.a}' }],
+])('--body takes %s, and it is shown as it is given', async (text, body) => {
+  expect(await bodyOf(text)).toEqual(body);
+  expect(bodyText(body as Parameters<typeof bodyText>[0])).toBe(text);
+});
+
+test.each(['slim', 'fields', 'thin:', ''])('--body does not take %j', async (text) => {
+  await expect(bodyOf(text)).rejects.toThrow(
+    `--body takes full, thin, cloudevents, fields:/data/a,/data/b or map:EXPRESSION; not ${JSON.stringify(text)}`,
+  );
+});
+
+test('an expression is read from a file, and consumers get, update and preview use it', async () => {
+  await using opened = await openConsumersApi();
+  await using site = await serve(opened.api);
+  const variables = { MILLRACE_URL: site.url, MILLRACE_API_KEY: KEY };
+  const file = join(tmpdir(), `millrace-body-${process.pid}.cel`);
+  await writeFile(file, '{"id": event.upstream_id}\n');
+  const flags = ['--name', 'mapped', '--target', 'one', '--stream', 'events'];
+  const created = await runCli(
+    ['consumers', 'create', ...flags, '--body', `map:@${file}`],
+    variables,
+  );
+  expect(created).toMatchObject({ code: 0 });
+  const shown = await runCli(['consumers', 'get', 'mapped'], variables);
+  expect(shown.stdout).toMatch(/^Body +map:\{"id": event\.upstream_id\}$/mu);
+  await opened.append('s1');
+  const preview = await runCli(
+    ['consumers', 'preview', '--stream', 'events', '--body', `map:@${file}`],
+    variables,
+  );
+  expect(preview.stdout).toMatch(/^Content type +application\/json$/mu);
+  expect(preview.stdout).toMatch(/^Sent +\{"id":".+"\}$/mu);
+  const wrong = await runCli(['consumers', 'update', 'mapped', '--body', 'map:event.'], variables);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toContain('/body/expression has a fault in line 1');
+});
