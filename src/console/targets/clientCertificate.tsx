@@ -80,8 +80,8 @@ function Stored({ stored, onChange, isUnreadable }: Props & { stored: ClientCert
         facts={[
           ['Subject', stored.subject],
           ['Issuer', stored.issuer],
-          ['Valid from', <TimeText key="from" at={stored.valid_from} />],
-          ['Valid until', <TimeText key="until" at={stored.valid_until} />],
+          ['Valid from', <TimeText key="from" at={stored.valid_from} isMinute />],
+          ['Valid until', <TimeText key="until" at={stored.valid_until} isMinute />],
           [
             'SHA-256',
             <code key="f" className="text-xs">
