@@ -84,7 +84,7 @@ test('a new consumer gets a condition, which is explained where it is wrong, and
   await preview(page).getByText('could not be evaluated for 2 entries').waitFor();
   const left = preview(page).getByRole('region', { name: 'Left out by the condition' });
   expect(await left.getByRole('listitem').allInnerTexts()).toEqual([
-    expect.stringMatching(/o3[\s\S]*There is no field "amount"/u),
+    expect.stringMatching(/o3[\s\S]*▲ There is no field "amount"/u),
     expect.stringMatching(/o2[\s\S]*types/u),
     expect.stringMatching(/o1[\s\S]*The condition is false\./u),
   ]);

@@ -26,7 +26,7 @@ test('the word at which an expression is wrong is marked, in its line, and so is
   });
   const text = 'event.data.a > 1 &&\n  amout > 100';
   const marked = at(text, 2, 3);
-  expect(marked).toMatchObject({ before: '  ', marked: 'amout', after: ' > 100' });
+  expect(marked).toMatchObject({ before: '', marked: 'amout', after: ' > 100' });
   expect(text.slice(marked.from, marked.to)).toBe('amout');
   expect(at('a >', 1, 4)).toMatchObject({ before: 'a >', marked: '', after: '', from: 3, to: 3 });
   expect(at('"😀" 😀', 1, 6)).toMatchObject({ before: '"😀" ', marked: '😀' });

@@ -16,6 +16,9 @@ interface Entry {
   updated_idx?: number;
 }
 
+/** How many entries are listed. */
+const MOST = 10;
+
 /**
  * What a filter would have matched among the last 1,000 entries, as it is edited. With a condition, also what it left out,
  * and why.
@@ -23,6 +26,8 @@ interface Entry {
 export function FilterPreview(props: { stream: StreamName; preview: PreviewState }) {
   const { stream, preview } = props;
   const { data, error, isFetching, conditionFault, bodyFault } = preview;
+  // So many of both lists together as of one alone.
+  const most = data !== undefined && data.others.length > 0 ? MOST / 2 : MOST;
   return (
     <Panel title="Preview">
       {conditionFault !== null && (
@@ -44,8 +49,11 @@ export function FilterPreview(props: { stream: StreamName; preview: PreviewState
           <div aria-hidden className="h-1.5 overflow-hidden rounded bg-sunk">
             <div className="h-full bg-accent" style={{ width: `${percentOf(data)}%` }} />
           </div>
-          <Entries title="Would be sent" rows={data.sample.map((entry) => ({ entry }))} />
-          <Entries title="Left out by the condition" rows={data.others} />
+          <Entries
+            title="Would be sent"
+            rows={data.sample.slice(0, most).map((entry) => ({ entry }))}
+          />
+          <Entries title="Left out by the condition" rows={data.others.slice(0, most)} />
         </>
       )}
     </Panel>
@@ -84,6 +92,14 @@ function percentOf({ scanned, matched }: Preview): number {
   return scanned === 0 ? 0 : (matched / scanned) * 100;
 }
 
+const NO_FAULT = 'The condition is false.';
+
+/** Why an entry is left out; that its condition could not be evaluated stands out. */
+function Why({ text }: { text: string }) {
+  if (text === NO_FAULT) return <p className="pl-4 text-soft">{text}</p>;
+  return <p className="foreign pl-4 text-warn">▲ {text}</p>;
+}
+
 interface Row {
   entry: unknown;
   why?: string;
@@ -94,7 +110,7 @@ function Entries({ title, rows }: { title: string; rows: readonly Row[] }) {
   if (rows.length === 0) return null;
   return (
     <section aria-label={title} className="min-w-0">
-      <h3 className="text-xs font-medium text-soft">{title}</h3>
+      <h3 className="mb-1 text-xs font-medium text-soft">{title}</h3>
       <ul className="flex flex-col gap-1 text-xs">
         {rows.map((row) => {
           const entry = row.entry as Entry;
@@ -116,7 +132,7 @@ function Entries({ title, rows }: { title: string; rows: readonly Row[] }) {
                   {prettyValue(entry)}
                 </pre>
               </details>
-              {row.why !== undefined && <p className="foreign pl-4 text-soft">{row.why}</p>}
+              {row.why !== undefined && <Why text={row.why} />}
             </li>
           );
         })}

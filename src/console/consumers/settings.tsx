@@ -124,6 +124,7 @@ function Fields(props: EditedFields<SettingsDraft> & { consumer: Consumer }) {
         hint="Email addresses, one per line. Left empty, alerts go to MILLRACE_ALERT_EMAIL."
         error={errorAt('/alert_emails')}
       />
+      <hr className="border-line" />
       <ShapeFields
         stream={stream}
         shape={draft}

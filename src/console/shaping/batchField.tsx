@@ -41,7 +41,7 @@ export function BatchField(props: {
   };
   return (
     <fieldset className="flex min-w-0 flex-col gap-3">
-      <legend className="mb-1 font-medium">Batches</legend>
+      <legend className="mb-1 font-semibold">Batches</legend>
       <label className="flex items-center gap-2">
         <input
           type="checkbox"

@@ -29,9 +29,10 @@ export function BodyField(props: Props) {
   };
   return (
     <fieldset className="flex min-w-0 flex-col gap-3">
-      <legend className="mb-1 font-medium">Body</legend>
+      <legend className="mb-1 font-semibold">Body</legend>
       <p className="text-soft">
-        What each request carries. A change applies immediately, also to retries and parked entries.{' '}
+        What is sent of each entry. A change applies immediately, also to retries and parked
+        entries.{' '}
         <a href="/docs/shaping" target="_blank" rel="noreferrer" className="underline">
           About bodies
         </a>

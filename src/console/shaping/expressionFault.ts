@@ -44,7 +44,7 @@ export function markedLine({ text, line, column }: ExpressionFault): MarkedLine 
   const first = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
   const from = first + start;
   return {
-    before: shortened(whole.slice(0, start), 'end'),
+    before: shortened(whole.slice(0, start).trimStart(), 'end'),
     marked,
     after: shortened(whole.slice(start + marked.length), 'start'),
     from,

@@ -73,7 +73,7 @@ function Place(props: {
       </p>
       <code
         data-place
-        className="foreign min-w-0 flex-1 rounded-md border border-bad bg-panel px-2 py-1 whitespace-pre-wrap"
+        className="foreign min-w-0 flex-1 basis-full rounded-md sm:basis-0 border border-bad bg-panel px-2 py-1 whitespace-pre-wrap"
       >
         <span aria-hidden className="mr-2 text-soft select-none">
           {fault.line}

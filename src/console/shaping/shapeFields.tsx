@@ -33,6 +33,7 @@ export function ShapeFields({ stream, shape, onChange, preview, errorAt }: Shape
         errorAt={errorAt}
       />
       <SampleBody stream={stream} preview={preview} />
+      <hr className="border-line" />
       <BatchField
         stream={stream}
         batch={shape.batch}
