@@ -30,6 +30,7 @@ test('creating a consumer answers with every default, as reading it does, and no
     where: null,
     ordering: 'record',
     batch: null,
+    body: { mode: 'full' },
     alert_emails: [],
     status: 'active',
     status_reason: null,
