@@ -47,6 +47,7 @@ export function createModel(options: ModelOptions) {
   let moving = 0; // commands under way that move the position or the filter
   let died: number | null = null;
   let previous = '';
+  let mostInOne = 0;
 
   async function look(): Promise<Snapshot> {
     const now = await readSnapshot(db.pipe, life?.consumerId);
@@ -58,6 +59,7 @@ export function createModel(options: ModelOptions) {
 
   function arrives(request: Arrival): Reply {
     const { positions, attempt } = request;
+    mostInOne = Math.max(mostInOne, positions.length);
     const members = positions.map((position) => entries.at(position)).filter(isKnown);
     if (members.length < positions.length || members.length === 0) {
       blame(`a request for ${positions.join(', ')}, not all of which are entries`);
@@ -150,6 +152,10 @@ export function createModel(options: ModelOptions) {
       entries.append(position, record, event);
     },
     positions: entries.positions,
+    /** The largest number of entries that came with one request. */
+    get mostInOne() {
+      return mostInOne;
+    },
     get halted() {
       return requests.halted;
     },
