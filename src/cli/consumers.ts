@@ -48,7 +48,7 @@ interface ConsumerFlags {
   collection?: string[];
   event?: string[];
   ordering?: string;
-  batch?: ConsumerInput['batch'];
+  batch?: ReturnType<typeof batchOption>;
   start?: string;
   alertEmail?: string[];
   metadata?: Record<string, string>;
@@ -331,7 +331,7 @@ async function inputOf(
     collections: flags.collection,
     event_types: flags.event,
     ordering: flags.ordering,
-    batch: flags.batch,
+    batch: flags.batch === 'none' ? null : flags.batch,
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,
