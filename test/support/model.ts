@@ -33,12 +33,11 @@ export interface ModelOptions {
 
 /** What the contract says of one consumer, told of everything that happens on the wire. */
 export function createModel(options: ModelOptions) {
-  const { db, stream, ordering, maxInFlight } = options;
+  const { db, stream, ordering } = options;
   const { log, wrong, say, blame } = createJournal();
   const endpoint = createScriptedEndpoint(options.seed);
   const filters = createModelFilters(options);
-  const { batch } = options;
-  const requests = createModelRequests({ ordering, maxInFlight, batch, blame });
+  const requests = createModelRequests({ ...options, blame });
   const { isOpen: isRequested } = requests;
   const storedMs = options.visits ? STORED_MS.visit : STORED_MS.drain;
   const entries = createModelEntries({ stream, ordering, storedMs, filters, isRequested, blame });
@@ -47,7 +46,6 @@ export function createModel(options: ModelOptions) {
   let moving = 0; // commands under way that move the position or the filter
   let died: number | null = null;
   let previous = '';
-  let mostInOne = 0;
 
   async function look(): Promise<Snapshot> {
     const now = await readSnapshot(db.pipe, life?.consumerId);
@@ -59,7 +57,6 @@ export function createModel(options: ModelOptions) {
 
   function arrives(request: Arrival): Reply {
     const { positions, attempt } = request;
-    mostInOne = Math.max(mostInOne, positions.length);
     const members = positions.map((position) => entries.at(position)).filter(isKnown);
     if (members.length < positions.length || members.length === 0) {
       blame(`a request for ${positions.join(', ')}, not all of which are entries`);
@@ -153,9 +150,7 @@ export function createModel(options: ModelOptions) {
     },
     positions: entries.positions,
     /** The largest number of entries that came with one request. */
-    get mostInOne() {
-      return mostInOne;
-    },
+    mostInOne: () => requests.mostInOne,
     get halted() {
       return requests.halted;
     },

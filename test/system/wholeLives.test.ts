@@ -208,7 +208,7 @@ async function live(engine: Engine, told: Story): Promise<void> {
     await isWellButForPoison();
     await recover();
   } finally {
-    mostInOne = Math.max(mostInOne, model.mostInOne);
+    mostInOne = Math.max(mostInOne, model.mostInOne());
     await life.end();
     random.mockRestore();
   }
