@@ -107,12 +107,13 @@ function linesOf(text: string): string[] {
 
 /** The body that was sent, byte for byte, as the stream has it; null if the stream no longer has it. */
 async function bodyOf(client: Client, one: Attempt, trace: AttemptTrace): Promise<string | null> {
+  if (one.batch_size > 1) return null;
   const read = one.event_id === null ? recordOf(client, one) : eventOf(client, one.event_id);
   const body = await read.catch((error: unknown) => {
     if (error instanceof ClientError && [404, 410].includes(error.status)) return null; // it is gone
     throw error;
   });
-  if (body === null || one.batch_size > 1) return null;
+  if (body === null) return null;
   return (
     [body, asBatch(body)].find((sent) => Buffer.byteLength(sent) === trace.request_bytes) ?? null
   );

@@ -21,8 +21,8 @@ const VALUE = /^(\d{1,9})([a-z]{0,2})$/u;
 type Given = Pick<ConsumerBatch, 'max_entries'> & Partial<ConsumerBatch>;
 
 /** Parses the option `--batch`: limits, of which `entries` is required, or `none`. */
-export function batchOption(text: string): ConsumerBatch | null {
-  if (text === 'none') return null;
+export function batchOption(text: string): ConsumerBatch | 'none' {
+  if (text === 'none') return text; // commander takes null for no value
   const found: Partial<ConsumerBatch> = {};
   for (const part of text.split(',')) {
     const [, name = '', value = ''] = /^\s*([a-z]+)=(\S+)\s*$/u.exec(part.toLowerCase()) ?? [];

@@ -51,8 +51,8 @@ interface ConsumerFlags {
   event?: string[];
   where?: string | false;
   ordering?: string;
-  batch?: ConsumerInput['batch'];
   body?: string;
+  batch?: ReturnType<typeof batchOption>;
   start?: string;
   alertEmail?: string[];
   metadata?: Record<string, string>;
@@ -375,8 +375,8 @@ async function inputOf(
     event_types: flags.event,
     where: whereOf(flags),
     ordering: flags.ordering,
-    batch: flags.batch,
     body: await bodyOf(flags.body),
+    batch: flags.batch === 'none' ? null : flags.batch,
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,

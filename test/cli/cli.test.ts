@@ -67,8 +67,11 @@ test('a target and a consumer are created, changed, given commands and deleted b
   expect(await json('targets', 'list')).toMatchObject(listed);
 
   const flags = ['--name', 'orders', '--target', 'shop', '--stream', 'events'];
-  const made = await json<Consumer>('consumers', 'create', ...flags, '--collection', 'shop:order');
+  const more = ['--collection', 'shop:order', '--batch', 'entries=50,wait=10ms'];
+  const made = await json<Consumer>('consumers', 'create', ...flags, ...more);
   expect(made).toMatchObject({ target_id: target.id, collections: ['shop:order'] });
+  expect(made.batch).toEqual({ max_entries: 50, max_bytes: 1_048_576, max_wait_ms: 10 });
+  expect((await cli('consumers', 'get', 'orders')).stdout).toMatch(/^Batches +up to 50 entries/mu);
   expect((await json<Consumer>('consumers', 'get', made.id.slice(0, 20))).id).toBe(made.id);
 
   const sent = await json<object>(
@@ -105,6 +108,8 @@ test('a target and a consumer are created, changed, given commands and deleted b
   expect((await json<Consumer>('consumers', 'update', 'orders', '--no-where')).where).toBeNull();
   const patched = await json<Consumer>('consumers', 'update', 'orders', '--path', '/orders');
   expect(patched.path).toBe('/orders');
+  const single = await json<Consumer>('consumers', 'update', 'orders', '--batch', 'none');
+  expect(single.batch).toBeNull();
   expect((await json<Consumer>('consumers', 'seek', 'orders', '1h')).position).toBe(0);
   expect(await json('dead-letters', 'list', 'orders')).toEqual({ data: [], next_cursor: null });
 

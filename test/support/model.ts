@@ -33,12 +33,11 @@ export interface ModelOptions {
 
 /** What the contract says of one consumer, told of everything that happens on the wire. */
 export function createModel(options: ModelOptions) {
-  const { db, stream, ordering, maxInFlight } = options;
+  const { db, stream, ordering } = options;
   const { log, wrong, say, blame } = createJournal();
   const endpoint = createScriptedEndpoint(options.seed);
   const filters = createModelFilters(options);
-  const { batch } = options;
-  const requests = createModelRequests({ ordering, maxInFlight, batch, blame });
+  const requests = createModelRequests({ ...options, blame });
   const { isOpen: isRequested } = requests;
   const storedMs = options.visits ? STORED_MS.visit : STORED_MS.drain;
   const entries = createModelEntries({ stream, ordering, storedMs, filters, isRequested, blame });
@@ -150,6 +149,8 @@ export function createModel(options: ModelOptions) {
       entries.append(of);
     },
     positions: entries.positions,
+    /** The largest number of entries that came with one request. */
+    mostInOne: () => requests.mostInOne,
     get halted() {
       return requests.halted;
     },

@@ -20,6 +20,8 @@ export interface ModelRequests {
   looked(now: Snapshot): void;
   /** The sender died: its successor knows only what was stored. */
   died(now: Snapshot): void;
+  /** The largest number of entries that came with one request. */
+  readonly mostInOne: number;
   /** Paused or stopped: nothing may be sent. */
   readonly halted: boolean;
 }
@@ -35,6 +37,7 @@ export function createModelRequests(options: {
   const contents = new Map<string, string>(); // of each id, the positions that came under it
   let batches = [options.batch]; // two while an edit of it is on its way
   const hurried = new Set<Arrival>(); // open when a retry was asked for, which goes on after them
+  let mostInOne = 0;
   let notBefore = 0;
   let windowEnds = Infinity;
   let gone = false;
@@ -57,6 +60,7 @@ export function createModelRequests(options: {
   }
 
   function checkContents({ messageId, position, positions, isBatch }: Arrival): void {
+    mostInOne = Math.max(mostInOne, positions.length);
     const text = positions.join(' ');
     if ((contents.get(messageId) ?? text) !== text) blame(`${messageId} has other contents`);
     contents.set(messageId, text);
@@ -119,6 +123,9 @@ export function createModelRequests(options: {
       const stored = status === 'blocked' ? Date.parse(next_attempt_at ?? '') || 0 : 0;
       notBefore = Math.min(notBefore, stored);
       gone = false;
+    },
+    get mostInOne() {
+      return mostInOne;
     },
     get halted() {
       return halted;
