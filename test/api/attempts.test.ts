@@ -196,6 +196,8 @@ test('an attempt is answered with all its fields, and those without a value are 
       sync_id: 's1',
       collection_id: 'a:b',
       upstream_id: event.upstream_id,
+      trace_id: null,
+      producer_span_id: null,
       attempt: 1,
       started_at: new Date(at).toISOString(),
       duration_ms: 7,

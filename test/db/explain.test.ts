@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { createCertificateWatch } from '../../src/alerts/certificateWatch.ts';
 import { createChanges } from '../../src/consumers/changes.ts';
 import type { Db } from '../../src/db/db.ts';
 import { createVault } from '../../src/db/vault.ts';
@@ -9,8 +10,9 @@ import { createPages } from '../../src/streams/pages.ts';
 import { selectUnseen, surveyPass, type PassRow } from '../../src/streams/passSql.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { createLeaderStore } from '../../src/wake/leaderStore.ts';
+import { ALERT_OPTIONS } from '../support/alertDesk.ts';
 import { manyConsumers, manyRowsOfFile, manyTargets, numberedId } from '../support/plans.ts';
-import { EVERYTHING } from '../support/streams.ts';
+import { EVERYTHING, silent } from '../support/streams.ts';
 
 const MANY = 20_000;
 const CONSUMER = numberedId(1);
@@ -160,6 +162,11 @@ const CASES: {
     what: 'the failed attempts of one consumer',
     work: (sql) => createProgress(sql).failedAttempts(CONSUMER, 0),
     by: /Index (Only )?Scan using attempts_\w+_consumer_id_position/u,
+  },
+  {
+    what: 'client certificates that end soon',
+    work: (sql) => createCertificateWatch({ ...ALERT_OPTIONS, db: sql, log: silent })(),
+    by: /Index Scan using targets_by_certificate/u,
   },
 ];
 
