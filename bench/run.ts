@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { onInterrupt } from '../src/cli/interrupt.ts';
+import { batches } from './batch.ts';
 import { connector } from './connector.ts';
 import { consolePages } from './consolePages.ts';
 import { consumersList } from './consumersList.ts';
@@ -27,8 +28,9 @@ import { quiet } from './quiet.ts';
 import { openRehearsal } from './rehearsal/openRehearsal.ts';
 import { source } from './source.ts';
 import { wakes } from './wake.ts';
+import { where } from './where.ts';
 
-const USAGE = `usage: npm run bench -- [drain|push|latency|ingest|connector|source|filters|sparse|map|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
+const USAGE = `usage: npm run bench -- [drain|batch|push|latency|ingest|connector|source|filters|map|sparse|where|wake|quiet|create|mixed|poison|neighbour|memory|consumers|console|overview|all]…
   without a name: drain, push, latency and ingest; all: everything (some minutes more)
   --entries N    that a drain, an import or a filter gets (100000)
   --runs N       of each side of a ratio (2)
@@ -52,6 +54,7 @@ interface Size {
 
 const PARTS: Record<string, (installation: Installation, size: Size) => Promise<Figure[]>> = {
   drain,
+  batch: batches,
   push: (installation) => push(installation, 10),
   latency: (installation) => latency(installation, 20),
   ingest: (installation, { entries }) => ingest(installation, entries),
@@ -60,6 +63,7 @@ const PARTS: Record<string, (installation: Installation, size: Size) => Promise<
   filters,
   map,
   sparse: (installation) => sparse(installation, 1_000_000),
+  where,
   wake: (installation) => wakes(installation),
   quiet,
   create,

@@ -1,6 +1,6 @@
 // A process that is the endpoint of all consumers. It reads each body and answers 204, except under /_poison,
-// where it refuses some bodies, and under /_hang, where it stops answering. Its counts can be read under
-// /_bench.
+// where it refuses some bodies, and under /_hang, where it stops answering. Under /_batches it counts the entries of
+// each body. Its counts can be read under /_bench.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -11,7 +11,7 @@ import { clockMs } from './clock.ts';
 
 /** What has been received since the last reset. */
 export interface Received {
-  /** How many requests were answered with 204, without those under /_hang. */
+  /** How many entries came with requests that were answered with 204, without those under /_hang. */
   total: number;
   bytes: number;
   /** When the first and the last request came, by the machine's monotonic clock (`clockMs`); 0 before the first. */
@@ -29,6 +29,8 @@ export interface Received {
   refused: number;
   /** How many requests under /_apart were answered with 204, which are not counted anywhere else. */
   apart: number;
+  /** How many requests there were under /_batches. */
+  batches: number;
   /** The open requests under /_hang. */
   hanging: Hanging;
 }
@@ -36,6 +38,8 @@ export interface Received {
 const SENT_AT = '"sent_at":';
 /** The record of a body; the ids of records in a bench contain no quotes. */
 const RECORD = /"upstream_id":"([^"]*)"/u;
+/** What each event of a batch has once. */
+const ENTRY = '"event_id":';
 /** The text in a body for which /_poison refuses it. */
 const POISONED = '"poisoned":true';
 
@@ -47,6 +51,7 @@ let latencies: number[] | null = null;
 let connections = 0;
 let refused = 0;
 let apart = 0;
+let batches = 0;
 let ids: Set<string> | null = null;
 let outOfOrder = 0;
 let newest = new Map<string, number>(); // by consumer and record: the highest position that came
@@ -58,7 +63,7 @@ const server = createServer((request, response) => {
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
     response.writeHead(204).end();
-    take(request, chunks);
+    take(request, chunks, 1);
   });
 });
 server.keepAliveTimeout = 60_000; // longer than any sender’s, so it closes no connection in use
@@ -73,9 +78,9 @@ server.listen(0, '127.0.0.1', () => {
   void report({ url: `http://127.0.0.1:${port}` });
 });
 
-function take(request: IncomingMessage, chunks: Buffer[]): void {
+function take(request: IncomingMessage, chunks: Buffer[], entries: number): void {
   const now = clockMs();
-  total += 1;
+  total += entries;
   if (firstAt === 0) firstAt = now;
   lastAt = now;
   for (const chunk of chunks) bytes += chunk.length;
@@ -108,6 +113,7 @@ function special(request: IncomingMessage, response: ServerResponse): void {
   const path = request.url ?? '';
   if (path.startsWith('/_hang')) hanging.take(request, response);
   else if (path.startsWith('/_poison')) refuse(request, response);
+  else if (path.startsWith('/_batches')) takeBatch(request, response);
   else if (path.startsWith('/_apart')) takeApart(request, response);
   else if (path.startsWith('/_fail')) answer(request, response, 503);
   else admin(request, response);
@@ -124,6 +130,23 @@ function takeApart(request: IncomingMessage, response: ServerResponse): void {
   answer(request, response, 204);
 }
 
+function takeBatch(request: IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    response.writeHead(204).end();
+    batches += 1;
+    take(request, chunks, entriesIn(joined(chunks)));
+  });
+}
+
+function entriesIn(body: Buffer): number {
+  let count = 0;
+  for (let at = body.indexOf(ENTRY); at >= 0; at = body.indexOf(ENTRY, at + ENTRY.length))
+    count += 1;
+  return count;
+}
+
 /** Answers 400 to every poisoned body, and accepts the others. */
 function refuse(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = [];
@@ -135,7 +158,7 @@ function refuse(request: IncomingMessage, response: ServerResponse): void {
       return;
     }
     response.writeHead(204).end();
-    take(request, chunks);
+    take(request, chunks, 1);
   });
 }
 
@@ -170,6 +193,7 @@ function reset(measure: boolean, keepIds: boolean): void {
   latencies = measure ? [] : null;
   refused = 0;
   apart = 0;
+  batches = 0;
   ids = keepIds ? new Set() : null;
   outOfOrder = 0;
   newest = new Map();
@@ -191,6 +215,7 @@ function received(withLatency: boolean): Received {
     connections,
     refused,
     apart,
+    batches,
     hanging: hanging.read(),
   };
 }

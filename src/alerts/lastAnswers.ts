@@ -18,7 +18,8 @@ export async function readLastAnswers(
        cross join lateral (
           select a.status, a.response_head from attempts a
            where a.consumer_id = c.consumer_id and a.outcome = 'failed'
-           order by a.started_at desc, a.id desc limit 1
+           order by a.started_at desc, a.response_head is null, a.id desc -- one of a batch has it
+           limit 1
        ) newest
        where c.consumer_id = any($1) and newest.status = (c.last_failure ->> 'status')::int`,
     values: [consumerIds],

@@ -4,7 +4,7 @@ import type { Consumers } from '../consumers/consumers.ts';
 import type { SeekTo } from '../rules/command.ts';
 import { Consumer, FilterDelta, SeekInput, type Start } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
-import { freshConsumer, needConsumer } from './consumers.ts';
+import { freshConsumer, needCondition, needConsumer } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import type { GiveCommand } from './giveCommand.ts';
 import { createRoutes, IdParam, json, jsonBody, problems } from './route.ts';
@@ -29,8 +29,9 @@ export function createCommandRoutes(deps: {
 
   app.openapi(FILTER, async (c) => {
     const { id } = c.req.valid('param');
-    await needConsumer(consumers, id);
-    await give(c, id, 'filter', { kind: 'filter', delta: c.req.valid('json') });
+    const delta = c.req.valid('json');
+    needCondition(delta.where, await needConsumer(consumers, id));
+    await give(c, id, 'filter', { kind: 'filter', delta });
     return c.json(await freshConsumer(consumers, id), 200);
   });
 

@@ -5,6 +5,7 @@ import type { Consumers } from '../consumers/consumers.ts';
 import { readRankedPlace, textOfRankedPlace } from '../consumers/rankedPlace.ts';
 import { readPlace } from '../db/keyset.ts';
 import { refuseField } from '../db/refusal.ts';
+import { compileWhere } from '../rules/where.ts';
 import {
   Consumer,
   ConsumerInput,
@@ -18,6 +19,7 @@ import type { StreamName } from '../schema/stream.ts';
 import { needBody } from './consumerBody.ts';
 import type { AppEnv } from './env.ts';
 import { unknownId } from './errors.ts';
+import { needExpression } from './expressions.ts';
 import type { GiveCommand } from './giveCommand.ts';
 import {
   createRoutes,
@@ -45,6 +47,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
 
   app.openapi(CREATE, async (c) => {
     const input = c.req.valid('json');
+    needCondition(input.where, input.stream);
     needBody(input.body, input.stream);
     const consumer = await consumers.create(input, c.var.actor, c.var.seed);
     return c.json(consumer, 201, { location: `/v1/consumers/${consumer.id}` });
@@ -70,6 +73,7 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
     if (stream === 'records' && patch.event_types !== undefined && patch.event_types[0] !== '*') {
       throw refuseField('/event_types', 'must be ["*"] on the records stream');
     }
+    needCondition(patch.where, stream);
     if (Object.keys(patch).length > 0) await give(c, id, 'patch', { kind: 'patch', patch });
     return c.json(await freshConsumer(consumers, id), 200);
   });
@@ -82,6 +86,12 @@ export function createConsumerRoutes(deps: ConsumerRoutesDeps): OpenAPIHono<AppE
   });
 
   return app;
+}
+
+/** Refuses (422) a condition that is none. */
+export function needCondition(where: string | null | undefined, stream: StreamName): void {
+  if (where === undefined || where === null) return;
+  needExpression('/where', () => compileWhere(where, stream));
 }
 
 /** Which page of a list is asked for. */

@@ -16,6 +16,9 @@ export interface FieldError {
   /** An RFC 6901 pointer into the body, or `/name` for a parameter. */
   pointer: string;
   detail: string;
+  /** Of an expression, where it is wrong; both count from 1. */
+  line?: number;
+  column?: number;
 }
 
 /** The parts of a problem. */

@@ -6,6 +6,7 @@ import { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Pages } from '../streams/pages.ts';
 import { preview } from '../streams/preview.ts';
 import { needBody } from './consumerBody.ts';
+import { needCondition } from './consumers.ts';
 import type { AppEnv } from './env.ts';
 import { createRoutes, json, jsonBody, problems, takesOnly } from './route.ts';
 import { needs } from './scopes.ts';
@@ -17,16 +18,16 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
 
   app.openapi(PREVIEW, async (c) => {
     const input = c.req.valid('json');
+    needCondition(input.where, input.stream);
     const shape = input.body === undefined ? undefined : needBody(input.body, input.stream);
-    const { scanned, matched, newest } = await preview(pages, input);
-    const entries = await Promise.all(
-      newest.map((position) => pages.entryAt(input.stream, position)),
+    const { sample, others, ...counts } = await preview(pages, input);
+    const matching = sample.map(({ body }) => bare(body));
+    const rest = others.map(
+      ({ entry, why }) => `{"entry":${bare(entry.body)},"why":${JSON.stringify(why)}}`,
     );
-    // A record that has changed meanwhile has left its position, and is left out.
-    const sample = entries.flatMap((entry) => (entry === null ? [] : [bare(entry.body)]));
-    const [first] = entries.filter((entry) => entry !== null);
-    const shaped = shape === undefined ? '' : `,"sample_body":${sampleBody(first?.body, shape)}`;
-    const text = `{"scanned":${scanned},"matched":${matched},"sample":[${sample.join(',')}]${shaped}}`;
+    const shaped =
+      shape === undefined ? '' : `,"sample_body":${sampleBody(sample[0]?.body, shape)}`;
+    const text = `${JSON.stringify(counts).slice(0, -1)},"sample":[${matching.join(',')}],"others":[${rest.join(',')}]${shaped}}`;
     return c.body(text, 200, { 'content-type': 'application/json' }) as never; // text of the documented shape
   });
 
@@ -54,7 +55,8 @@ const PREVIEW = createRoute({
   method: 'post',
   path: '/v1/consumers/preview',
   summary: 'Try a filter on the newest entries',
-  description: 'Changes nothing. Says how many of the newest entries a filter would let through.',
+  description:
+    'Changes nothing. Says how many of the newest entries a filter would let through, and why its condition excludes others.',
   request: { body: jsonBody(PreviewInput) },
   responses: { 200: json(Preview, 'How many, and a sample'), ...problems(400, 409, 413, 415, 422) },
 });

@@ -50,7 +50,7 @@ export interface StoredAttempt extends Omit<PastAttempt, 'startedAt' | 'at'> {
 }
 
 /** The columns of a `StoredAttempt`. */
-export const ROW = `id, consumer_id, position, message_id, event_id, attempt, started_at,
+export const ROW = `id, consumer_id, position, message_id, coalesce(batch_size, 1) as batch_size, event_id, attempt, started_at,
   duration_ms, outcome, status, error_code, response_head, next_attempt_at`;
 
 /** Turns a row of `attempts` into an attempt. */
@@ -92,7 +92,11 @@ interface BatchRow {
   started_at: number[];
   duration_ms: number[];
   status: number[];
+  requests: StoredRequest[] | null;
 }
+
+/** A request of several entries: the index of the first, how many of them, the size of the batch, and its id. */
+export type StoredRequest = [from: number, count: number, size: number, id: string];
 
 /**
  * Reads batches, newest commit first, until no batch that is left can hold one of the newest `size`
@@ -113,7 +117,7 @@ async function walkBatches(
   for (;;) {
     const { rows } = await sql.query<BatchRow>({
       text: `
-        select consumer_id, committed_at, positions, started_at, duration_ms, status from attempt_batches
+        select consumer_id, committed_at, positions, started_at, duration_ms, status, requests from attempt_batches
          where ${isTheirs} and committed_at < $2::timestamptz
            and committed_at >= $3::timestamptz and oldest <= $4
          order by committed_at desc fetch first $5 rows with ties`,
@@ -150,21 +154,39 @@ function fromBatch(row: BatchRow): PastAttempt[] {
       at: Math.max(startedAt, earliest),
       duration_ms: row.duration_ms[index] as number,
       status: row.status[index] as number,
+      ...requestAt(row.requests, index),
     });
   });
+}
+
+/** The id that was sent and how many entries came with it, of the success at an index. */
+export function requestAt(
+  requests: StoredRequest[] | null,
+  index: number,
+): Pick<PastAttempt, 'message_id' | 'batch_size'> {
+  const found = requests?.find(([from, count]) => index >= from && index < from + count);
+  if (found === undefined) return { message_id: null, batch_size: 1 };
+  const [, , batch_size, message_id] = found;
+  return { message_id, batch_size };
 }
 
 /** Completes an attempt of a batch, which is always a first attempt that succeeded. */
 export function firstSuccess(
   one: Pick<
     PastAttempt,
-    'consumer_id' | 'position' | 'startedAt' | 'at' | 'duration_ms' | 'status'
+    | 'consumer_id'
+    | 'position'
+    | 'startedAt'
+    | 'at'
+    | 'duration_ms'
+    | 'status'
+    | 'message_id'
+    | 'batch_size'
   >,
 ): PastAttempt {
   return {
     ...one,
     id: null,
-    message_id: null,
     event_id: null,
     attempt: 1,
     outcome: 'delivered',

@@ -10,10 +10,12 @@ import {
   firstSuccess,
   fromRow,
   ofWhom,
+  requestAt,
   ROW,
   SLACK_MS,
   timeOf,
   type StoredAttempt,
+  type StoredRequest,
   type Whose,
 } from './consumerAttempts.ts';
 
@@ -66,7 +68,7 @@ export function attemptsAt(sql: Sql, event: KnownEvent, whose: Whose | null): Re
       text: `
         select * from (
           select b.consumer_id, b.started_at[i] as started, b.duration_ms[i] as duration_ms,
-                 b.status[i] as status,
+                 b.status[i] as status, b.requests, i - 1 as index,
                  greatest(b.started_at[i], ${COMMITTED_MS} - ${SLACK_MS}) as at
             from attempt_batches b
             join consumers k on k.id = b.consumer_id and k.stream = 'events'
@@ -78,8 +80,13 @@ export function attemptsAt(sql: Sql, event: KnownEvent, whose: Whose | null): Re
          order by at desc fetch first $4 rows with ties`,
       values: values(at, size),
     });
-    return rows.map(({ started, ...row }) =>
-      firstSuccess({ ...row, position: event.position, startedAt: started }),
+    return rows.map(({ started, requests, index, ...row }) =>
+      firstSuccess({
+        ...row,
+        ...requestAt(requests, index),
+        position: event.position,
+        startedAt: started,
+      }),
     );
   }
 
@@ -106,4 +113,7 @@ interface SuccessRow {
   at: number;
   duration_ms: number;
   status: number;
+  requests: StoredRequest[] | null;
+  /** Its index among the successes that were stored together. */
+  index: number;
 }

@@ -26,7 +26,7 @@ export async function showTrace(
     const isMade = trace.request_headers.length > 0;
     const body = isMade ? await bodyOf(client, one, trace) : null;
     for (const line of waterfall(trace.timings, out)) out.line(line);
-    for (const line of [...sentLines(trace, body), ...answerLines(trace, one)]) out.line(line);
+    for (const line of [...sentLines(one, trace, body), ...answerLines(trace, one)]) out.line(line);
   }
   out.line('');
 }
@@ -40,8 +40,13 @@ function titleOf({ started_at, outcome, status, error_code, duration_ms }: Attem
 function entryOf(one: Attempt): string {
   const names = [one.event, one.collection_id, one.upstream_id].filter((name) => name !== null);
   const next = one.next_attempt_at === null ? '' : `, the next one at ${one.next_attempt_at}`;
-  const entry = [...names, `[${one.message_id}]`].map(printable).join(' ');
+  const entry = [...names, `[${one.message_id}]`, ...othersIn(one)].map(printable).join(' ');
   return `attempt ${one.attempt} at position ${one.position}${next}: ${entry}`;
+}
+
+/** With how many others the entry was sent. */
+function othersIn({ batch_size: size }: Attempt): string[] {
+  return size === 1 ? [] : [`in a batch of ${size}`];
 }
 
 /** The trace of the producer, which the attempt belongs to. */
@@ -50,18 +55,23 @@ function producerOf({ trace_id, producer_span_id }: Attempt): string[] {
 }
 
 /** Why an attempt has no trace, as a sentence. */
-function whyNone({ outcome, attempt }: Attempt): string {
+function whyNone({ outcome, attempt, batch_size: size, message_id }: Attempt): string {
+  if (size > 1)
+    return `It has no trace: that of ${message_id} is with the first of its entries, if there is one.`;
   return outcome === 'delivered' && attempt === 1
     ? 'It has no trace: of first attempts that succeed only a sample has one, at most one a minute for each consumer.'
     : 'It has no trace: it was made before Millrace kept any.';
 }
 
-/** The request; without its body if the stream no longer has what was sent. */
-function sentLines(trace: AttemptTrace, body: string | null): string[] {
+/** The request; without its body if the stream no longer has what was sent, or has it as several entries. */
+function sentLines(one: Attempt, trace: AttemptTrace, body: string | null): string[] {
   if (trace.request_headers.length === 0) return ['No request was made.'];
   const head = [`POST ${trace.url}`, ...headersOf(trace.request_headers), ''];
   const lines = [...head, ...(body === null ? [] : [body])].flatMap(linesOf);
-  const gone = `The body of ${trace.request_bytes} bytes is no longer in the stream.`;
+  const gone =
+    one.batch_size > 1
+      ? `The body of ${trace.request_bytes} bytes had ${one.batch_size} entries.`
+      : `The body of ${trace.request_bytes} bytes is no longer in the stream.`;
   return [
     ...(trace.timings.request === null ? ['Nothing of this was sent:'] : []),
     ...lines.map((line) => after('>', line)),
@@ -97,12 +107,21 @@ function linesOf(text: string): string[] {
 
 /** The body that was sent, byte for byte, as the stream has it; null if the stream no longer has it. */
 async function bodyOf(client: Client, one: Attempt, trace: AttemptTrace): Promise<string | null> {
+  if (one.batch_size > 1) return null;
   const read = one.event_id === null ? recordOf(client, one) : eventOf(client, one.event_id);
   const body = await read.catch((error: unknown) => {
     if (error instanceof ClientError && [404, 410].includes(error.status)) return null; // it is gone
     throw error;
   });
-  return body !== null && Buffer.byteLength(body) === trace.request_bytes ? body : null;
+  if (body === null) return null;
+  return (
+    [body, asBatch(body)].find((sent) => Buffer.byteLength(sent) === trace.request_bytes) ?? null
+  );
+}
+
+/** The body with which an entry goes alone where its consumer sends batches. */
+function asBatch(body: string): string {
+  return body.replace(/^\{"(event|record)":(.*)\}$/su, '{"$1s":[$2]}');
 }
 
 async function eventOf(client: Client, id: string): Promise<string> {

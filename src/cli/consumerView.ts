@@ -3,6 +3,7 @@ import { givesUpAt } from '../rules/givesUpAt.ts';
 import { pausedText } from '../rules/who.ts';
 import { inWords } from '../rules/words.ts';
 import type { Consumer } from '../schema/consumer.ts';
+import { batchText } from './batchOption.ts';
 import { bodyText } from './bodyFlag.ts';
 import type { Context } from './context.ts';
 import type { Column } from './table.ts';
@@ -91,8 +92,10 @@ export function consumerFields(
     ['Syncs', listed(one.syncs)],
     ['Collections', listed(one.collections)],
     ['Event types', listed(one.event_types)],
+    ['Where', one.where],
     ['Filter', `version ${one.filter_version}, applies after position ${one.filter_from}`],
     ['Ordering', one.ordering],
+    ['Batches', one.batch === null ? null : batchText(one.batch)],
     ['Body', bodyText(one.body)],
     ['Alerts to', alertedBy(one)],
     ['Region', one.region],

@@ -9,6 +9,7 @@ import type {
 import type { Preview } from '../schema/preview.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
+import { batchOption } from './batchOption.ts';
 import { BODY_HELP, bodyOf } from './bodyFlag.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
 import { CONSUMERS, showConsumer } from './consumerView.ts';
@@ -48,13 +49,19 @@ interface ConsumerFlags {
   sync?: string[];
   collection?: string[];
   event?: string[];
+  where?: string | false;
   ordering?: string;
   body?: string;
+  batch?: ReturnType<typeof batchOption>;
   start?: string;
   alertEmail?: string[];
   metadata?: Record<string, string>;
   input?: string;
 }
+
+type DeltaFlags = Pick<ConsumerFlags, 'where'> & {
+  [list in `${'add' | 'remove'}${'Sync' | 'Collection' | 'Event'}`]?: string[];
+};
 
 interface ListFlags {
   q?: string;
@@ -229,22 +236,28 @@ function addFilter(group: Command, run: RunCommand): void {
     .option('--remove-sync <sync>', 'a sync to remove; repeatable', collect)
     .option('--remove-collection <collection>', 'a collection to remove; repeatable', collect)
     .option('--remove-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
-    .action((consumer: string, flags: Record<string, string[]>) =>
+    .option('--where <expression>', 'the condition: CEL over event, changes or record')
+    .option('--no-where', 'no condition any more')
+    .action((consumer: string, flags: DeltaFlags) =>
       run(async (context) => {
         const { client, out } = context;
         if (Object.keys(flags).length === 0) {
           throw usage(
-            'Nothing to change: give --add-sync, --add-collection, --add-event or --remove-…',
+            'Nothing to change: give --add-sync, --add-collection, --add-event, --remove-… or --where',
           );
         }
-        const part = (verb: string): object =>
+        const part = (verb: 'add' | 'remove'): object =>
           given({
             syncs: flags[`${verb}Sync`],
             collections: flags[`${verb}Collection`],
             event_types: flags[`${verb}Event`],
           });
         const id = await findConsumer(client, consumer);
-        const delta = { add: part('add'), remove: part('remove') };
+        const delta = {
+          add: part('add'),
+          remove: part('remove'),
+          ...given({ where: whereOf(flags) }),
+        };
         const changed = await client.consumers.filter(id, delta);
         await showConsumer(context, changed);
         const { filter_version: version, filter_from: from } = changed;
@@ -265,6 +278,7 @@ function addPreview(group: Command, run: RunCommand): void {
       collect,
     )
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
+    .option('--where <expression>', 'a condition of the filter: CEL over event, changes or record')
     .option('--body <body>', 'show what would be sent of the newest match; as in consumers create')
     .option('--last <n>', 'how many entries to look at (default: 1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
@@ -274,12 +288,20 @@ function addPreview(group: Command, run: RunCommand): void {
           syncs: flags.sync ?? ['*'],
           collections: flags.collection ?? ['*'],
           event_types: flags.event ?? ['*'],
-          ...given({ last: flags.last, body: await bodyOf(flags.body) }),
+          ...given({ where: whereOf(flags), last: flags.last, body: await bodyOf(flags.body) }),
         });
+        const { scanned, listed, tried, matched, failed, sample, others } = preview;
+        const condition: [string, unknown][] = [
+          ['Pass the lists', listed],
+          ['Condition tried on', tried],
+          ['Could not be evaluated', failed],
+        ];
         out.thing(preview, [
-          ['Scanned', preview.scanned],
-          ['Matched', preview.matched],
-          ...preview.sample.map((one, index) => [`Sample ${index + 1}`, one] as const),
+          ['Scanned', scanned],
+          ...(flags.where === undefined ? [] : condition),
+          ['Matched', matched],
+          ...sample.map((one, index) => [`Sample ${index + 1}`, one] as const),
+          ...others.map(({ entry, why }, index) => [`Not ${index + 1}`, { why, entry }] as const),
           ...sentOf(preview),
         ]);
       }),
@@ -312,10 +334,17 @@ function withFlags(command: Command): Command {
       'created, updated or deleted; repeatable (default: *)',
       collectOf(EVENTS_OR_ALL),
     )
+    .option('--where <expression>', 'a condition of its filter: CEL over event, changes or record')
+    .option('--no-where', 'no condition')
     .addOption(
       new Option('--ordering <ordering>', 'what is kept in order (default: record)').choices(
         ORDERINGS,
       ),
+    )
+    .option(
+      '--batch <limits>',
+      'several entries a request: entries=100,bytes=1mb,wait=200ms, of which bytes and wait may be left out; or none',
+      batchOption,
     )
     .option('--body <body>', BODY_HELP)
     .option('--alert-email <address>', 'where its alerts are mailed; repeatable', collect)
@@ -324,6 +353,11 @@ function withFlags(command: Command): Command {
       '--input <file>',
       'a file with a JSON object of API fields, - for stdin; flags override it',
     );
+}
+
+/** The condition that flags give; null: none, undefined: they do not say. */
+function whereOf({ where }: Pick<ConsumerFlags, 'where'>): string | null | undefined {
+  return where === false ? null : where;
 }
 
 async function inputOf(
@@ -339,8 +373,10 @@ async function inputOf(
     syncs: flags.sync,
     collections: flags.collection,
     event_types: flags.event,
+    where: whereOf(flags),
     ordering: flags.ordering,
     body: await bodyOf(flags.body),
+    batch: flags.batch === 'none' ? null : flags.batch,
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,

@@ -1,4 +1,5 @@
 import { ClientError } from '../api/client.ts';
+import type { Problem } from '../schema/problem.ts';
 import type { SourceFinding } from '../schema/source.ts';
 import { nameOf, type Flags } from './flagNames.ts';
 import { printable } from './table.ts';
@@ -95,7 +96,7 @@ export function describe(
   }
   if (error instanceof ClientError) {
     const [first, ...more] = (error.problem.errors ?? []).map(
-      (one) => `${nameOf(one.pointer, flags)} ${one.detail}`,
+      (one) => `${nameOf(one.pointer, flags)}${placeIn(one)} ${one.detail}`,
     );
     const id = error.requestId === null ? null : `  (request ${error.requestId})`;
     const faults = more.map((one) => `  ${one}`);
@@ -113,6 +114,11 @@ export function describe(
   if (ours) return error.stack ?? error.message;
   const { code } = error as NodeJS.ErrnoException; // several errors in one have no message of their own
   return error.message || code || error.name;
+}
+
+/** Where an expression is wrong: `, line 1, column 7:`; empty for any other fault. */
+function placeIn({ line, column }: NonNullable<Problem['errors']>[number]): string {
+  return line === undefined ? '' : `, line ${line}, column ${column}:`;
 }
 
 /** All that keeps a database from being followed, unless the detail says the only thing. */

@@ -73,7 +73,8 @@ export function messageOf(error: unknown): string {
     return error instanceof Error ? error.message : String(error);
   if (error.status === 0) return 'Millrace does not answer. Try again in a moment.';
   const fields = (error.problem.errors ?? []).map(
-    ({ pointer, detail }) => `${pointer.slice(1).replaceAll('/', '.')} ${plainly(detail)}`,
+    ({ pointer, detail, line, column }) =>
+      `${pointer.slice(1).replaceAll('/', '.')}${line === undefined ? '' : `, line ${line}, column ${column}:`} ${plainly(detail)}`,
   );
   return fields.length > 0 ? fields.join('; ') : error.detail;
 }

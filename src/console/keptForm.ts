@@ -54,6 +54,6 @@ function allowed<T extends object>(fields: Form<T>['fields'], values: Partial<T>
   ) as Partial<T>;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

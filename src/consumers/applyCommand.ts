@@ -17,6 +17,7 @@ import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.t
 import { filterChange } from '../rules/filterChange.ts';
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
+import { refuseCondition } from './conditionCommands.ts';
 import { setHeld } from './consumerRows.ts';
 import { needTarget } from './consumers.ts';
 import {
@@ -178,7 +179,10 @@ async function decide(tx: Tx, command: Command): Promise<CommandAnswer> {
     case 'seek':
       return seek(tx, command.to);
     case 'filter':
-      return refilter(tx, applyDelta(filterOf(tx.row), command.delta, tx.row.stream));
+      return (
+        refuseCondition(command.delta.where, tx.row.stream) ??
+        refilter(tx, applyDelta(filterOf(tx.row), command.delta, tx.row.stream))
+      );
     case 'patch':
       return patch(tx, command.patch);
     case 'replay':
@@ -293,35 +297,44 @@ async function changeFilter(tx: Tx, filter: Filter): Promise<number> {
 }
 
 async function patch(tx: Tx, changed: ConsumerPatch): Promise<CommandAnswer> {
-  const { syncs, collections, event_types, ...fields } = changed;
+  const { syncs, collections, event_types, where, ...fields } = changed;
   const set: Record<string, unknown> = { ...fields };
   if (changed.metadata !== undefined) set['metadata'] = JSON.stringify(changed.metadata);
+  if (typeof changed.batch === 'object') set['batch'] = jsonOrNull(changed.batch);
   if (changed.body !== undefined) {
     set['body'] = JSON.stringify(changed.body);
     await hurryUnmade(tx);
   }
   const before = filterOf(tx.row);
-  const filter: Filter = {
+  const filter = filterOf({
     syncs: syncs ?? before.syncs,
     collections: collections ?? before.collections,
     event_types: event_types ?? before.event_types,
-  };
+    where: where === undefined ? before.where : where,
+  });
+  const refused = refuseCondition(where, tx.row.stream);
+  if (refused !== null) return refused;
   if (tx.row.stream === 'records' && filter.event_types[0] !== '*') {
     const detail = 'event_types must be ["*"] on the records stream';
     return { ok: false, status: 422, code: 'invalid_request', detail };
   }
   if (changed.target_id !== undefined) await needTarget(tx.sql, changed.target_id);
-  const { name, ordering } = changed;
+  const { name, ordering, batch } = changed;
   const detail: Record<string, unknown> = {
     fields: Object.keys(changed),
     ...(name !== undefined && { name }),
     ...(ordering !== undefined && { ordering }),
+    ...(batch !== undefined && { batch }),
   };
   if (!sameFilter(filter, before)) {
     set['filter_version'] = await changeFilter(tx, filter);
     Object.assign(detail, filterChange(before, filter));
   }
   return write(tx, 'changed', set, detail);
+}
+
+function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
 }
 
 /** The id that the API gave such a command before ids contained that of the request's seed. */

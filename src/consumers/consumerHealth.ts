@@ -16,6 +16,16 @@ export interface SeenFailure {
   late?: Failure['late'];
 }
 
+/** How many entries a condition could not be evaluated for, and the newest of them. */
+export interface ConditionTrouble {
+  entries: number;
+  /** When the first of them was met. */
+  since: string;
+  position: number;
+  /** A sentence. */
+  detail: string;
+}
+
 /** The facts on which a consumer's health depends. */
 export interface HealthInput {
   status: ConsumerStatus;
@@ -35,6 +45,8 @@ export interface HealthInput {
   /** The age of the waiting events, if they are old enough to be lost soon; otherwise null. */
   aging: Aging | null;
   filter: Filter;
+  /** What of its condition could not be evaluated lately; null: nothing. */
+  conditionFault: ConditionTrouble | null;
   /** Whether an alert about the consumer has a recipient. */
   alertsReachSomeone: boolean;
   now: Date;
@@ -57,6 +69,7 @@ export function consumerHealth(input: HealthInput): Health {
   if (empty.length > 0) {
     notes.push(`The filter matches nothing: ${empty.join(' and ')} ${isAre(empty.length)} empty`);
   }
+  if (input.conditionFault !== null) notes.push(conditionFault(input.conditionFault, input.now));
   if (!input.alertsReachSomeone) {
     notes.push('Nobody is alerted: set alert_emails or MILLRACE_ALERT_EMAIL');
   }
@@ -108,6 +121,14 @@ function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): str
   const many = `${amount(count, 'entry', 'entries')} ${isAre(count)} parked`;
   if (status !== 'active') return `${many} until the consumer is active`;
   return nextAttemptAt === null ? many : `${many}; next attempt ${clockText(nextAttemptAt, now)}`;
+}
+
+function conditionFault({ entries, since, position, detail }: ConditionTrouble, now: Date): string {
+  const which =
+    entries === 1
+      ? `an entry, which is not sent: position ${position}`
+      : `${amount(entries, 'entry', 'entries')} since ${clockText(since, now)}, which are not sent; the newest is position ${position}`;
+  return `The condition could not be evaluated for ${which}: ${detail.replace(/\.$/u, '')}`;
 }
 
 function capital(text: string): string {

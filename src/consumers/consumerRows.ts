@@ -34,7 +34,13 @@ export interface Created {
 export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Created | null> {
   const { id, input, region, place, actor } = created;
   const position = '(select position from place)';
-  const first = { from: position, syncs: '$11', collections: '$12', types: '$13' };
+  const first = {
+    from: position,
+    syncs: '$11',
+    collections: '$12',
+    types: '$13',
+    condition: '$19',
+  };
   const detail = `json_build_object('start', $16::json, 'position', ${position})`;
   const { rows } = await sql.query<Created>({
     name: 'create consumer',
@@ -47,9 +53,9 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
       ), target as (
         select id, name from targets where id = $3 for key share -- it exists until this is stored
       ), consumer as (
-        insert into consumers (id, name, target_id, stream, path, ordering, alert_emails, metadata, body,
+        insert into consumers (id, name, target_id, stream, path, ordering, batch, alert_emails, metadata, body,
                                region, status, filter_version, version, started, created_at, updated_at)
-        select $1, $2, target.id, $4, $5, $6, $7, $8, $18, $17, 'active', 1, 1, false, now(), now() from target
+        select $1, $2, target.id, $4, $5, $6, $18::jsonb, $7, $8, $20, $17, 'active', 1, 1, false, now(), now() from target
             on conflict (id) do nothing
         returning id, created_at
       ), filter as (${createFilter(first)}
@@ -78,6 +84,8 @@ export async function insertConsumer(sql: Sql, created: NewConsumer): Promise<Cr
       actor,
       JSON.stringify(input.start),
       region,
+      input.batch === null ? null : JSON.stringify(input.batch),
+      input.where,
       JSON.stringify(input.body),
     ],
   });
@@ -90,6 +98,7 @@ const SETTABLE = new Set([
   'target_id',
   'path',
   'ordering',
+  'batch',
   'body',
   'alert_emails',
   'metadata',

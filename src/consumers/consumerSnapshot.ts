@@ -88,7 +88,7 @@ export async function loadFilter(
 ): Promise<{ filter: Filter; truncated: boolean }> {
   const { rows } = await sql.query<Filter>({
     text: `
-      select syncs, collections, event_types from filter_versions
+      select syncs, collections, event_types, condition as "where" from filter_versions
        where consumer_id = $1 order by version desc limit 1`,
     values: [consumerId],
   });
@@ -115,6 +115,7 @@ export async function loadFilter(
     event_types: cut(row.event_types),
     collections: cut(row.collections),
     syncs: cut(row.syncs),
+    ...(row.where === undefined || row.where === null ? {} : { where: row.where }),
   };
   return { filter, truncated };
 }

@@ -8,7 +8,7 @@ import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { cursorOf } from '../streams/cursor.ts';
 import type { Reader } from '../streams/waiting.ts';
-import { consumerHealth, type SeenFailure } from './consumerHealth.ts';
+import { consumerHealth, type ConditionTrouble, type SeenFailure } from './consumerHealth.ts';
 import type { Created } from './consumerRows.ts';
 
 /** A consumer's row with everything that its view shows, from one snapshot. */
@@ -22,7 +22,9 @@ export interface ConsumerRow {
   syncs: string[];
   collections: string[];
   event_types: string[];
+  where: string | null;
   ordering: Consumer['ordering'];
+  batch: Consumer['batch'];
   body: Consumer['body'];
   alert_emails: string[];
   status: Consumer['status'];
@@ -49,6 +51,8 @@ export interface ConsumerRow {
   parked_due_at: string | null;
   /** The lasting fault that keeps it from sending; null: there is none. */
   cannot_start: Consumer['cannot_start'];
+  /** What of its condition could not be evaluated in the last 24 hours; null: nothing. */
+  condition_fault: ConditionTrouble | null;
   /** The value of the column by which the list is sorted. */
   place: string | number;
   /** The holder of its lease, for a lane of visits or for an activity of its own; null: nobody holds it. */
@@ -68,8 +72,8 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
            k.${order} as place,
            array_remove(coalesce(f.syncs, '{}'), null) as syncs,
            array_remove(coalesce(f.collections, '{}'), null) as collections,
-           array_remove(coalesce(f.event_types, '{}'), null) as event_types,
-           k.ordering, k.body, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
+           array_remove(coalesce(f.event_types, '{}'), null) as event_types, f.condition as "where",
+           k.ordering, k.batch, k.body, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
            stand.shown, c.ahead, s.last_position, c.attempt, c.next_attempt_at, c.last_failure,
            ${SHOWN_FAILING_SINCE} as failing_since,
            p.parked, p.parked_due_at,
@@ -80,16 +84,21 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
            case when sf.consumer_id is not null then json_build_object(
              'code', sf.code, 'detail', sf.detail, 'since', sf.since,
              'next_try_at', sf.next_try_at) end as cannot_start,
+           case when cf.consumer_id is not null then json_build_object(
+             'entries', cf.entries, 'since', cf.since, 'position', cf.position,
+             'detail', cf.detail) end as condition_fault,
            case when ${IS_HELD} then json_build_object(
              'holder', c.holder, 'visited', c.visited, 'lease_until', ${HELD_UNTIL}) end as sender
       from page k
       join cursors c on c.consumer_id = k.id
       left join lateral ( -- the one in force: a sender may still go by an older one than the newest
-        select version, filter_from, syncs, collections, event_types from filter_versions
+        select version, filter_from, syncs, collections, event_types, condition from filter_versions
          where consumer_id = k.id and filter_from is not null
          order by version desc limit 1
      ) f on true -- a consumer whose filter is lost is shown all the same
       left join start_faults sf on sf.consumer_id = k.id and k.status in ('active', 'blocked')
+      left join condition_faults cf on cf.consumer_id = k.id and cf.filter_version = f.version
+            and cf.at > now() - interval '24 hours'
      cross join lateral (
         select count(*) as parked,
                case when min(due_ms) is not null then k.active_since
@@ -138,6 +147,7 @@ export function newConsumerRow(
     aging: false,
     parked_due_at: null,
     cannot_start: null,
+    condition_fault: null,
     sender: null,
   };
 }
@@ -176,7 +186,9 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     stream: row.stream,
     path: row.path,
     ...filterOf(row),
+    where: row.where,
     ordering: row.ordering,
+    batch: batchOf(row),
     body: row.body,
     alert_emails: row.alert_emails,
     status: row.status,
@@ -208,6 +220,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
       cannotStart: row.cannot_start,
       aging: agingOf(row, lag, settings.eventRetentionMs),
       filter: filterOf(row),
+      conditionFault: row.condition_fault,
       alertsReachSomeone: settings.alertsByDefault || row.alert_emails.length > 0,
       now: new Date(),
     }),
@@ -215,6 +228,13 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
     created_at: row.created_at,
     updated_at: row.updated_at,
   };
+}
+
+/** Postgres keeps the members of a jsonb in an order of its own. */
+function batchOf({ batch }: ConsumerRow): Consumer['batch'] {
+  if (batch === null) return null;
+  const { max_entries, max_bytes, max_wait_ms } = batch;
+  return { max_entries, max_bytes, max_wait_ms };
 }
 
 /** The failure of an endpoint that still fails, as far as it is known; a stored one may belong to an earlier time. */

@@ -29,6 +29,7 @@ export interface Row {
   syncs: string[];
   collections: string[];
   event_types: string[];
+  where: string | null;
 }
 
 /** The transaction of one command. */
@@ -118,7 +119,7 @@ export async function lockRow(sql: Sql, consumerId: string): Promise<Row | null>
              ${MAY_STORE} as live,
              c.head is not null as failing, k.retried,
              coalesce(f.syncs, '{}') as syncs, coalesce(f.collections, '{}') as collections,
-             coalesce(f.event_types, '{}') as event_types
+             coalesce(f.event_types, '{}') as event_types, f.condition as "where"
         from consumers k
         join cursors c on c.consumer_id = k.id
         left join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version

@@ -6,8 +6,10 @@ import {
   parkEntry,
 } from '../progress/parkedRows.ts';
 import type { CommandAnswer } from '../rules/command.ts';
+import { whereOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { ProblemCode } from '../schema/problem.ts';
+import { dropUnsatisfying } from './conditionCommands.ts';
 import { countParkedChange } from './consumerRows.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
@@ -24,7 +26,10 @@ export async function hurryUnmade(tx: Tx): Promise<void> {
 
 /** Closes the parked entries that no longer pass the newest filter. */
 export async function closeUnmatched(tx: Tx, filter: Filter): Promise<void> {
-  await notified(tx, await dropUnmatched(tx.sql, tx.consumerId, filter));
+  const where = whereOf(filter);
+  const unlisted = await dropUnmatched(tx.sql, tx.consumerId, filter);
+  const unsatisfying = where !== null && (await dropUnsatisfying(tx, where));
+  await notified(tx, unlisted || unsatisfying);
 }
 
 /** Closes the parked entries above the new position, because a seek sends those again. */

@@ -3,7 +3,6 @@ import type { Outgoing } from '../failure/outgoing.ts';
 import { createParkedEntries } from '../failure/parkedEntries.ts';
 import { createParkedRetries } from '../failure/parkedRetries.ts';
 import { createRecordParking } from '../failure/recordParking.ts';
-import { createDispatcher } from '../flow/dispatcher.ts';
 import { createInFlightLimit } from '../flow/inFlightLimit.ts';
 import { createLanes } from '../flow/lanes.ts';
 import { createPace } from '../flow/pace.ts';
@@ -11,10 +10,10 @@ import { createSlidingWindow } from '../flow/slidingWindow.ts';
 import { createAttemptLog } from '../progress/attemptLog.ts';
 import { headOfLease, LEASE_MARGIN_MS, type Lease } from '../progress/lease.ts';
 import type { ParkedHead } from '../progress/parkedRows.ts';
-import type { Outcome } from '../rules/outcome.ts';
 import { stretchOf } from '../rules/retry.ts';
 import { NO_ENTRY, type Entry } from '../streams/entry.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
+import { createBatches } from './batches.ts';
 import { concludeDrain } from './conclusion.ts';
 import type { Drain, DrainContext } from './drainContext.ts';
 import { createEnding, type DrainEnd } from './ending.ts';
@@ -29,7 +28,7 @@ import { createOutage } from './outage.ts';
 import { createReader } from './reader.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { mostInFlight, ownClock, type SenderConfig } from './senderConfig.ts';
-import { createSendSlot } from './sendSlot.ts';
+import { createSingles } from './singles.ts';
 import { createTicking } from './ticking.ts';
 
 /**
@@ -76,27 +75,38 @@ export function startDrain(options: DrainOptions): Drain {
   const state = openState(options);
   const { slidingWindow, filters, limit, pace, parked } = state;
   const skips = (slot: Outgoing): boolean => landing.skips(slot);
-  const send = (slot: Outgoing): void => sendSlot(slot);
-  const flow = { limit, pace, requests: budget.requests, mayStart, skips, send, pumped };
-  const dispatcher = createDispatcher<Outgoing>({ ...flow, takesLast: () => failures.inDoubt });
+  const isOut = (): boolean => outage.exists;
+  const wake = guarded(() => dispatcher.pump());
+  const flow = { limit, pace, requests: budget.requests, mayStart, skips, pumped, wake };
+  const { batch } = config;
+  const way = batch === null ? createSingles() : createBatches(config, batch, slidingWindow);
+  const takesLast = (): boolean => failures.inDoubt;
+  const dispatcher = way.dispatcher({ ...flow, takesLast, hurries: isOut });
   const begun = (): void => senders.letGo();
   const ending = createEnding({ inFlight: () => dispatcher.inFlight, begun, conclude, leave });
   const stir = (): void => ticking.stir();
   const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, maySend, log };
   const opens = (of: SenderConfig) => (until: (slot: Outgoing) => number) =>
-    context.openSender(of, landed, until);
+    context.openSender(of, way.landed, until);
   const senders = createOpenSenders(opens(config), common);
   const recordParking = createRecordParking(common);
-  const isOut = (): boolean => outage.exists;
-  const failures = createFailureHandler({ ...common, recordParking, isOut });
+  const batching = way.failures;
+  const failures = createFailureHandler({ ...common, recordParking, isOut, batching });
   const outage = createOutage({ ...common, failures });
-  const sendSlot = createSendSlot({ ...common, failures, senders });
-  const intake = createIntake({ ...common, recordParking, seeks: () => outage.seeksOther });
+  const { gathers } = way;
+  const intake = createIntake({
+    ...common,
+    recordParking,
+    gathers,
+    seeks: () => outage.seeksOther,
+  });
   const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const filled = guarded(dispatcher.pump);
-  const reader = createReader({ ...common, intake, filled, failed: fail });
+  const fillAgain = (): void => fill();
+  const reader = createReader({ ...common, intake, filled, fillAgain, failed: fail });
   const fill = guarded(reader.fill);
   const landing = createLanding({ ...common, failures, outage, reader });
+  way.begin({ ...common, failures, senders, outage, landing });
   const reconfigure = createReconfigure({
     ...common,
     reader: { ...reader, fill },
@@ -110,6 +120,7 @@ export function startDrain(options: DrainOptions): Drain {
     ...common,
     context,
     config,
+    prepare: reconfigure.prepare,
     apply: reconfigure.apply,
     inForce: fill,
   });
@@ -129,6 +140,7 @@ export function startDrain(options: DrainOptions): Drain {
     if (options.isFresh !== true) mark(); // renews the lease, part of which was spent waiting
     liveConfig.begin(options.isConfirmed === true);
     parked.keepOnly((entry) => filters.matches(entry));
+    if (filters.hasCondition && parked.size > 0) void retries.recheck();
     if (parked.overflown) ending.begin('parked');
     reader.fill();
   })();
@@ -138,10 +150,6 @@ export function startDrain(options: DrainOptions): Drain {
     const alone = dispatcher.inFlight === 0;
     if (!alone && isOverweight(senders.grown, budget)) return false;
     return outage.exists ? outage.mayStart(alone) : failures.mayStart(alone);
-  }
-
-  function landed(slot: Outgoing, outcome: Outcome, at: number, ms: number, mono: number): void {
-    landing.ended(slot, outcome, at, ms, mono);
   }
 
   function pumped(): void {
@@ -159,6 +167,7 @@ export function startDrain(options: DrainOptions): Drain {
     reconfigure.leave();
     committer.leave(handOver);
     intake.leave();
+    way.close();
     senders.close();
   }
 
@@ -195,7 +204,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
   const tail = context.tails[config.stream];
   const slidingWindow = createSlidingWindow<Entry>(lease, NO_ENTRY);
   const readBefore = Math.max(lease.position, ...lease.ahead);
-  const filters = createFilterStack(config.filters, readBefore);
+  const filters = createFilterStack(config.filters, readBefore, context.conditions.of(config));
   const clock = (): number => ownClock(config, nowMs());
   const { consumerId, stream, ordering } = config;
   return {

@@ -13,6 +13,7 @@ import type { Progress } from '../progress/progress.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Pages } from '../streams/pages.ts';
 import type { Tail } from '../streams/tail.ts';
+import type { Conditions } from './conditions.ts';
 import type { DrainEnd } from './ending.ts';
 import type { Recoveries } from './recoveries.ts';
 import type { SenderConfig } from './senderConfig.ts';
@@ -32,6 +33,7 @@ export interface DrainContext {
   tails: Record<StreamName, Tail>;
   budget: Budget;
   recoveries: Recoveries;
+  conditions: Conditions;
   loadConfig: (consumerId: string) => Promise<SenderConfig | null>;
   openSender: (
     config: SenderConfig,

@@ -1,4 +1,4 @@
-import type { FailureVerdict } from '../failure/failureHandler.ts';
+import type { FailureVerdict } from '../failure/verdict.ts';
 import type { StoredHead } from '../progress/lease.ts';
 import type { CannotStart } from '../rules/startFault.ts';
 

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { findHead, type HeadRequest } from '../failure/headSearch.ts';
-import { createParkedEntries } from '../failure/parkedEntries.ts';
+import { createParkedEntries, type ParkedEntries } from '../failure/parkedEntries.ts';
+import { recheckParked } from '../failure/parkedRechecks.ts';
 import type { Shared } from '../flow/budget.ts';
 import type { Lease } from '../progress/lease.ts';
 import { recordOfRow, type ParkedHead } from '../progress/parkedRows.ts';
+import { whereOf } from '../rules/filter.ts';
 import { recordOf } from '../rules/ordering.ts';
 import { isOfBody, mayBeMessage, type Failed } from '../rules/outcome.ts';
 import { CannotStart, WillPass } from '../rules/startFault.ts';
+import { compileWhere, isSatisfied } from '../rules/where.ts';
 import type { Entry } from '../streams/entry.ts';
 import {
   attemptNumber,
@@ -181,11 +184,28 @@ async function attemptOnce(
     rows,
     total: sender.lease.parkedTotal,
   });
+  await keepSatisfying(parkedEntries, config, context.parked);
   const scene = { context, schedule, sender, config, parkedEntries, sendWithinMs, lateAnswers };
   const request = headRequest(scene, rows);
   // Entries that do not pass are left to the drain: a filter version that is added meanwhile may let them pass.
   const head = await findHead(request);
   return head === null ? tryParked(scene) : tryHead(scene, request, head);
+}
+
+/** How many parked entries are asked about before each attempt. */
+const ASKED = 200;
+
+/** Closes parked entries that do not satisfy the newest condition, which the sender before may have stored later. */
+async function keepSatisfying(
+  parked: ParkedEntries,
+  { consumerId, filters, stream }: SenderConfig,
+  store: DrainContext['parked'],
+): Promise<void> {
+  const text = whereOf(filters.at(-1)?.filter ?? {});
+  if (text === null) return;
+  const where = compileWhere(text, stream);
+  parked.keepOnly(({ body }) => body === '' || isSatisfied(where, body, stream));
+  await recheckParked({ consumerId, store, parked, most: ASKED });
 }
 
 function headRequest({ context, sender, config }: AttemptScene, rows: ParkedHead[]): HeadRequest {

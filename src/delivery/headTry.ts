@@ -9,11 +9,11 @@ export interface HeadTryOptions {
   consumerId: string;
   stream: StreamName;
   pages: Pick<Pages, 'entryAt'>;
-  dispatcher: Pick<Dispatcher<Outgoing>, 'front' | 'pump' | 'inFlight'>;
+  dispatcher: Pick<Dispatcher<Outgoing>, 'upNext' | 'pump' | 'inFlight'>;
   log: Pick<Logger, 'warn'>;
 }
 
-/** Makes a single attempt at the entry that has its turn next, while nothing else is sent. */
+/** Makes a single request with what has its turn next, while nothing else is sent. */
 export interface HeadTry {
   /**
    * Starts it, after settling entries that are not to be sent any more. Resolves when the attempt is in
@@ -21,7 +21,7 @@ export interface HeadTry {
    * still wanted (`isWanted`).
    */
   make(isWanted: () => boolean): Promise<void>;
-  /** Whether the entry in front may be sent. */
+  /** Whether what has its turn next may be sent. */
   readonly mayStart: boolean;
   /** Notes that an entry whose turn had come was not sent, but settled. */
   skipped(): void;
@@ -34,8 +34,8 @@ export function createHeadTry(options: HeadTryOptions): HeadTry {
 
   async function make(isWanted: () => boolean): Promise<void> {
     try {
-      for (let front = dispatcher.front; front !== undefined; front = dispatcher.front) {
-        if (stream === 'records') await lookUp(front);
+      for (let next = dispatcher.upNext(); next.length > 0; next = dispatcher.upNext()) {
+        if (stream === 'records') await Promise.all(next.map(lookUp));
         if (!isWanted()) return;
         permitted = true;
         dispatcher.pump();

@@ -29,6 +29,8 @@ export interface IntakeOptions {
   parked: Pick<ParkedEntries, 'overflown' | 'bodies'>;
   /** Whether one more entry is to be read, although nothing settles. */
   seeks: () => boolean;
+  /** Whether entries wait for others to be sent with, so that it is no wonder that nothing settles. */
+  gathers: () => boolean;
   /** Called with each entry: the drain no longer rests. */
   stir: () => void;
 }
@@ -67,14 +69,14 @@ export function createIntake(options: IntakeOptions): Intake {
   function wantsMore(): boolean {
     return (
       ending.reason === null &&
-      slidingWindow.open - dispatcher.inFlight < LOW_WATER &&
+      slidingWindow.open - dispatcher.sending < LOW_WATER &&
       slidingWindow.span < MAX_SPAN
     );
   }
 
   function room(wake?: () => void): number {
     account();
-    const moves = performance.now() - movedAt < STILL_MS;
+    const moves = performance.now() - movedAt < STILL_MS || options.gathers();
     const found = moves ? memory.room(held) : held === 0 || options.seeks() ? memory.least : 0;
     if (found === 0 && held === 0 && wake !== undefined) memory.wait(wake);
     return found / TIMES;

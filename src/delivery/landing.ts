@@ -58,6 +58,15 @@ export interface Landing {
   skips(slot: Outgoing): boolean;
   /** Ends the drain if the suspects count as a failure of the endpoint by now. */
   judge(): void;
+  /**
+   * Handles a fault that is not the endpoint's and blames nothing: sending pauses once `again` has had the entries of
+   * the request tried again. The drain ends when it is a lasting fault that does not pass.
+   */
+  notTheEndpoints(again: () => void, outcome: Ours): void;
+  /** Notes that something has reached the endpoint. */
+  reached(): void;
+  /** Goes on after a request whose outcome has been handled. */
+  goOn(): void;
 }
 
 /** Creates the landing of one drain. */
@@ -79,7 +88,7 @@ export function createLanding(options: LandingOptions): Landing {
     addWaits(slot, outcome, startedMono);
     const { position, messageId, attempt } = slot;
     const ended = { position, messageId, attempt, startedAt: at, durationMs: ms };
-    if (hasLeft(outcome)) faultySince = null;
+    if (hasLeft(outcome)) reached();
     if (outcome.kind === 'delivered') {
       attempts.delivered(ended, outcome);
       limit.success();
@@ -92,8 +101,16 @@ export function createLanding(options: LandingOptions): Landing {
       else ending.judge(verdict);
       if (verdict === 'goes on') outage.untried();
     } else {
-      notTheEndpoints(slot, outcome);
+      notTheEndpoints(() => failures.tryAgain(slot), outcome);
     }
+    goOn();
+  }
+
+  function reached(): void {
+    faultySince = null;
+  }
+
+  function goOn(): void {
     dispatcher.passOn();
     judge();
     outage.settle();
@@ -101,12 +118,8 @@ export function createLanding(options: LandingOptions): Landing {
     else ending.concludeWhenQuiet();
   }
 
-  /**
-   * Handles a fault that is not the endpoint's and blames nothing: the entry is tried again, and sending
-   * pauses. The drain ends when it is a lasting fault that does not pass.
-   */
-  function notTheEndpoints(slot: Outgoing, outcome: Ours): void {
-    failures.tryAgain(slot);
+  function notTheEndpoints(again: () => void, outcome: Ours): void {
+    again();
     outage.untried();
     if (outcome === LEASE_ENDED) return; // no fault: the lease is over, or an edit has come first
     const { detail, lasting } = outcome;
@@ -170,11 +183,14 @@ export function createLanding(options: LandingOptions): Landing {
     },
     skips,
     judge,
+    notTheEndpoints,
+    reached,
+    goOn,
   };
 }
 
 /** Whether a request has left this machine, so that nothing here keeps the consumer from sending. */
-function hasLeft(outcome: Outcome): boolean {
+export function hasLeft(outcome: Outcome): boolean {
   if (outcome.kind === 'failed') return !isOfBody(outcome);
   return outcome.kind === 'delivered';
 }

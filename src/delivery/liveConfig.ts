@@ -12,6 +12,8 @@ export interface LiveConfigOptions {
   filters: Pick<FilterStack, 'add' | 'filterFrom'>;
   /** The highest position that was read; an edit of the filter that takes effect now applies above it. */
   readTo: () => number;
+  /** Does what takes long of `apply`, before it. */
+  prepare: (next: SenderConfig, before: SenderConfig) => Promise<void>;
   /** Puts a newer configuration into force, with which sending continues. */
   apply: (next: SenderConfig, before: SenderConfig) => void;
   /** It begins when the consumer is no longer active, a command waits, or a change can't be put into force. */
@@ -43,10 +45,10 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     if (busy || ending.concluding) return;
     busy = true;
     try {
-      if (load) adopt(await context.loadConfig(config.consumerId));
+      if (load) await adopt(await context.loadConfig(config.consumerId));
       await confirm();
       while (isStale() && !ending.concluding) {
-        adopt(await context.loadConfig(config.consumerId));
+        await adopt(await context.loadConfig(config.consumerId));
         await confirm();
       }
     } catch (error) {
@@ -60,9 +62,10 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     options.inForce();
   }
 
-  function adopt(next: SenderConfig | null): void {
+  async function adopt(next: SenderConfig | null): Promise<void> {
     if (next !== null && !next.deleted && !next.held && next.status === 'active') {
       const before = config;
+      if (next.filterVersion !== before.filterVersion) await options.prepare(next, before);
       config = next;
       taken = next.target;
       options.apply(next, before);

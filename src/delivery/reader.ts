@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import type { Logger } from 'pino';
 
 import type { Turns } from '../flow/budget.ts';
@@ -13,6 +15,8 @@ import { startFaultOf } from './startFault.ts';
 
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 const RETRY_MS = 500;
+/** So long conditions are evaluated before other work gets a turn. */
+const TURN_MS = 20;
 /** The least that an entry is assumed to hold: its envelope. It bounds the rows of a page with few bytes. */
 const LEAST_ENTRY_BYTES = 256;
 
@@ -31,6 +35,8 @@ export interface ReaderOptions {
   turns: Turns;
   /** Called when everything that can be read without waiting has been read. */
   filled: () => void;
+  /** Called to read on once other work has had its turn. */
+  fillAgain: () => void;
   /** Called with an error that will not pass by itself; nothing is read after it. */
   failed: (error: unknown) => void;
   log: Logger;
@@ -53,6 +59,8 @@ export function createReader(options: ReaderOptions): Reader {
   let broken = false;
   let generation = 0;
   let pausedUntil = 0;
+  let turnEnds = 0; // monotonic ms
+  let laterFill: NodeJS.Immediate | null = null;
 
   function fill(): void {
     catchUp();
@@ -60,7 +68,9 @@ export function createReader(options: ReaderOptions): Reader {
   }
 
   function catchUp(): void {
-    if (reading || performance.now() < pausedUntil) return;
+    const now = performance.now();
+    if (reading || now < pausedUntil || laterFill !== null) return;
+    turnEnds = now + TURN_MS;
     while (intake.wantsMore()) {
       const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room(fill)));
       if (bytes <= 0) break;
@@ -74,20 +84,36 @@ export function createReader(options: ReaderOptions): Reader {
       }
       if (page.scannedTo <= slidingWindow.readTo) break; // caught up
       offerSome(page, bytes);
+      if (laterFill !== null) break;
     }
   }
 
-  /** Offers entries of the tail until the accepted ones hold so many bytes. */
+  /** Offers entries of the tail until the accepted ones hold so many bytes, or their condition has taken its time. */
   function offerSome({ entries, from, to, scannedTo }: Since, bytes: number): void {
     const upTo = slidingWindow.bytes + bytes;
+    const takesTurns = filters.hasCondition;
     for (let index = from; index < to; index += 1) {
       const entry = entries[index];
       offer(entry);
-      if (slidingWindow.bytes < upTo || entry === undefined) continue;
+      if (entry === undefined) continue;
+      if (slidingWindow.bytes < upTo && !(takesTurns && isTurnOver())) continue;
       slidingWindow.scanned(entry.position);
+      if (slidingWindow.bytes < upTo) readLater();
       return;
     }
     slidingWindow.scanned(scannedTo);
+  }
+
+  /** Whether evaluating a condition has taken so long that other work of the process waits for its turn. */
+  function isTurnOver(): boolean {
+    return performance.now() > turnEnds;
+  }
+
+  function readLater(): void {
+    laterFill = setImmediate(() => {
+      laterFill = null;
+      options.fillAgain();
+    });
   }
 
   async function readPage(limit: number, maxBytes: number): Promise<void> {
@@ -99,10 +125,9 @@ export function createReader(options: ReaderOptions): Reader {
       const after = slidingWindow.readTo;
       const upTo = until === null ? {} : { until };
       const page = await pages.read({ stream, after, ...upTo, filter, ...PAGE, limit, maxBytes });
-      if (readBy === generation) {
-        for (const entry of page.entries) offer(entry);
-        slidingWindow.scanned(page.scannedTo);
-      }
+      if (filters.hasCondition) await offerInTurns(page.entries, readBy);
+      else if (readBy === generation) for (const entry of page.entries) offer(entry);
+      if (readBy === generation) slidingWindow.scanned(page.scannedTo);
     } catch (error) {
       if (startFaultOf(error) !== null) {
         broken = true; // nothing more is read
@@ -118,6 +143,20 @@ export function createReader(options: ReaderOptions): Reader {
       options.turns.end();
     }
     fill();
+  }
+
+  /** Offers the entries of a page until it is discarded. */
+  async function offerInTurns(entries: Entry[], readBy: number): Promise<void> {
+    turnEnds = performance.now() + TURN_MS;
+    for (const entry of entries) {
+      if (readBy !== generation) return;
+      offer(entry);
+      if (!isTurnOver()) continue;
+      slidingWindow.scanned(entry.position);
+      options.filled();
+      await nextTurn();
+      turnEnds = performance.now() + TURN_MS;
+    }
   }
 
   function offer(entry: Entry | undefined): void {

@@ -12,6 +12,9 @@ import type { Outage } from './outage.ts';
 import type { Reader } from './reader.ts';
 import { goesTheSameWay, mostInFlight, type SenderConfig } from './senderConfig.ts';
 
+/** More is read while a condition is evaluated on what was read; the rest is left to `apply` at some point. */
+const MOST_PREPARATIONS = 5;
+
 /** The parts of a drain that a newer configuration changes. */
 export interface ReconfigureOptions {
   filters: FilterStack;
@@ -20,7 +23,7 @@ export interface ReconfigureOptions {
   slidingWindow: Pick<SlidingWindow<Entry>, 'unsettled'>;
   failures: Pick<FailureHandler, 'closed'>;
   parked: Pick<ParkedEntries, 'keepOnly'>;
-  retries: Pick<ParkedRetries, 'reload'>;
+  retries: Pick<ParkedRetries, 'reload' | 'recheck'>;
   limit: Pick<InFlightLimit, 'setMax'>;
   pace: Pick<Pace, 'change'>;
   outage: Pick<Outage, 'reconfigured'>;
@@ -38,6 +41,8 @@ export interface ReconfigureOptions {
 
 /** Puts a newer configuration into force while a drain runs. */
 export interface Reconfigure {
+  /** Decides what a new condition lets through of what was read, so that `apply` takes no time for that. */
+  prepare(next: SenderConfig, before: SenderConfig): Promise<void>;
   /** Changes what differs between the two. */
   apply(next: SenderConfig, before: SenderConfig): void;
   /** Stops following the tail. */
@@ -48,6 +53,16 @@ export interface Reconfigure {
 export function createReconfigure(options: ReconfigureOptions): Reconfigure {
   const { filters, tail, reader, parked } = options;
   let unfollow = tail.follow(reader.fill, filters.syncs, filters.collections);
+
+  async function prepare(next: SenderConfig, before: SenderConfig): Promise<void> {
+    if (next.filterVersion === before.filterVersion) return;
+    for (let times = 0; times < MOST_PREPARATIONS; times += 1) {
+      const readTo = options.readTo();
+      const unsettled = [...options.slidingWindow.unsettled()].map(({ entry }) => entry);
+      await filters.prepare(next.filters, unsettled);
+      if (options.readTo() === readTo) return;
+    }
+  }
 
   function apply(next: SenderConfig, before: SenderConfig): void {
     options.stir();
@@ -76,8 +91,9 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
       if (!slot.sent) options.failures.closed(slot);
     }
     parked.keepOnly((entry) => filters.matches(entry));
+    if (filters.hasCondition) void options.retries.recheck();
     options.mark();
   }
 
-  return { apply, leave: () => unfollow() };
+  return { prepare, apply, leave: () => unfollow() };
 }

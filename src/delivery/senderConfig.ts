@@ -5,6 +5,8 @@ import { isSameBody } from '../rules/bodyShape.ts';
 import { filterOf, isReadable } from '../rules/filter.ts';
 import type { FilterVersion } from '../rules/filterVersions.ts';
 import { CannotStart } from '../rules/startFault.ts';
+import { isCompilable } from '../rules/where.ts';
+import type { ConsumerBatch } from '../schema/batch.ts';
 import type { ConsumerBody } from '../schema/body.ts';
 import type { ConsumerStatus, Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -16,6 +18,8 @@ export interface SenderConfig {
   stream: StreamName;
   path: string;
   ordering: Ordering;
+  /** Null: each entry has a request of its own. It never changes while a sender runs. */
+  batch: ConsumerBatch | null;
   body: ConsumerBody;
   status: ConsumerStatus;
   /** Whether a command waits for the sender to release its lease. */
@@ -62,6 +66,7 @@ interface Row {
   stream: StreamName;
   path: string;
   ordering: Ordering;
+  batch: ConsumerBatch | null;
   body: ConsumerBody;
   status: ConsumerStatus;
   held: boolean;
@@ -83,6 +88,7 @@ interface FilterRow {
   syncs: string[];
   collections: string[];
   event_types: string[];
+  where: string | null;
 }
 
 /**
@@ -132,12 +138,13 @@ export async function loadSenderConfigs(
 }
 
 const SELECT = `
-      select k.id, k.stream, k.path, k.ordering, k.body, k.status, k.held, k.deleted_at is not null as deleted,
+      select k.id, k.stream, k.path, k.ordering, k.batch, k.body, k.status, k.held, k.deleted_at is not null as deleted,
              k.version, k.filter_version, k.target_id, k.parked_version, k.retried,
              k.active_ms, k.active_since,
              (select json_agg(json_build_object(
                        'version', f.version, 'filter_from', f.filter_from, 'syncs', f.syncs,
-                       'collections', f.collections, 'event_types', f.event_types) order by f.version)
+                       'collections', f.collections, 'event_types', f.event_types,
+                       'where', f.condition) order by f.version)
                 from filter_versions f where f.consumer_id = k.id) as filters
         from consumers k where k.id`;
 
@@ -151,6 +158,7 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
     stream: row.stream,
     path: row.path,
     ordering: row.ordering,
+    batch: row.batch,
     body: row.body,
     status: row.status,
     held: row.held,
@@ -169,11 +177,17 @@ function configOf(row: Row, target: OpenTarget | null): SenderConfig {
 }
 
 /** The versions that can be read. An older one that can't be read may be missing; the newest may not. */
-function filtersOf({ filters, filter_version }: Row): FilterVersion[] {
-  const readable = (filters ?? []).filter((one) => isReadable(one));
-  if (readable.at(-1)?.version !== filter_version) {
+function filtersOf({ filters, filter_version, stream }: Row): FilterVersion[] {
+  const listed = (filters ?? []).filter((one) => isReadable(one));
+  if (listed.at(-1)?.version !== filter_version) {
     const detail =
       "The consumer's filter can't be read: save syncs, collections and event_types again, all three";
+    throw new CannotStart('filter_unreadable', detail);
+  }
+  const readable = listed.filter(({ where }) => where === null || isCompilable(where, stream));
+  if (readable.at(-1)?.version !== filter_version) {
+    const detail =
+      "The condition of the consumer's filter can't be read by this version of Millrace: save `where` again";
     throw new CannotStart('filter_unreadable', detail);
   }
   return readable.map((one) => ({

@@ -16,11 +16,13 @@ import { traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 import { dispatchWithToken, type Post } from './withToken.ts';
 
-/** The content of one webhook; the body is sent unchanged unless its sender has a shape for it. */
+/** The content of one webhook; the body is sent unchanged, unless its sender has a shape or a `bodyOf`. */
 export interface Message {
   position: number;
   messageId: string;
   body: string;
+  /** Of a batch, whose own body is empty: the bodies of its entries, in order. */
+  bodies?: readonly string[];
   /** The `traceparent` of the trace that its attempts belong to; a new trace for each attempt unless given. */
   traceparent?: string | null;
 }
@@ -56,6 +58,8 @@ export interface WebhookSenderOptions<M extends Message> {
   /** The path and query of the endpoint. */
   path: string;
   sign: (id: string, timestamp: number, body: Buffer) => string;
+  /** Makes what is sent of a message; unless given, its body is sent. */
+  bodyOf?: (message: Pick<Message, 'body' | 'bodies'>) => Buffer;
   /** Makes what is sent of each body, which is then what is signed; unless given, bodies are sent unchanged. */
   shape?: BodyShape | null;
   /** Called whenever `grown` changes, with the difference. */
@@ -115,13 +119,13 @@ export function createWebhookSender<M extends Message>(
     headBytes: hiding.bytes,
     late: options.late,
   };
-  const { samples = nothing, shape = null } = options;
+  const { samples = nothing, bodyOf, shape = null } = options;
   const open = new Set<OpenRequest<M>>();
   let grown = 0;
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
   const fixed = [
     'content-type',
-    shape?.contentType ?? 'application/json',
+    (bodyOf === undefined ? shape?.contentType : undefined) ?? 'application/json',
     'user-agent',
     options.userAgent,
     'millrace-consumer',
@@ -156,13 +160,12 @@ export function createWebhookSender<M extends Message>(
 
   function send(message: M, attempt: number): void {
     const startedAt = options.now();
-    const text = shape === null ? message.body : shaped(message.body, shape);
-    if (typeof text !== 'string') {
-      sendNothing(message, startedAt, text);
+    const body = bodyFor(message);
+    if (!(body instanceof Uint8Array)) {
+      sendNothing(message, startedAt, body);
       return;
     }
     const timestamp = Math.floor(startedAt / 1000);
-    const body = Buffer.from(text);
     const headers = [
       ...fixed,
       'webhook-id',
@@ -189,6 +192,22 @@ export function createWebhookSender<M extends Message>(
       const ends = (outcome: Outcome): void => finish(request, outcome);
       dispatchWithToken(request, post, tokens, { open: () => open.has(request), ends });
     }
+  }
+
+  /** What is sent of a message; the outcome of its attempt when nothing can be made of one of its entries. */
+  function bodyFor(message: M): Buffer | Failed {
+    if (bodyOf === undefined) {
+      const text = shape === null ? message.body : shaped(message.body, shape);
+      return typeof text === 'string' ? Buffer.from(text) : text;
+    }
+    if (shape === null) return bodyOf(message);
+    const bodies: string[] = [];
+    for (const one of message.bodies ?? [message.body]) {
+      const text = shaped(one, shape);
+      if (typeof text !== 'string') return text;
+      bodies.push(text);
+    }
+    return bodyOf({ body: '', bodies });
   }
 
   /** Ends an attempt that has no body, after the caller has returned and others have had their turn. */

@@ -16,21 +16,23 @@ export interface Failing {
 
 /** The entries whose failures are blamed on the endpoint, since they were taken last. */
 export interface FailingEntries {
-  /**
-   * Notes a failure; `handedOver`: its attempt is in the log already; `again`: the entry has its next turn
-   * already.
-   */
-  note(
-    slot: Outgoing,
-    attempt: EndedAttempt,
-    outcome: Failed,
-    has?: { handedOver: boolean; again: boolean },
-  ): void;
+  /** Notes a failure. */
+  note(slot: Outgoing, attempt: EndedAttempt, outcome: Failed, has?: HasFailed): void;
   /**
    * Returns and forgets them, with the next attempt of their head: planned from `now` (unix ms) by the schedule
    * of `before`.
    */
   take(now: number, paceMs: number, before: HeadSchedule | null): Failing;
+}
+
+/** What is known of a failure. */
+export interface HasFailed {
+  /** Its attempt is in the log already. */
+  handedOver?: boolean;
+  /** The entry has its next turn already. */
+  again?: boolean;
+  /** It failed with others, so that the next attempts, which carry fewer of them, show whether it is at fault. */
+  withOthers?: boolean;
 }
 
 /** Creates it without an entry. */
@@ -44,10 +46,10 @@ export function createFailingEntries(options: {
   let doubtful = false;
 
   return {
-    note: (slot, attempt, outcome, { handedOver, again } = { handedOver: false, again: false }) => {
-      attempts.failing(attempt, outcome, handedOver);
-      if (slot.parked === null && !again) slots.push(slot);
-      doubtful ||= mayBeMessage(outcome);
+    note: (slot, attempt, outcome, has = {}) => {
+      attempts.failing(attempt, outcome, has.handedOver);
+      if (slot.parked === null && has.again !== true) slots.push(slot);
+      doubtful ||= has.withOthers !== true && mayBeMessage(outcome);
     },
     take: (now, paceMs, before) => {
       const head = attempts.failingHead(now, paceMs, before);

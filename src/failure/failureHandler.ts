@@ -17,7 +17,9 @@ import type { Ordering } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
-import { createDoubt } from './doubt.ts';
+import { createBesideBatches } from './besideBatches.ts';
+import type { FailBatch } from './failBatch.ts';
+import type { BatchingFailures } from './failedBatches.ts';
 import { createFailingEntries, type Failing } from './failingEntries.ts';
 import { createNewestSuccess, type NewestSuccess } from './newestSuccess.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -26,6 +28,7 @@ import { isItsOwn } from './parkedEntry.ts';
 import type { RecordParking } from './recordParking.ts';
 import { createSendAgain } from './sendAgain.ts';
 import { createSuspects } from './suspects.ts';
+import type { FailureVerdict } from './verdict.ts';
 import { createWithoutTry } from './withoutTry.ts';
 
 /** The parts of a drain that its failures concern. */
@@ -36,7 +39,7 @@ export interface FailureHandlerOptions {
   pages: Pick<Pages, 'entryAt'>;
   attempts: AttemptLog;
   limit: Pick<InFlightLimit, 'overload'>;
-  dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
+  dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'putBackAll' | 'pump'>;
   parked: ParkedEntries;
   recordParking: Pick<RecordParking, 'park'>;
   /** By position: how many attempts at an entry have failed, before and during this drain. */
@@ -45,13 +48,12 @@ export interface FailureHandlerOptions {
   isOut: () => boolean;
   /** Whether an entry still passes the filter. */
   passes: (entry: Entry) => boolean;
+  /** What a drain that sends batches knows of those that failed. */
+  batching?: BatchingFailures | undefined;
   /** Called when there is something to store. */
   mark: () => void;
   log: Logger;
 }
-
-/** What follows from a failure: sending continues, or ends for a reason. */
-export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 
 /**
  * Decides what a drain does about failed attempts. It tries suspects again, and parks an entry that is
@@ -60,6 +62,8 @@ export type FailureVerdict = 'goes on' | 'blocked' | 'gone' | 'parked';
 export interface FailureHandler {
   /** Judges a failed attempt, which started at `startedMono` (monotonic ms). */
   fail(slot: Outgoing, attempt: EndedAttempt, outcome: Failed, startedMono: number): FailureVerdict;
+  /** Judges a request of several entries that has failed. */
+  failBatch: FailBatch;
   /** Notes a success, which is evidence for the endpoint and therefore against the suspects of other records. */
   succeeded(slot: Outgoing, startedMono: number): void;
   /** Whether a request may start although there are suspects; `alone`: no other one is open. */
@@ -72,6 +76,8 @@ export interface FailureHandler {
   tick(now: number): void;
   /** Tries an entry again whose attempt says nothing about it. */
   tryAgain(slot: Outgoing): void;
+  /** Tries entries again that went with one request, which says nothing about them. */
+  tryBatchAgain(members: readonly Outgoing[]): void;
   /** Forgets an entry that is settled without another try. */
   forget(slot: Outgoing): void;
   /** Settles a waiting suspect that an edit of the filter has closed. */
@@ -91,11 +97,13 @@ export interface FailureHandler {
   readonly inDoubt: boolean;
 }
 
+/** A failed attempt as `fail` is told of it. */
+type FailedAttempt = Parameters<FailureHandler['fail']>;
+
 /** Creates the handler of one drain, without suspects. */
 export function createFailureHandler(options: FailureHandlerOptions): FailureHandler {
   const { attempts, dispatcher, parked, failedAttempts, isOut } = options;
   const suspects = createSuspects<Outgoing>();
-  const doubt = createDoubt(suspects);
   const newestSuccess = createNewestSuccess();
   const again = createSendAgain({ ...options, superseded: forget });
   // The last failure of each suspect that waits for its next try.
@@ -103,13 +111,10 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   const failing = createFailingEntries(options);
   const withoutTry = createWithoutTry(options);
   const halve = createHalving(options.limit);
+  const beside = createBesideBatches({ ...options, suspects, failing, newestSuccess, halve });
+  const { doubt } = beside;
 
-  function fail(
-    slot: Outgoing,
-    attempt: EndedAttempt,
-    outcome: Failed,
-    startedMono: number,
-  ): FailureVerdict {
+  function fail(...[slot, attempt, outcome, startedMono]: FailedAttempt): FailureVerdict {
     if (isOfBody(outcome) && slot.parked === null && options.ordering !== 'stream') {
       doubt.ended(slot, false);
       withoutTry.parkUnmade(slot, attempt, outcome, forget);
@@ -135,17 +140,13 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   }
 
   /** Handles a failure that may be the fault of the message or of the endpoint: requests of other records decide. */
-  function suspect(
-    slot: Outgoing,
-    attempt: EndedAttempt,
-    outcome: Failed,
-    startedMono: number,
-  ): FailureVerdict {
+  function suspect(...[slot, attempt, outcome, startedMono]: FailedAttempt): FailureVerdict {
     attempts.failed(attempt, outcome, null);
     if (withoutTry.isClosed(slot, forget)) return 'goes on';
     const verdict = suspects.failed(slot, {
       record: recordOf(slot.entry),
       startedAt: startedMono,
+      batchStartedAt: beside.startedAt(slot),
       endedAt: performance.now(),
       answered: !isUnanswered(outcome),
       contradictedSince: (time) => newestSuccess.isOfAnotherAfter(slot.entry, time),
@@ -161,6 +162,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
   }
 
   function succeeded(slot: Outgoing, startedMono: number): void {
+    beside.succeeded(startedMono);
     if (slot.parked !== null && options.ordering === 'stream') return; // under this ordering nothing is parked
     newestSuccess.note(slot.entry, startedMono);
     if (suspects.size === 0) return;
@@ -175,6 +177,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
       suspects.forget(slot);
     }
     unexplained.clear();
+    beside.handOver();
     doubt.end();
     return failing.take(now, paceMs, before);
   }
@@ -184,21 +187,28 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     unexplained.delete(slot);
   }
 
+  const isUnsure = (): boolean => suspects.size > 0 || beside.any;
+
   return {
     fail,
+    failBatch: beside.failBatch,
     succeeded,
-    mayStart: (alone) => suspects.size === 0 || doubt.mayStart(alone),
+    mayStart: (alone) => !isUnsure() || doubt.mayStart(alone),
     started: doubt.started,
-    blames: doubt.isSettled,
+    blames: (nothingElse) => doubt.isSettled(nothingElse && !again.looks),
     tick: (now) => {
       // While the endpoint is in doubt, an entry that is not a suspect has to decide.
       if (suspects.size === 0 || doubt.exists) return;
-      for (const slot of suspects.due(now)) again(slot);
+      for (const slot of suspects.due(now)) again.one(slot);
     },
     tryAgain: (slot) => {
       doubt.ended(slot, false);
-      if (slot.parked === null) again(slot);
+      if (slot.parked === null) again.one(slot);
       else if (parked.lands(slot.parked)) dispatcher.putBack(slot);
+    },
+    tryBatchAgain: (members) => {
+      doubt.ended(members[0] as Outgoing, false);
+      again.all(members);
     },
     forget: (slot) => {
       if (suspects.size > 0) forget(slot);
@@ -210,7 +220,7 @@ export function createFailureHandler(options: FailureHandlerOptions): FailureHan
     },
     takeFailing,
     get suspected() {
-      return suspects.size > 0;
+      return isUnsure();
     },
     get inDoubt() {
       return doubt.exists;

@@ -11,18 +11,28 @@ export interface NewestSuccess {
 
 /** Creates the memory without a success. */
 export function createNewestSuccess(): NewestSuccess {
-  // Two variables and no key, because this is done for each delivery.
+  // A few variables and no key, because this is done for each delivery.
   let newest: Entry | null = null;
+  let other: Entry | null = null; // of another record, which came with the same request
   let newestStartedAt = -Infinity;
   return {
     note: (entry, startedAt) => {
-      if (startedAt <= newestStartedAt) return;
+      if (startedAt < newestStartedAt) return;
+      if (startedAt === newestStartedAt) {
+        if (other === null && newest !== null && isOfAnother(newest, entry)) other = entry;
+        return;
+      }
       newest = entry;
+      other = null;
       newestStartedAt = startedAt;
     },
     isOfAnotherAfter: (entry, startedAt) => {
       if (newest === null || newestStartedAt <= startedAt) return false;
-      return recordOf(newest) !== recordOf(entry);
+      return isOfAnother(newest, entry) || other !== null;
     },
   };
+}
+
+function isOfAnother(one: Entry, entry: Entry): boolean {
+  return recordOf(one) !== recordOf(entry);
 }

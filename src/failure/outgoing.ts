@@ -21,6 +21,12 @@ export interface Outgoing extends Slot<Entry> {
   readyAt: number;
 }
 
+/** Those of the entries of one request that wait for none of the others in their lanes. */
+export function firstOfLanes(members: readonly Outgoing[]): Outgoing[] {
+  const behind = new Set<Slot<Entry> | null>(members.map(({ next }) => next));
+  return members.filter((member) => !behind.has(member));
+}
+
 /** The first attempt at an entry that is in no sliding window; it was read at `readAt`. */
 export function firstAttempt(entry: Entry, readAt: number): Outgoing {
   const { position, messageId, body, traceparent } = entry;

@@ -17,6 +17,7 @@ import {
   type Clocks,
   type ParkedEntry,
 } from './parkedEntry.ts';
+import { createParkedFilter, type ParkedFilter } from './parkedFilter.ts';
 import { createParkedLanes } from './parkedLanes.ts';
 import { createParkedReadings, type ParkedReadings } from './parkedReadings.ts';
 import { createParkedWrites } from './parkedWrites.ts';
@@ -34,7 +35,8 @@ const LAST_TRY_MS = 250;
  * The parked entries of a running sender, and the changes of them that are still to be written.
  * Entries of one record go out one after another, in order.
  */
-export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
+export interface ParkedEntries
+  extends Omit<ParkedReadings, 'load'>, Omit<ParkedFilter, 'wants' | 'apply'> {
   /** Whether a new entry of this record has to wait behind parked ones. */
   has(record: string): boolean;
   /** Takes an entry; without a failure it waits behind an earlier one of its record, untried. */
@@ -68,8 +70,6 @@ export interface ParkedEntries extends Omit<ParkedReadings, 'load'> {
   failed(parked: ParkedEntry, outcome: Failed, about: FailedParked): number | null;
   /** The entry was not tried, because its body could not be read: it is due again in `ms`. */
   postpone(parked: ParkedEntry, ms: number): void;
-  /** Drops the entries that do not pass any more; one in flight is dropped when its attempt ends. */
-  keepOnly(passes: (entry: Entry) => boolean): void;
   /**
    * What has changed since the last call; null when nothing has. It has to be stored, and `committed`
    * called, before the next call.
@@ -121,7 +121,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   const writes = createParkedWrites({ bodies, nowMs });
   const readings = createParkedReadings({ lanes, writes });
   let { total } = options;
-  let wanted: (entry: Entry) => boolean = () => true;
+  const filter = createParkedFilter(lanes, (parked) => leave(parked, 'done'));
   readings.merge(options.rows);
 
   const readClocks = (): Clocks => ({ nowMs: nowMs(), utcMs: options.now(), clockMs: clock() });
@@ -152,7 +152,8 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
       return false;
     }
     bodies.load(parked, loaded.body);
-    return true;
+    if (!filter.wants(parked.entry)) leave(parked, 'done'); // its body was not known before
+    return !isOver(parked);
   }
 
   function starts(parked: ParkedEntry): boolean {
@@ -164,14 +165,15 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   function lands(parked: ParkedEntry): boolean {
     if (!isHandedOut(parked)) return false;
     parked.state = 'outgoing';
-    if (!wanted(parked.entry)) leave(parked, 'done'); // the filter was changed meanwhile
+    if (!filter.wants(parked.entry)) leave(parked, 'done'); // the filter was changed meanwhile
     return !isOver(parked);
   }
 
   function failed(parked: ParkedEntry, outcome: Failed, about: FailedParked): number | null {
     if (isOver(parked)) return null;
+    const isWanted = filter.wants(parked.entry); // before its body is let go
     lanes.giveBack(parked);
-    if (!wanted(parked.entry)) {
+    if (!isWanted) {
       leave(parked, 'done'); // the filter was changed meanwhile
       return null;
     }
@@ -197,13 +199,6 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     lanes.schedule(parked, clock() + ms);
   }
 
-  function keepOnly(passes: (entry: Entry) => boolean): void {
-    wanted = passes;
-    // An entry in flight keeps its record's turn until its attempt has ended.
-    const unwanted = lanes.select(({ state, entry }) => state !== 'inFlight' && !passes(entry));
-    for (const parked of unwanted) leave(parked, 'done');
-  }
-
   function leave(parked: ParkedEntry, end: 'done' | 'dead'): void {
     if (isOver(parked)) return;
     const next = lanes.remove(parked, end);
@@ -222,12 +217,14 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     delivered: (parked) => leave(parked, 'done'),
     failed,
     postpone,
-    keepOnly,
+    keepOnly: filter.keepOnly,
+    unasked: filter.unasked,
+    ask: filter.ask,
     merge: readings.merge,
     toLoad: readings.toLoad,
     loadRecords: (records, rows, limit) => {
       readings.load(records, rows, limit);
-      keepOnly(wanted); // a filter edit may have come before they were stored
+      filter.apply(); // a filter edit may have come before they were stored
     },
     toStore: writes.toStore,
     committed,

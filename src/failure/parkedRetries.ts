@@ -7,6 +7,7 @@ import { HELD_OF_RECORD } from './heldLanes.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
 import type { ParkedEntry } from './parkedEntry.ts';
+import { recheckParked } from './parkedRechecks.ts';
 
 /** So many of the entries that wait behind a head are loaded at a time. */
 const AT_A_TIME = HELD_OF_RECORD;
@@ -33,6 +34,8 @@ export interface ParkedRetries {
   tick(): void;
   /** Reads the rows again after they were changed from outside. */
   reload(): Promise<void>;
+  /** Closes the entries that no longer satisfy the condition of the filter, whose bodies have to be read for that. */
+  recheck(): Promise<void>;
   /** Whether `tick` has nothing to do until an entry is parked or `reload` is called. */
   readonly resting: boolean;
 }
@@ -99,9 +102,20 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
     }
   }
 
+  async function recheck(): Promise<void> {
+    try {
+      await recheckParked({ consumerId, store, parked });
+      options.mark();
+    } catch (error) {
+      // They are asked about again before they are tried.
+      log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
+    }
+  }
+
   return {
     tick,
     reload,
+    recheck,
     get resting() {
       return parked.size === 0 && !stale && !loading;
     },

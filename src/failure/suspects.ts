@@ -14,7 +14,7 @@ interface Suspect<S> {
   failures: number;
   /** Whether its last attempt got an answer. */
   answered: boolean;
-  /** When its first failed attempt had started. */
+  /** When its first failed attempt had started, be it that of a batch. */
   firstStartedAt: number;
   /** A successful request of another record that started after this time is evidence against the entry. */
   since: number;
@@ -28,6 +28,11 @@ interface Suspect<S> {
 export interface FailedTry {
   record: string;
   startedAt: number;
+  /**
+   * When the request of several entries had started with which it failed before it was tried by itself; absent: there
+   * was none.
+   */
+  batchStartedAt?: number | undefined;
   endedAt: number;
   /** Whether there was an answer: an HTTP status, as opposed to a time-out or a lost connection. */
   answered: boolean;
@@ -41,8 +46,9 @@ export interface FailedTry {
  * started after the failure; after an attempt without an answer it is enough that it started after the attempt,
  * because the attempt lasted until the time-out. In that case, however, the message does not count as at fault
  * while other entries are suspects without such a success. The same evidence decides about an answered failure
- * whose quick retries are used up, because the others may all have been sent before it failed. Times are
- * monotonic ms.
+ * whose quick retries are used up, because the others may all have been sent before it failed. For an entry that
+ * failed in a batch before, its first attempt in these two cases is that of the batch, whose other entries have been
+ * delivered since. Times are monotonic ms.
  */
 export interface Suspects<S> {
   /**
@@ -61,6 +67,8 @@ export interface Suspects<S> {
   readonly size: number;
   /** Whether there are so many that one more request, on its own, has to decide about the endpoint. */
   readonly tooMany: boolean;
+  /** The same if there are more of which it is not known what is at fault, `unanswered` of them without an answer. */
+  tooManyWith(more: number, unanswered: number): boolean;
   /** Whether a suspect is not tried again by itself and no request of another record has succeeded since. */
   readonly exhausted: boolean;
 }
@@ -73,7 +81,9 @@ export function createSuspects<S>(): Suspects<S> {
 
   function failed(slot: S, attempt: FailedTry): 'park' | 'wait' {
     const { startedAt, endedAt, answered } = attempt;
-    const suspect = suspects.get(slot) ?? added(slot, attempt);
+    const known = suspects.get(slot);
+    const suspect = known ?? added(slot, attempt);
+    const began = known === undefined ? (attempt.batchStartedAt ?? startedAt) : startedAt;
     if (suspect.provenAt !== null && startedAt >= suspect.provenAt) {
       if (answered || unproven === 0) {
         suspects.delete(slot);
@@ -81,7 +91,7 @@ export function createSuspects<S>(): Suspects<S> {
       }
       suspect.since = startedAt; // the endpoint may have begun to fail since
       count(suspect, () => (suspect.provenAt = null));
-    } else if (suspect.provenAt === null && !answered && attempt.contradictedSince(startedAt)) {
+    } else if (suspect.provenAt === null && !answered && attempt.contradictedSince(began)) {
       prove(suspect, endedAt);
     }
     count(suspect, () => (suspect.answered = answered));
@@ -95,13 +105,14 @@ export function createSuspects<S>(): Suspects<S> {
     return 'wait';
   }
 
-  function added(slot: S, { record, answered, startedAt, endedAt }: FailedTry): Suspect<S> {
+  function added(slot: S, attempt: FailedTry): Suspect<S> {
+    const { record, answered, startedAt, endedAt } = attempt;
     const suspect: Suspect<S> = {
       slot,
       record,
       failures: 0,
       answered,
-      firstStartedAt: startedAt,
+      firstStartedAt: attempt.batchStartedAt ?? startedAt,
       since: answered ? endedAt : startedAt,
       provenAt: null,
       dueAt: Infinity,
@@ -155,6 +166,10 @@ export function createSuspects<S>(): Suspects<S> {
     if (!answered) unprovenUnanswered += by;
   }
 
+  function tooManyWith(more: number, unanswered: number): boolean {
+    return unproven + more >= TOO_MANY || unprovenUnanswered + unanswered >= TOO_MANY_UNANSWERED;
+  }
+
   function due(now: number): S[] {
     const found: S[] = [];
     for (const suspect of suspects.values()) {
@@ -175,8 +190,9 @@ export function createSuspects<S>(): Suspects<S> {
       return suspects.size;
     },
     get tooMany() {
-      return unproven >= TOO_MANY || unprovenUnanswered >= TOO_MANY_UNANSWERED;
+      return tooManyWith(0, 0);
     },
+    tooManyWith,
     get exhausted() {
       if (unproven === 0) return false;
       for (const one of suspects.values())

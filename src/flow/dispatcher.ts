@@ -29,15 +29,17 @@ export interface Dispatcher<S extends Queued> {
   putBackAll(slots: readonly S[]): void;
   /** Starts what may start; call it whenever that may have changed. */
   pump(): void;
-  /** Counts a request as ended; its share of the budget is kept until `passOn`. */
-  landed(): void;
+  /** Counts a request of so many entries, one unless given, as ended; its share of the budget is kept until `passOn`. */
+  landed(entries?: number): void;
   /** Passes the share of the ended request on to the next drain that waits for one. */
   passOn(): void;
   /** Starts nothing before `until` (monotonic ms). */
   rest(until: number): void;
   readonly inFlight: number;
-  /** The slot that has its turn next, apart from parked ones; undefined: none waits. */
-  readonly front: S | undefined;
+  /** How many entries the requests in flight carry. */
+  readonly sending: number;
+  /** The slots that have their turn next and go with one request, apart from parked ones; empty: none waits. */
+  upNext(): readonly S[];
   /** Whether no slot waits for its turn. */
   readonly empty: boolean;
 }
@@ -96,9 +98,10 @@ export function createDispatcher<S extends Queued>(options: DispatcherOptions<S>
     get inFlight() {
       return inFlight;
     },
-    get front() {
-      return ready.front;
+    get sending() {
+      return inFlight;
     },
+    upNext: () => (ready.front === undefined ? [] : [ready.front]),
     get empty() {
       return ready.empty;
     },

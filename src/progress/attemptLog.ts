@@ -17,6 +17,16 @@ export interface EndedAttempt {
   attempt: number;
   startedAt: number;
   durationMs: number;
+  /** The request of several entries that it was, if it was one. */
+  sentWith?: SentWith;
+}
+
+/** A request of several entries. */
+export interface SentWith {
+  /** Its `webhook-id`. */
+  id: string;
+  /** How many entries it carried. */
+  size: number;
 }
 
 /** The data by which the next attempt of a head is planned that has failed before. */
@@ -63,6 +73,7 @@ export function createAttemptLog(options: AttemptLogOptions): AttemptLog {
       rows.push(deliveredAttempt(stream, ended, outcome));
       return;
     }
+    if (ended.sentWith !== undefined) noteRequest(batch, ended.sentWith);
     addSuccess(batch, ended.position, ended.startedAt, ended.durationMs, outcome.status);
   }
 
@@ -149,11 +160,12 @@ export function deliveredAttempt(
 
 /** The row of an attempt, as failed without a reason; the caller sets the fields that differ. */
 function toAttempt(stream: StreamName, ended: EndedAttempt): AttemptRow {
-  const { position, messageId, attempt, startedAt, durationMs } = ended;
+  const { position, messageId, attempt, startedAt, durationMs, sentWith } = ended;
   return {
     position,
-    messageId,
+    messageId: sentWith?.id ?? messageId,
     eventId: stream === 'events' ? messageId : null,
+    ...(sentWith === undefined ? {} : { batchSize: sentWith.size }),
     attempt,
     startedAt,
     durationMs,
@@ -178,6 +190,15 @@ export function addSuccess(
   batch.startedAt.push(startedAt);
   batch.durationMs.push(durationMs);
   batch.status.push(status);
+}
+
+/** Notes the request of several entries with which the success came that is added next. */
+function noteRequest(batch: Batch, { id, size }: SentWith): void {
+  const { positions } = batch;
+  const requests = (batch.requests ??= []);
+  const last = requests.at(-1);
+  if (last?.id === id && last.from + last.count === positions.length) last.count += 1;
+  else requests.push({ from: positions.length, count: 1, size, id });
 }
 
 /** A batch without attempts. */

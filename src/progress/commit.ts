@@ -4,27 +4,36 @@ import { HEAD_COLUMNS, headColumns, moveCursors, type Moved } from './cursors.ts
 import { PARKED_CTES } from './parkedRows.ts';
 import type { AttemptRow, Committed, SenderOutcomes } from './senderOutcomes.ts';
 
-/** One statement for all outcomes, with the changes of parked entries and the failing heads if there are any. */
-function commitText(moved: Moved): string {
-  const { parked, heads } = moved;
+interface Form extends Moved {
+  /** Whether successes came with requests of several entries, which are in the last value. */
+  batched: boolean;
+}
+
+/**
+ * One statement for all outcomes, with the changes of parked entries, the failing heads and the requests of several
+ * entries if there are any.
+ */
+function commitText(form: Form): string {
+  const { parked, heads, batched } = form;
+  const last = 14 + (parked ? 4 : 0) + (heads ? 1 : 0) + 1;
   return `
   with input as (
     select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[]${parked ? ', $18::int[]' : ''})
       as i(consumer_id, epoch, position, ahead, positions, started_at, duration_ms, status, entries, low, high, oldest${parked ? ', added' : ''})
-  )${heads ? headsCte(parked ? '$19' : '$15') : ''}, moved as (${moveCursors(moved)}
+  )${heads ? headsCte(parked ? '$19' : '$15') : ''}, moved as (${moveCursors(form)}
   ), batches as (
-    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
+    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest${batched ? ', requests' : ''})
     select i.consumer_id, clock_timestamp(), i.positions::bigint[], i.started_at::bigint[],
-           i.duration_ms::int[], i.status::smallint[], i.entries, i.low, i.high, i.oldest
+           i.duration_ms::int[], i.status::smallint[], i.entries, i.low, i.high, i.oldest${batched ? `, $${last}::jsonb -> i.consumer_id::text` : ''}
       from input i join moved using (consumer_id)
      where i.positions <> '{}'
   ), single as (
     insert into attempts (id, consumer_id, position, message_id, event_id, attempt, started_at,
-                          duration_ms, outcome, status, error_code, response_head, next_attempt_at, trace)
+                          duration_ms, outcome, status, error_code, response_head, next_attempt_at, trace, batch_size)
     select a.* from jsonb_to_recordset($10::jsonb) as a(
              id uuid, consumer_id uuid, position bigint, message_id text, event_id text, attempt int,
              started_at timestamptz, duration_ms int, outcome text, status int, error_code text,
-             response_head text, next_attempt_at timestamptz, trace jsonb)
+             response_head text, next_attempt_at timestamptz, trace jsonb, batch_size int)
       join moved using (consumer_id)
   )${parked ? `, ${PARKED_CTES}` : ''}
   select m.consumer_id, k.version, t.version as target_version
@@ -38,16 +47,18 @@ function headsCte(value: string): string {
 }
 
 /** The forms of the statement, by name: a name stands for one text. */
-const FORMS = {
-  commit: commitText({ parked: false, heads: false }),
-  'commit with parked': commitText({ parked: true, heads: false }),
-  'commit with heads': commitText({ parked: false, heads: true }),
-  'commit with parked and heads': commitText({ parked: true, heads: true }),
-};
+const FORMS = new Map<string, string>();
+for (const parked of [false, true]) {
+  for (const heads of [false, true]) {
+    for (const batched of [false, true]) {
+      FORMS.set(nameOf({ parked, heads, batched }), commitText({ parked, heads, batched }));
+    }
+  }
+}
 
-function formOf({ parked, heads }: Moved): keyof typeof FORMS {
-  if (parked) return heads ? 'commit with parked and heads' : 'commit with parked';
-  return heads ? 'commit with heads' : 'commit';
+function nameOf({ parked, heads, batched }: Form): string {
+  const what = [parked && 'parked', heads && 'heads', batched && 'batches'].filter(Boolean);
+  return what.length === 0 ? 'commit' : `commit with ${what.join(' and ')}`;
 }
 
 /** Stores the outcomes of several senders and renews their leases; the answer lacks fenced consumers. */
@@ -61,14 +72,15 @@ export async function commit(
   );
   const parked = outcomes.some((one) => one.parked !== null);
   const heads = outcomes.some((one) => one.head !== undefined);
-  const name = formOf({ parked, heads });
+  const batched = outcomes.some((one) => one.batch.requests !== undefined);
+  const name = nameOf({ parked, heads, batched });
   const { rows } = await sql.query<{
     consumer_id: string;
     version: number;
     target_version: number;
   }>({
     name,
-    text: FORMS[name],
+    text: FORMS.get(name) as string,
     values: [
       plainArray(outcomes.map((one) => one.consumerId)),
       plainArray(outcomes.map((one) => one.epoch)),
@@ -86,6 +98,7 @@ export async function commit(
       plainArray(outcomes.map((one) => least(one.batch.startedAt) ?? 'null')),
       ...(parked ? parkedValues(outcomes) : []),
       ...(heads ? [headValues(outcomes)] : []),
+      ...(batched ? [requestValues(outcomes)] : []),
     ],
   });
   return new Map(
@@ -107,6 +120,15 @@ function headValues(outcomes: SenderOutcomes[]): string {
       head === undefined ? [] : [{ consumer_id: consumerId, ...headColumns(head) }],
     ),
   );
+}
+
+/** The requests of several entries, by consumer, as `attempt_batches` stores them. */
+function requestValues(outcomes: SenderOutcomes[]): string {
+  const byConsumer = outcomes.map(({ consumerId, batch: { requests } }) => [
+    consumerId,
+    requests?.map(({ from, count, size, id }) => [from, count, size, id]),
+  ]);
+  return JSON.stringify(Object.fromEntries(byConsumer)); // without those that have none
 }
 
 function parkedValues(outcomes: SenderOutcomes[]): unknown[] {
@@ -146,5 +168,6 @@ function toRow(consumerId: string, attempt: AttemptRow): Record<string, unknown>
     next_attempt_at:
       attempt.nextAttemptAt === null ? null : new Date(attempt.nextAttemptAt).toISOString(),
     trace: attempt.trace,
+    batch_size: attempt.batchSize ?? null,
   };
 }

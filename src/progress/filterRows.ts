@@ -1,5 +1,6 @@
 import { plainArray } from '../db/arrayLiteral.ts';
 import type { Sql } from '../db/db.ts';
+import { whereOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import { END_EPOCH, TAKE_VERSIONS } from './cursors.ts';
 import { endLapsedLaneLeases } from './laneLeases.ts';
@@ -18,12 +19,12 @@ export interface Confirmation {
 
 /** The part of a statement that gives the consumer in `consumer` its first filter, which applies above `from`. */
 export function createFilter(
-  columns: Record<'from' | 'syncs' | 'collections' | 'types', string>,
+  columns: Record<'from' | 'syncs' | 'collections' | 'types' | 'condition', string>,
 ): string {
-  const { from, syncs, collections, types } = columns;
+  const { from, syncs, collections, types, condition } = columns;
   return `
-    insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
-    select id, 1, ${from}, ${syncs}, ${collections}, ${types} from consumer`;
+    insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types, condition)
+    select id, 1, ${from}, ${syncs}, ${collections}, ${types}, ${condition} from consumer`;
 }
 
 /** Adds a version that applies above `from`; null: above the position that the running sender will confirm. */
@@ -34,9 +35,17 @@ export async function addFilter(
 ): Promise<void> {
   await sql.query({
     text: `
-      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types)
-      values ($1, $2, $3, $4, $5, $6)`,
-    values: [consumerId, version, from, filter.syncs, filter.collections, filter.event_types],
+      insert into filter_versions (consumer_id, version, filter_from, syncs, collections, event_types, condition)
+      values ($1, $2, $3, $4, $5, $6, $7)`,
+    values: [
+      consumerId,
+      version,
+      from,
+      filter.syncs,
+      filter.collections,
+      filter.event_types,
+      whereOf(filter),
+    ],
   });
 }
 

@@ -321,7 +321,31 @@ export async function makeParkedDue(
   return rows.length > 0;
 }
 
-/** Deletes parked entries that do not pass the filter; false when there are none. */
+/** Parked entries above a position with their bodies, ascending; at least one if there is one. */
+export async function parkedTexts(
+  sql: Sql,
+  consumerId: string,
+  { after, maxBytes }: { after: number; maxBytes: number },
+): Promise<{ position: number; body: string }[]> {
+  const { rows } = await sql.query<{ position: number; body: string }>({
+    text: `
+      select position, body from (
+        select p.position, p.body,
+               sum(octet_length(p.body)) over (order by p.position) - octet_length(p.body) as before
+          from (select position, body from parked
+                 where consumer_id = $1 and position > $2 order by position limit 1000) p
+      ) p where before < $3 order by position`,
+    values: [consumerId, after, maxBytes],
+  });
+  return rows;
+}
+
+/** Deletes the parked entries at these positions; false when there are none. */
+export function dropPositions(sql: Sql, consumerId: string, positions: number[]): Promise<boolean> {
+  return drop(sql, 'p.position = any ($2::bigint[])', [consumerId, positions]);
+}
+
+/** Deletes parked entries that do not pass the lists of the filter; false when there are none. */
 export function dropUnmatched(sql: Sql, consumerId: string, filter: Filter): Promise<boolean> {
   const lists = { syncs: '$2::text[]', collections: '$3::text[]', event_types: '$4::text[]' };
   const { syncs, collections, event_types } = filter;

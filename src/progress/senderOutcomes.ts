@@ -6,8 +6,11 @@ import type { ParkedOps } from './parkedRows.ts';
 /** An attempt that is stored as a row. Times are unix ms. */
 export interface AttemptRow {
   position: number;
+  /** The id that was sent. */
   messageId: string;
   eventId: string | null;
+  /** How many entries its request carried; absent: this one alone. */
+  batchSize?: number;
   attempt: number;
   startedAt: number;
   durationMs: number;
@@ -26,6 +29,18 @@ export interface Batch {
   startedAt: number[];
   durationMs: number[];
   status: number[];
+  /** The requests of several entries with which some of them came; absent: there were none. */
+  requests?: BatchRequest[];
+}
+
+/** A request of several entries, of which those from the index `from` on, `count` of them, are in the columns. */
+export interface BatchRequest {
+  from: number;
+  count: number;
+  /** How many entries it carried. */
+  size: number;
+  /** The id that was sent. */
+  id: string;
 }
 
 /** The outcomes of a sender since its last commit, and its position. */

@@ -21,7 +21,7 @@ const AT_ONCE = 50;
 
 /**
  * Writes, in the caller's transaction, an alert for each consumer that loses events with the
- * partition: unsettled events ahead of it that pass its filter. Returns how many consumers there are.
+ * partition: unsettled events ahead of it that pass the lists of its filter. Returns how many consumers there are.
  */
 export async function tellOfLost(
   tx: Sql,
@@ -38,9 +38,9 @@ export async function tellOfLost(
     });
     missed.push(...rows);
   }
-  const alerts = missed.map(({ id, count, first, last, told_at, ...troubled }) => ({
+  const alerts = missed.map(({ id, count, first, last, at_most, told_at, ...troubled }) => ({
     consumerId: id,
-    reason: lostText({ count, first, last }, keptMs),
+    reason: lostText({ count, first, last }, keptMs, at_most),
     at: new Date(told_at),
     troubled,
     lost: { count, first, last },
@@ -62,12 +62,16 @@ interface LostOfConsumer extends Troubled {
   count: number;
   first: number;
   last: number;
+  /** Whether a condition, which was not evaluated, might have excluded some of them. */
+  at_most: boolean;
   told_at: string;
 }
 
 function lostIn(partition: string): string {
   return `
-    select k.id, ${TROUBLED}, k.failing_since, now() as told_at, missed.*
+    select k.id, ${TROUBLED}, k.failing_since, now() as told_at, missed.*,
+           exists (select from filter_versions f
+                    where f.consumer_id = k.id and f.condition is not null) as at_most
       from consumers k
       join cursors c on c.consumer_id = k.id
       join targets t on t.id = k.target_id

@@ -28,9 +28,9 @@ export function agingText({ waiting, ageMs, keptMs }: Aging): string {
   return `${which} is ${inWords(ageMs)} old; events are dropped after ${inWords(keptMs)}`;
 }
 
-/** What a consumer has lost, for people. */
-export function lostText({ count, first, last }: Lost, keptMs: number): string {
+/** What a consumer has lost, for people; `atMost`: its condition might have excluded some of that. */
+export function lostText({ count, first, last }: Lost, keptMs: number, atMost: boolean): string {
   const one = count === 1;
   const where = one ? `position ${first}` : `positions ${first} to ${last}`;
-  return `${amount(count, 'event')} (${where}) ${one ? 'was' : 'were'} older than ${inWords(keptMs)} and dropped before ${one ? 'it was' : 'they were'} sent`;
+  return `${atMost ? 'up to ' : ''}${amount(count, 'event')} (${where}) ${one ? 'was' : 'were'} older than ${inWords(keptMs)} and dropped before ${one ? 'it was' : 'they were'} sent`;
 }

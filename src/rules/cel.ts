@@ -1,4 +1,9 @@
-import { Environment, EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js';
+import {
+  Environment,
+  EvaluationError,
+  ParseError,
+  TypeError as CelTypeError,
+} from '@marcbachmann/cel-js';
 
 import type { StreamName } from '../schema/stream.ts';
 import { notAllowed, VARIABLES } from './celAllowed.ts';

@@ -16,7 +16,8 @@ const SENTENCES: Record<string, (summary: string, variables: readonly string[]) 
   unknown_variable: (summary, variables) =>
     `There is no variable ${afterColon(summary)}. ${available(variables)}`,
   no_such_key: (summary) => `There is no field ${JSON.stringify(afterColon(summary))}.`,
-  index_out_of_bounds: (summary) => `The ${afterColon(summary).replace('index out', 'index is out')}.`,
+  index_out_of_bounds: (summary) =>
+    `The ${afterColon(summary).replace('index out', 'index is out')}.`,
   unexpected_character: (summary) => `${afterColon(summary)} can't be here.`,
   no_such_overload: (summary) =>
     `This operator can't be used with values of these types: ${types(afterColon(summary, 'overload'))}.`,

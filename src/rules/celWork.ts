@@ -35,9 +35,7 @@ export function createWork(): Work {
 /** Whether a value is an object of JSON; neither a list nor a value of CEL such as a time. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
   );
 }
 
@@ -54,7 +52,9 @@ export function equalValues(a: unknown, b: unknown, work: Work, depth = 0): bool
   if (isNumber(a) && isNumber(b)) return a == b; // eslint-disable-line eqeqeq -- BigInt and number
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (depth === DEEPEST) {
-    throw new CelFault(`Values that are nested more than ${DEEPEST} levels deep can't be compared.`);
+    throw new CelFault(
+      `Values that are nested more than ${DEEPEST} levels deep can't be compared.`,
+    );
   }
   if (Array.isArray(a) && Array.isArray(b)) {
     if (a.length !== b.length) return false;

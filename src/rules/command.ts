@@ -39,10 +39,14 @@ export type CommandAnswer =
   | { ok: true; version: number; count?: number }
   | { ok: false; status: 404 | 409 | 422; code: ProblemCode; detail: string };
 
-/** Whether a command changes the position or the order of a running sender, and so waits until it has stopped. */
+/**
+ * Whether a command changes the position, the order or the batches of a running sender, and so waits until it has
+ * stopped.
+ */
 export function needsHold(command: Command): boolean {
   if (command.kind === 'seek' || command.kind === 'stored') return true;
-  return command.kind === 'patch' && command.patch.ordering !== undefined;
+  if (command.kind !== 'patch') return false;
+  return command.patch.ordering !== undefined || command.patch.batch !== undefined;
 }
 
 /** Whether a command ends sending. Its status is shown only once no request can start any more. */

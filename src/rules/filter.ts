@@ -4,12 +4,20 @@ import type { StreamName } from '../schema/stream.ts';
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
 /** The filter in a row of `filter_versions`, ignoring other columns of the row. */
-export function filterOf({ syncs, collections, event_types }: Filter): Filter {
-  return { syncs, collections, event_types };
+export function filterOf({ syncs, collections, event_types, where }: Filter): Filter {
+  const lists = { syncs, collections, event_types };
+  return where === undefined || where === null ? lists : { ...lists, where };
+}
+
+/** The condition of a filter; null: it has none. */
+export function whereOf({ where }: Pick<Filter, 'where'>): string | null {
+  return where ?? null;
 }
 
 /** A filter as Postgres may hold it: an array can hold nulls and arrays, and a row can be lost. */
-export type StoredFilter = { [list in (typeof LISTS)[number]]: readonly unknown[] | null };
+export type StoredFilter = { [list in (typeof LISTS)[number]]: readonly unknown[] | null } & {
+  where?: string | null;
+};
 
 /** Whether a stored filter can be read: each of its lists exists, and holds only texts. */
 export function isReadable(stored: StoredFilter): stored is StoredFilter & Filter {
@@ -26,7 +34,10 @@ export interface Matchable {
 /** A compiled filter. */
 export type Matcher = (entry: Matchable) => boolean;
 
-/** Compiles a filter into set look-ups: an entry passes when each of its three values is in its list. */
+/**
+ * Compiles the lists of a filter into set look-ups: an entry passes when each of its three values is in its list. The
+ * condition of a filter needs the entry's data, and is evaluated elsewhere, on what passes.
+ */
 export function compile(filter: Filter): Matcher {
   const syncs = toSet(filter.syncs);
   const collections = toSet(filter.collections);
@@ -55,7 +66,8 @@ export type Edited =
 /**
  * Applies a delta. Adding to `["*"]` changes nothing, adding `"*"` means everything, removing from `["*"]` is a
  * conflict (409), and a value both added and removed is invalid (422). Adding a value that the list has, or
- * removing one that it does not have, is not an error.
+ * removing one that it does not have, is not an error. A condition in the delta replaces that of the filter; its text
+ * has been checked.
  */
 export function applyDelta(filter: Filter, delta: FilterDelta, stream: StreamName): Edited {
   const next: Filter = { ...filter };
@@ -81,7 +93,8 @@ export function applyDelta(filter: Filter, delta: FilterDelta, stream: StreamNam
       return { ok: false, status: 422, detail: `${list} would hold more than 10,000 values` };
     }
   }
-  return { ok: true, filter: next };
+  if (delta.where !== undefined) next.where = delta.where;
+  return { ok: true, filter: filterOf(next) };
 }
 
 function edited(list: string[], add: string[], remove: string[]): string[] {
@@ -92,8 +105,9 @@ function edited(list: string[], add: string[], remove: string[]): string[] {
   return [...values];
 }
 
-/** Whether two filters have lists of the same values, in any order. */
+/** Whether two filters have lists of the same values, in any order, and the same condition. */
 export function sameFilter(a: Filter, b: Filter): boolean {
+  if (whereOf(a) !== whereOf(b)) return false;
   return LISTS.every((list) => {
     const values = new Set(a[list]);
     return values.size === new Set(b[list]).size && b[list].every((value) => values.has(value));
@@ -105,5 +119,6 @@ export function describeFilter(filter: Filter): string {
   const count = (list: string[], noun: string): string =>
     list[0] === '*' ? `all ${noun}s` : `${list.length} ${noun}${list.length === 1 ? '' : 's'}`;
   const types = filter.event_types[0] === '*' ? 'all event types' : filter.event_types.join('|');
-  return `${count(filter.syncs, 'sync')}, ${count(filter.collections, 'collection')}, ${types || 'no event type'}`;
+  const lists = `${count(filter.syncs, 'sync')}, ${count(filter.collections, 'collection')}, ${types || 'no event type'}`;
+  return whereOf(filter) === null ? lists : `${lists}, with a condition`;
 }

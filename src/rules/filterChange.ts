@@ -1,4 +1,5 @@
 import type { Filter } from '../schema/consumer.ts';
+import { whereOf } from './filter.ts';
 
 const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
@@ -9,6 +10,8 @@ const NAMED = 10;
 export interface FilterChange {
   added: Partial<Filter>;
   removed: Partial<Filter>;
+  /** The condition, if it was changed; null: it was removed. */
+  where?: string | null;
   /** How many further values were added or removed; missing if all are named. */
   left_out?: number;
 }
@@ -16,8 +19,9 @@ export interface FilterChange {
 /** Compares two filters, whatever the order of their lists. */
 export function filterChange(before: Filter, after: Filter): FilterChange {
   const change: FilterChange = { added: {}, removed: {} };
+  if (whereOf(before) !== whereOf(after)) change.where = whereOf(after);
   let leftOut = 0;
-  const note = (part: Partial<Filter>, list: keyof Filter, values: string[]): void => {
+  const note = (part: Partial<Filter>, list: (typeof LISTS)[number], values: string[]): void => {
     if (values.length === 0) return;
     part[list] = values.slice(0, NAMED);
     leftOut += Math.max(0, values.length - NAMED);

@@ -1,10 +1,13 @@
 import type { Filter } from '../schema/consumer.ts';
 
 /**
- * Whether the row named `entry` passes a filter, in SQL, as `compile` decides it: `lists` are
+ * Whether the row named `entry` passes the lists of a filter, in SQL, as `compile` decides it: `lists` are
  * expressions of type text[]. The event of a record is null.
  */
-export function passes(entry: string, lists: Record<keyof Filter, string>): string {
+export function passes(
+  entry: string,
+  lists: Record<Exclude<keyof Filter, 'where'>, string>,
+): string {
   const { syncs, collections, event_types } = lists;
   return `
     (${syncs} = '{*}' or ${entry}.sync_id = any (${syncs}))
@@ -13,8 +16,9 @@ export function passes(entry: string, lists: Record<keyof Filter, string>): stri
 }
 
 /**
- * Whether event `e` passes the filter of consumer `k`: the version in force at its position, and all
- * later ones. A version is in force until the next one begins. Keep it in step with `inForce`.
+ * Whether event `e` passes the filter of consumer `k`: the lists of the version in force at its position, and of all
+ * later ones. A version is in force until the next one begins. Keep it in step with `inForce`. What a condition says
+ * is not known here, so where a consumer has one, more events pass than are sent to it.
  */
 export const PASSES_FILTER = `
   not exists (

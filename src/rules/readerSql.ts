@@ -11,10 +11,11 @@ export function readerFrom(position: string): string {
             'filter', json_build_object(
               'syncs', array_remove(coalesce(f.syncs, '{}'), null),
               'collections', array_remove(coalesce(f.collections, '{}'), null),
-              'event_types', array_remove(coalesce(f.event_types, '{}'), null)))
+              'event_types', array_remove(coalesce(f.event_types, '{}'), null),
+              'where', f.condition))
      from (select) one
      left join lateral (
-       select filter_from, syncs, collections, event_types from filter_versions
+       select filter_from, syncs, collections, event_types, condition from filter_versions
         where consumer_id = k.id and filter_from is not null
         order by version desc limit 1) f on true)`;
 }

@@ -17,6 +17,11 @@ export const Attempt = z
       description:
         'The `webhook-id` that was sent; `position:<n>` once the entry is no longer in the stream',
     }),
+    batch_size: z.int().meta({
+      description:
+        'How many entries the request carried. If there are several, each has an attempt of its own with the same `message_id`; ' +
+        'the first of them has the trace and the beginning of the answer',
+    }),
     event_id: z.string().nullable().meta({
       description: 'Null on the records stream and once the event is older than the retention',
     }),

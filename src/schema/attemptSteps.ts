@@ -22,7 +22,8 @@ export const ATTEMPT_STEPS: readonly AttemptStep[] = [
     key: 'pace',
     name: 'waited for its pace',
     of: 'queue',
-    about: 'Limits of the target or of the worker delayed the request.',
+    about:
+      'Limits of the target or of the worker delayed the request, or its batch waited for others.',
   },
   {
     key: 'prepare',

@@ -16,7 +16,9 @@ const Headers = z.array(z.object({ name: z.string(), value: z.string() }));
 export const AttemptTimings = z
   .object({
     lane: ms('Waiting until the entries before it in its order were delivered; null for a retry'),
-    pace: ms('Waiting for the limits of the target and of the worker; null for a retry'),
+    pace: ms(
+      'Waiting for the limits of the target and of the worker, or for a batch to be filled; null for a retry',
+    ),
     prepare: ms(
       'Fetching an access token, and a first request that was repeated immediately because its connection was lost or its token was refused',
     ),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ConsumerBatch } from './batch.ts';
 import { ConsumerBody, FULL_BODY } from './body.ts';
 import {
   text,
@@ -23,9 +24,20 @@ export const Filter = z.object({
   syncs: z.array(z.string()),
   collections: z.array(z.string()),
   event_types: z.array(z.string()),
+  where: z.string().nullable().optional(),
 });
-/** An entry passes when its sync, collection and event type are each in their list. */
+/**
+ * An entry passes when its sync, collection and event type are each in their list, and the condition `where`, if there is
+ * one, is true for it.
+ */
 export type Filter = z.infer<typeof Filter>;
+
+/** The text of a condition. That it is one is checked where the stream is known. */
+export const Where = text(4096).meta({
+  description:
+    'A CEL expression over the entry, for example `event.data.amount > 100`. Entries that pass the lists have to satisfy it',
+  example: 'event.data.amount > 100',
+});
 
 export const Ordering = z.enum(['record', 'stream', 'none']).meta({ id: 'Ordering' });
 export type Ordering = z.infer<typeof Ordering>;
@@ -52,7 +64,9 @@ const consumerFields = {
   syncs: SyncList,
   collections: CollectionList,
   event_types: EventTypeList,
+  where: Where.nullable(),
   ordering: Ordering,
+  batch: ConsumerBatch.nullable(),
   body: ConsumerBody,
   alert_emails: z.array(z.email()).max(50),
   metadata: Metadata,
@@ -67,7 +81,9 @@ export const ConsumerInput = z
     syncs: SyncList.default(all),
     collections: CollectionList.default(all),
     event_types: EventTypeList.default(all),
+    where: Where.nullable().default(null),
     ordering: Ordering.default('record'),
+    batch: consumerFields.batch.default(null),
     body: ConsumerBody.default(FULL_BODY),
     alert_emails: consumerFields.alert_emails.default([]),
     metadata: Metadata.default({}).meta({ default: {} }),
@@ -90,7 +106,13 @@ const partialFilter = z.strictObject({
 });
 
 export const FilterDelta = z
-  .strictObject({ add: partialFilter.default({}), remove: partialFilter.default({}) })
+  .strictObject({
+    add: partialFilter.default({}),
+    remove: partialFilter.default({}),
+    where: Where.nullable().optional().meta({
+      description: 'The new condition; null removes it, and without it the condition stays',
+    }),
+  })
   .meta({ id: 'FilterDelta' });
 export type FilterDelta = z.infer<typeof FilterDelta>;
 
@@ -118,7 +140,13 @@ export const Consumer = z
     syncs: z.array(z.string()),
     collections: z.array(z.string()),
     event_types: z.array(z.string()),
+    where: z.string().nullable().meta({
+      description: 'The condition that entries which pass the lists have to satisfy; null: none',
+    }),
     ordering: Ordering,
+    batch: ConsumerBatch.nullable().meta({
+      description: 'Null: each request carries one entry, as `{"event": …}` or `{"record": …}`',
+    }),
     body: ConsumerBody,
     alert_emails: z.array(z.string()),
     status: ConsumerStatus,
@@ -132,7 +160,7 @@ export const Consumer = z
       seconds: z.number().meta({ description: 'The age of the oldest entry' }),
       exact: z.boolean().meta({
         description:
-          'Whether `entries` is exact; false where so many entries follow the position that not all were read',
+          'Whether `entries` is exact; false where so many entries follow the position that not all were read, and where a condition (`where`) decides which of them are sent',
       }),
     }),
     parked: z.int(),
@@ -218,7 +246,7 @@ export const Change = z
     actor: z.string(),
     detail: z.record(z.string(), z.unknown()).meta({
       description:
-        "What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`. For `changed`: the names of the `fields` that were given, with a given `name` and `ordering`. For `stopped`, by `millrace` itself: the `reason`. For `retried` by no one's command: `because`, one of `target_tested` (by whoever tested it), `target_changed` and `new_leader`",
+        "What was changed; the fields depend on the action. For `filter`, and for `changed` where it concerns the filter: the values `added` and `removed` by list, ten of each at most, and how many more were `left_out`, and the new condition `where`, null for none. For `changed`: the names of the `fields` that were given, with a given `name`, `ordering` and `batch`. For `stopped`, by `millrace` itself: the `reason`. For `retried` by no one's command: `because`, one of `target_tested` (by whoever tested it), `target_changed` and `new_leader`",
     }),
     at: Timestamp,
   })

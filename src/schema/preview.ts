@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { ConsumerBody } from './body.ts';
-import { SyncList, CollectionList, EventTypeList } from './consumer.ts';
+import { SyncList, CollectionList, EventTypeList, Where } from './consumer.ts';
 import { StreamName, StreamEvent, StreamRecord } from './stream.ts';
 
 const all = (): string[] => ['*'];
@@ -13,6 +13,7 @@ export const PreviewInput = z
     syncs: SyncList.default(all),
     collections: CollectionList.default(all),
     event_types: EventTypeList.default(all),
+    where: Where.nullable().default(null),
     last: z
       .int()
       .min(1)
@@ -36,10 +37,29 @@ export const Preview = z
       description:
         'The number of entries that were read: `last`, or fewer when the stream has fewer',
     }),
-    matched: z.int(),
+    listed: z.int().meta({ description: 'How many of them pass the lists' }),
+    tried: z.int().meta({
+      description:
+        'On how many of those the condition was tried, newest first; fewer than `listed` where trying all would take more than 5 s',
+    }),
+    matched: z.int().meta({ description: 'How many of those match' }),
+    failed: z.int().meta({
+      description: 'For how many of those the condition could not be evaluated; they do not match',
+    }),
     sample: z
       .array(z.union([StreamEvent, StreamRecord]))
       .meta({ description: 'The newest entries that match, at most 10' }),
+    others: z
+      .array(
+        z.object({
+          entry: z.union([StreamEvent, StreamRecord]),
+          why: z.string().meta({ description: 'A sentence' }),
+        }),
+      )
+      .meta({
+        description:
+          'The newest entries that pass the lists and do not satisfy the condition, at most 10, and why',
+      }),
     sample_body: z
       .object({
         content_type: z.string(),

@@ -67,7 +67,20 @@ export const Problem = z
     docs: z.string().optional().meta({
       description: 'The page that explains the code, as a URL relative to that of the API',
     }),
-    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string(),
+          detail: z.string(),
+          line: z.int().optional().meta({
+            description: 'Of an expression: the line in which it is wrong, from 1',
+          }),
+          column: z.int().optional().meta({
+            description: 'Of an expression: the column in that line, from 1, in UTF-16 units',
+          }),
+        }),
+      )
+      .optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 export type Problem = z.infer<typeof Problem>;

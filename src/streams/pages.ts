@@ -3,6 +3,7 @@ import type { QueryArrayResult } from 'pg';
 import type { Sql } from '../db/db.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
+import { readEntriesAt, type EntriesAt } from './entriesAt.ts';
 import {
   type PageRequest,
   type Page,
@@ -33,6 +34,11 @@ export interface Pages {
   /** The position of the first entry in (after, until] that passes the filter; null when there is none. */
   first(stream: StreamName, after: number, filter: Filter, until: number): Promise<number | null>;
   entryAt(stream: StreamName, position: number): Promise<Entry | null>;
+  /**
+   * The entries at these descending positions, or at the first of them if their text exceeds `maxBytes`; what has left
+   * its position is left out.
+   */
+  entriesAt(stream: StreamName, positions: readonly number[], maxBytes: number): Promise<EntriesAt>;
   /** The record with this key as it is now, deleted or not; null when there is none. */
   record(key: RecordKey): Promise<Entry | null>;
   /** The event with this `event_id`; null when there is none, or it has been dropped by retention. */
@@ -182,7 +188,19 @@ export function createPages(sql: Sql): Pages {
 
   const record = (key: RecordKey): Promise<Entry | null> => recordOf(readRows, key);
   const older = (request: OlderRequest): Promise<OlderPage> => readOlder(sql, request);
-  return { read, older, keys, newestKeys, first, entryAt, record, event, positionAtTime };
+  const entriesAt: Pages['entriesAt'] = (...asked) => readEntriesAt(sql, ...asked);
+  return {
+    read,
+    older,
+    keys,
+    newestKeys,
+    first,
+    entryAt,
+    entriesAt,
+    record,
+    event,
+    positionAtTime,
+  };
 }
 
 async function recordOf(

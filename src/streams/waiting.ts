@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 import type { Sql } from '../db/db.ts';
-import { compile } from '../rules/filter.ts';
+import { compile, whereOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { EntryKey } from './entry.ts';
@@ -40,7 +40,7 @@ const A_TURN = 100;
  * Counts the entries that wait for each of the readers: those after its position that pass its filter and are
  * not settled. Everything that tells people how much waits uses this. It reads each stream once for all
  * readers: the count is exact for a reader that no more than 10,000 entries follow, and an upper bound for
- * others.
+ * others, and for those whose filter has a condition, because only the keys of entries are read.
  */
 export async function countWaiting(sql: Sql, readers: readonly Reader[]): Promise<Waiting[]> {
   const counted = readers.map(() => NOTHING_WAITS);
@@ -70,7 +70,8 @@ async function countIn(
   const oldest = new Map<number, number>();
   for (const [turn, [index, reader]] of behind.entries()) {
     const { entries, first } = count(reader, positionsOf(reader.filter), from);
-    const exact = reader.position >= from && reader.position >= reader.filterFrom;
+    const decided = whereOf(reader.filter) === null || entries === 0;
+    const exact = decided && reader.position >= from && reader.position >= reader.filterFrom;
     counted[index] = { entries, seconds: 0, exact };
     if (first !== null) oldest.set(index, first);
     if (turn % A_TURN === A_TURN - 1) await setImmediate();

@@ -1,4 +1,5 @@
 import { certificateEnd } from '../rules/certificateEnd.ts';
+import { clockText } from '../rules/clockText.ts';
 import type { Health } from '../schema/fields.ts';
 
 /** How many of a target's consumers are in which state; absent where that was not counted. */
@@ -36,9 +37,11 @@ export function targetHealth(
     ...(stopped > 0 ? [ofItsConsumers(stopped, 'stopped')] : []),
     ...(faulty > 0 ? [`${ofItsConsumers(faulty, 'unable to send')}${because(others)}`] : []),
     ...(blocked > 0 ? [ofItsConsumers(blocked, 'blocked')] : []),
-    ...(end === null
+    ...(end === null || ends === null
       ? []
-      : [`Its client certificate ${end === 'over' ? 'ended' : 'ends'} at ${ends}: save a new one`]),
+      : [
+          `Its client certificate ${end === 'over' ? 'ended' : 'ends'} at ${clockText(ends, now)}: save a new one`,
+        ]),
   ];
   const isError = unreadable.length > 0 || stopped > 0 || faulty > 0 || end === 'over';
   const status = isError ? 'error' : blocked > 0 || end !== null ? 'warn' : 'ok';

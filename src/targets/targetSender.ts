@@ -64,6 +64,8 @@ export function openTargetSender<M extends Message>(
     now: () => number;
     /** As in `WebhookSenderOptions`. */
     samples?: () => boolean;
+    /** As in `WebhookSenderOptions`. */
+    bodyOf?: (message: Pick<Message, 'body' | 'bodies'>) => Buffer;
     requests?: OpenRequests;
     /** As in `WebhookSenderOptions`. */
     startBy?: (message: M) => number;

@@ -9,6 +9,7 @@ import { CHANNELS } from '../db/channels.ts';
 import type { Db } from '../db/db.ts';
 import type { Listener } from '../db/listener.ts';
 import type { Vault } from '../db/vault.ts';
+import { createConditions } from '../delivery/conditions.ts';
 import type { Drain, DeliveryCounts, DrainContext } from '../delivery/drainContext.ts';
 import { createLateAnswers } from '../delivery/lateAnswers.ts';
 import { createRecoveries } from '../delivery/recoveries.ts';
@@ -16,6 +17,7 @@ import { loadSenderConfig } from '../delivery/senderConfig.ts';
 import { createBudget } from '../flow/budget.ts';
 import { createLoop } from '../process/loop.ts';
 import { createCommitter } from '../progress/committer.ts';
+import { createConditionFaults } from '../progress/conditionFaults.ts';
 import { createParkedStore } from '../progress/parkedRows.ts';
 import { createProgress } from '../progress/progress.ts';
 import { ownRetriesMs, visitRetriesMs } from '../rules/headPlan.ts';
@@ -43,6 +45,8 @@ const TIME_BUDGET_MS = 3_600_000;
  */
 const LINGER_MS = 3_600_000;
 const VISIT_POLL_MS = 500;
+/** How long failed evaluations of conditions are collected before they are stored. */
+const FAULTS_MS = 1_000;
 const MOST_VISITED = 20_000;
 const MEMORY_BYTES = 256 * 1024 * 1024;
 /** The part of the memory that each of the two tails gets; the drains share the rest. */
@@ -123,6 +127,7 @@ export function createDrains(options: DrainsOptions): Drains {
     records: createTail({ stream: 'records', ...tail }),
     events: createTail({ stream: 'events', ...tail }),
   };
+  const conditionFaults = createConditionFaults({ sql: db, everyMs: FAULTS_MS, log });
   const drains = new Set<Drain>();
   const weigh = (bytes: number): void => context.budget.bytes.take(bytes);
   const context: DrainContext = {
@@ -136,6 +141,7 @@ export function createDrains(options: DrainsOptions): Drains {
       bytes: memoryBytes - 2 * maxBytes,
     }),
     recoveries: createRecoveries(),
+    conditions: createConditions({ note: conditionFaults.note }),
     loadConfig: (consumerId) => loadSenderConfig(db.pipe, vault, consumerId),
     openSender: (config, ended, startBy) =>
       openSender(config, config.target.maxInFlight, ended, startBy, weigh),
@@ -226,6 +232,7 @@ export function createDrains(options: DrainsOptions): Drains {
       tails.records.close();
       tails.events.close();
       await committer[Symbol.asyncDispose]();
+      await conditionFaults[Symbol.asyncDispose]();
     },
   };
 }

@@ -87,7 +87,8 @@ export class QuietSender implements Drain, Committing {
     this.#lease = lease;
     this.#successes = new SuccessLog(config.stream);
     this.#handedOver = lease.position;
-    this.#filters = createFilterStack(config.filters, lease.position);
+    const conditions = context.conditions.of(config);
+    this.#filters = createFilterStack(config.filters, lease.position, conditions);
     this.#sender = context.openSender(
       config,
       (...ended) => this.#ended(...ended),

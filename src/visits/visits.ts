@@ -211,11 +211,14 @@ function startVisit(options: {
   });
 }
 
-/** Whether a quiet sender can begin: nothing is left of earlier failures or limits. */
-function beginsQuietly({ lease, failedAttempts }: ToVisit, { target }: SenderConfig): boolean {
+/** Whether a quiet sender can begin: nothing is left of earlier failures or limits, and each entry goes by itself. */
+function beginsQuietly(
+  { lease, failedAttempts }: ToVisit,
+  { target, batch }: SenderConfig,
+): boolean {
   const { ahead, head, ramp } = lease;
   const isClean = head === null && ahead.length === 0 && !ramp && failedAttempts.size === 0;
-  return isClean && target.rateLimit === null;
+  return isClean && target.rateLimit === null && batch === null;
 }
 
 /**

@@ -6,11 +6,11 @@ import type { Tail } from '../streams/tail.ts';
 /** Where the entries of a quiet sender come from. */
 export interface WaitingEntriesOptions {
   tail: Pick<Tail, 'since' | 'end' | 'told'>;
-  filters: Pick<FilterStack, 'passes' | 'onlySync'>;
+  filters: Pick<FilterStack, 'passes' | 'onlySync' | 'hasCondition'>;
   memory: Pick<Shared, 'room' | 'take' | 'wait'>;
   /** Everything up to here is settled. */
   position: number;
-  /** Called when there is memory for an entry again. */
+  /** Called when there is memory for an entry again, and when other work has had its turn. */
   again: () => void;
 }
 
@@ -18,6 +18,8 @@ export interface WaitingEntriesOptions {
 const MOST_WAITING = 16;
 /** So many entries are examined at a time. */
 const PAGE = 1_000;
+/** So long conditions are evaluated before other work gets a turn, ms. */
+const TURN_MS = 20;
 
 /** The entries that a quiet sender has to send, in order. They come from the tail alone. */
 export class WaitingEntries {
@@ -28,6 +30,7 @@ export class WaitingEntries {
   #caughtUp = false;
   #entries: Entry[] = [];
   #readAt: number[] = []; // of each entry
+  #later: NodeJS.Immediate | null = null;
   #held = 0; // bytes of the budget
   #lastMatchAt = performance.now();
 
@@ -75,18 +78,30 @@ export class WaitingEntries {
   look(before: number): boolean {
     if (this.#caughtUp && before > this.#readTo) this.#readTo = before;
     this.#caughtUp = false;
+    if (this.#later !== null) return true;
     const { tail, filters } = this.#options;
+    const turnEnds = filters.hasCondition ? performance.now() + TURN_MS : Infinity;
     for (;;) {
       const page = tail.since(this.#readTo, PAGE, filters.onlySync);
       if (page === null) return tail.end === null; // it calls once it has begun
       for (let index = page.from; index < page.to; index += 1) {
         const taken = this.#take(page.entries[index]!);
         if (taken !== 'taken') return taken === 'later';
+        if (turnEnds !== Infinity && performance.now() > turnEnds) return this.#lookLater();
       }
       this.#readTo = Math.max(this.#readTo, page.scannedTo);
       this.#caughtUp = page.scannedTo >= (tail.end ?? 0);
       if (this.#caughtUp) return true;
     }
+  }
+
+  /** Looks again once other work has had its turn. */
+  #lookLater(): true {
+    this.#later = setImmediate(() => {
+      this.#later = null;
+      this.#options.again();
+    });
+    return true;
   }
 
   #take(entry: Entry): 'taken' | 'later' | 'too many' {
@@ -126,6 +141,7 @@ export class WaitingEntries {
   /** Gives back the bytes of the budget; nothing is examined any more. */
   letGo(): void {
     this.#caughtUp = false;
+    if (this.#later !== null) clearImmediate(this.#later);
     this.#hold(-this.#held);
   }
 

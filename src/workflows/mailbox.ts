@@ -52,6 +52,12 @@ export function openMailbox(): Mailbox {
     put({ editId: uuid4(), actor: 'temporal', command });
   }
 
+  function ignored(signal: string, wrong: string): void {
+    mailbox.note = `Ignored signal ${signal}: ${wrong}.`;
+    log.warn(mailbox.note);
+    mailbox.onNote();
+  }
+
   function onList(definition: typeof messages.addSyncs, list: List, verb: 'add' | 'remove'): void {
     const description = `${verb === 'add' ? 'Lets' : 'No longer lets'} entries of these ${list.replace('_', ' ')} through: a JSON array of strings.`;
     setHandler(
@@ -59,9 +65,7 @@ export function openMailbox(): Mailbox {
       (values) => {
         const read = readValues(list, values);
         if ('wrong' in read) {
-          mailbox.note = `Ignored signal ${definition.name}: ${read.wrong}.`;
-          log.warn(mailbox.note);
-          mailbox.onNote();
+          ignored(definition.name, read.wrong);
           return;
         }
         const named: Partial<FilterDelta['add']> = { [list]: [...new Set(read.values)] };
@@ -78,6 +82,20 @@ export function openMailbox(): Mailbox {
   onList(messages.removeCollections, 'collections', 'remove');
   onList(messages.addEventTypes, 'event_types', 'add');
   onList(messages.removeEventTypes, 'event_types', 'remove');
+  setHandler(
+    messages.setWhere,
+    (where) => {
+      const wrong = whyNoCondition(where);
+      if (wrong === null) {
+        const delta = { add: {}, remove: {}, where: where as string | null };
+        putSignal({ kind: 'filter', delta });
+      } else ignored(messages.setWhere.name, wrong);
+    },
+    {
+      description:
+        'Sets the condition of the filter, a CEL expression: a JSON string, or null for no condition.',
+    },
+  );
   setHandler(messages.pause, () => putSignal({ kind: 'pause' }), {
     description: 'Sends nothing until resumed; the position is kept.',
   });
@@ -150,6 +168,15 @@ function isCommandRequest(value: unknown): value is CommandRequest {
   if (typeof editId !== 'string' || typeof actor !== 'string') return false;
   if (typeof command !== 'object' || command === null || !('kind' in command)) return false;
   return typeof command.kind === 'string' && Object.hasOwn(COMMANDS, command.kind);
+}
+
+/** Why a signal's argument can be no condition; null: it may be one, which is checked where it is applied. */
+function whyNoCondition(argument: unknown): string | null {
+  if (argument === null) return null;
+  const isText = typeof argument === 'string' && argument !== '' && argument.length <= 4096;
+  return isText && !argument.includes('\u0000')
+    ? null
+    : 'the argument must be a JSON string of 1–4096 characters, or null';
 }
 
 /** The values of a signal's argument, or the reason why it cannot be used. */

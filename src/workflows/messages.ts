@@ -10,6 +10,7 @@ export const addCollections = defineSignal<[unknown]>('addCollections');
 export const removeCollections = defineSignal<[unknown]>('removeCollections');
 export const addEventTypes = defineSignal<[unknown]>('addEventTypes');
 export const removeEventTypes = defineSignal<[unknown]>('removeEventTypes');
+export const setWhere = defineSignal<[unknown]>('setWhere');
 export const pause = defineSignal('pause');
 export const resume = defineSignal('resume');
 export const retryNow = defineSignal('retryNow');

@@ -141,6 +141,35 @@ test('an attempt that Postgres recorded long after its start is listed with its 
   expect(late?.started_at).toBe(new Date(now - 600_000).toISOString());
 });
 
+test('successes that came with one request have its id and size, beside those that came alone and other consumers', async () => {
+  const [one, other] = await Promise.all([sender(), sender()]);
+  const at = Date.now() - 50;
+  const places = [1, 2, 3, 4, 5, 6].map((n) => FAR + 100 + n);
+  const requests = [
+    { from: 1, count: 2, size: 3, id: 'batch_a' }, // its third was tried again, so that it has a row
+    { from: 4, count: 2, size: 2, id: 'batch_b' },
+  ];
+  await one.commit({
+    batch: { ...successes(places, (index) => at - index), requests },
+    attempts: [failure(FAR + 107, at - 9, { messageId: 'batch_a', batchSize: 3, attempt: 2 })],
+  });
+  await other.commit({ batch: successes([FAR + 1], () => at) });
+  const { data } = await list(one.id);
+  expect(data.map((made) => [made.position - FAR - 100, made.batch_size, made.message_id])).toEqual(
+    [
+      [1, 1, `position:${FAR + 101}`],
+      [2, 3, 'batch_a'],
+      [3, 3, 'batch_a'],
+      [4, 1, `position:${FAR + 104}`],
+      [5, 2, 'batch_b'],
+      [6, 2, 'batch_b'],
+      [7, 3, 'batch_a'],
+    ],
+  );
+  expect(new Set(data.map(({ id }) => id)).size).toBe(7);
+  expect((await list(other.id)).data).toMatchObject([{ batch_size: 1 }]);
+});
+
 test('an attempt is answered with all its fields, and those without a value are null', async () => {
   const one = await sender();
   const at = Date.now();
@@ -161,6 +190,7 @@ test('an attempt is answered with all its fields, and those without a value are 
       consumer_id: one.id,
       position,
       message_id: event_id,
+      batch_size: 1,
       event_id,
       event: 'created',
       sync_id: 's1',
@@ -179,6 +209,7 @@ test('an attempt is answered with all its fields, and those without a value are 
     },
     expect.objectContaining({
       message_id: `m${position - 1}`,
+      batch_size: 1,
       outcome: 'failed',
       status: 503,
       error_code: 'HTTP_5XX',

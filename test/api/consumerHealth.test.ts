@@ -14,6 +14,7 @@ const well: HealthInput = {
   parked: 0,
   deadLetters: 0,
   cannotStart: null,
+  conditionFault: null,
   aging: null,
   filter: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
   alertsReachSomeone: true,

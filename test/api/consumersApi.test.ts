@@ -27,7 +27,9 @@ test('creating a consumer answers with every default, as reading it does, and no
     syncs: ['*'],
     collections: ['*'],
     event_types: ['*'],
+    where: null,
     ordering: 'record',
+    batch: null,
     body: { mode: 'full' },
     alert_emails: [],
     status: 'active',
@@ -127,6 +129,16 @@ test('every field that is wrong is refused with its pointer', async () => {
     [{ event_types: ['renamed'] }, '/event_types/0'],
     [{ stream: 'records', event_types: ['created'] }, '/event_types'],
     [{ ordering: 'any' }, '/ordering'],
+    [{ batch: {} }, '/batch/max_entries'],
+    [{ batch: { max_entries: 1 } }, '/batch/max_entries'],
+    [{ batch: { max_entries: 1_001 } }, '/batch/max_entries'],
+    [{ batch: { max_entries: 2.5 } }, '/batch/max_entries'],
+    [{ batch: { max_entries: 9, max_bytes: 1_023 } }, '/batch/max_bytes'],
+    [{ batch: { max_entries: 9, max_bytes: 8_388_609 } }, '/batch/max_bytes'],
+    [{ batch: { max_entries: 9, max_wait_ms: -1 } }, '/batch/max_wait_ms'],
+    [{ batch: { max_entries: 9, max_wait_ms: 10_001 } }, '/batch/max_wait_ms'],
+    [{ batch: { max_entries: 9, wait: 1 } }, '/batch/wait'],
+    [{ batch: 100 }, '/batch'],
     [{ path: 'hooks' }, '/path'],
     [{ path: '/a#b' }, '/path'],
     ...['//', '///', '/\\', '/a\\b', '//evil/z', '//:80/x', '//[/x', '//%/x', '//x:99999/y'].map(
@@ -145,6 +157,15 @@ test('every field that is wrong is refused with its pointer', async () => {
     expect([fields, status]).toEqual([fields, 422]);
     expect(body.errors[0].pointer).toBe(pointer);
   }
+});
+
+test('a batch is stored with the limits that were left out, and shown in their order', async () => {
+  const { id, batch } = await opened.create({ batch: { max_entries: 1_000 } as never });
+  const limits = '{"max_entries":1000,"max_bytes":1048576,"max_wait_ms":200}';
+  expect(JSON.stringify(batch)).toBe(limits);
+  expect(JSON.stringify((await opened.read(id)).batch)).toBe(limits);
+  const { rows } = await api.db.query('select batch from consumers where batch is not null');
+  expect(rows).toEqual([{ batch: JSON.parse(limits) }]);
 });
 
 test('values given twice are kept once, and an empty list warns that nothing matches', async () => {

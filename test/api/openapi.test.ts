@@ -98,8 +98,8 @@ test('the schemas of the API are components of the document', () => {
   );
   expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining(names));
   const fields =
-    'id name target_id target_name stream path syncs collections event_types ordering body alert_emails status ' +
-    'status_reason position cursor lag parked dead_letters next_attempt_at failing_since last_failure ' +
+    'id name target_id target_name stream path syncs collections event_types where ordering batch body ' +
+    'alert_emails status status_reason position cursor lag parked dead_letters next_attempt_at failing_since last_failure ' +
     'cannot_start sender filter_version filter_from region workflow_id health metadata created_at updated_at';
   const { properties = {} } = document.components.schemas['Consumer'] ?? {};
   expect(Object.keys(properties)).toEqual(fields.split(' '));

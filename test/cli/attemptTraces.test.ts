@@ -211,3 +211,14 @@ test('the shell completes --trace', async () => {
   const { stdout } = await runCli(['complete', '--', 'attempts', 'orders', '--tr']);
   expect(stdout).toMatch(/^--trace\t\S.*\n$/u);
 });
+
+test('an entry that went alone where its consumer sends batches is shown as it was sent', async () => {
+  const batch = { max_entries: 10, max_bytes: 4_096, max_wait_ms: 0 };
+  await using scene = await open(answer(503), { consumer: { batch } });
+  const { blocked, cli } = scene;
+  await blocked.attempt();
+  const [received] = blocked.receiver.received;
+  expect(received?.body).toMatch(/^\{"events":\[\{.*\}\]\}$/u);
+  const { stdout } = await cli('attempts', 'orders', '--trace');
+  expect(stdout).toContain(`\n> ${received?.body}\n< HTTP 503\n`);
+});

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Consumer } from '../../src/schema/consumer.ts';
+import type { Preview } from '../../src/schema/preview.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { runCli, startCli, type CliResult } from '../support/cli.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -66,8 +67,11 @@ test('a target and a consumer are created, changed, given commands and deleted b
   expect(await json('targets', 'list')).toMatchObject(listed);
 
   const flags = ['--name', 'orders', '--target', 'shop', '--stream', 'events'];
-  const made = await json<Consumer>('consumers', 'create', ...flags, '--collection', 'shop:order');
+  const more = ['--collection', 'shop:order', '--batch', 'entries=50,wait=10ms'];
+  const made = await json<Consumer>('consumers', 'create', ...flags, ...more);
   expect(made).toMatchObject({ target_id: target.id, collections: ['shop:order'] });
+  expect(made.batch).toEqual({ max_entries: 50, max_bytes: 1_048_576, max_wait_ms: 10 });
+  expect((await cli('consumers', 'get', 'orders')).stdout).toMatch(/^Batches +up to 50 entries/mu);
   expect((await json<Consumer>('consumers', 'get', made.id.slice(0, 20))).id).toBe(made.id);
 
   const sent = await json<object>(
@@ -91,8 +95,21 @@ test('a target and a consumer are created, changed, given commands and deleted b
   expect(filtered.collections).toEqual(['shop:item']);
   const every = await json<Consumer>('consumers', 'filter', 'orders', '--add-event', '*');
   expect(every.event_types).toEqual(['*']);
+  const where = ['--where', 'event.data.n > 1'];
+  expect((await json<Consumer>('consumers', 'filter', 'orders', ...where)).where).toBe(where[1]);
+  expect((await cli('consumers', 'get', 'orders')).stdout).toMatch(/^Where +event\.data\.n > 1$/mu);
+  const tried = await json<Preview>('consumers', 'preview', '--stream', 'events', ...where);
+  expect(tried).toMatchObject({ listed: 1, tried: 1, matched: 1, failed: 0 });
+  const refused = await cli('consumers', 'update', 'orders', '--where', 'event.data.n >');
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(
+    '--where, line 1, column 15: Here should be a value, not the end.',
+  );
+  expect((await json<Consumer>('consumers', 'update', 'orders', '--no-where')).where).toBeNull();
   const patched = await json<Consumer>('consumers', 'update', 'orders', '--path', '/orders');
   expect(patched.path).toBe('/orders');
+  const single = await json<Consumer>('consumers', 'update', 'orders', '--batch', 'none');
+  expect(single.batch).toBeNull();
   expect((await json<Consumer>('consumers', 'seek', 'orders', '1h')).position).toBe(0);
   expect(await json('dead-letters', 'list', 'orders')).toEqual({ data: [], next_cursor: null });
 

@@ -66,6 +66,7 @@ test('the fields say who gets the alerts, and who paused it', async () => {
     parked: 0,
     deadLetters: 0,
     cannotStart: null,
+    conditionFault: null,
     aging: null,
     filter: consumer,
     alertsReachSomeone: false,

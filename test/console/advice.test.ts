@@ -31,11 +31,12 @@ test.each([
   expect(adviceOf({ code: 'CONNECTION_REFUSED', status: null }, url)).toBe(says);
 });
 
-test('advice is given only where no connection came about', () => {
+test('advice is given only where no connection came about, or where there was nothing to send', () => {
   const url = 'https://example.com';
   expect(adviceOf({ code: 'DNS_FAILED', status: null }, url)).toBe(
     'The host name example.com was not found. Is it spelt correctly?',
   );
+  expect(adviceOf({ code: 'BODY_FAILED', status: null }, '')).toMatch(/expression of the body/u);
   expect(adviceOf({ code: 'HTTP_5XX', status: 503 }, url)).toBeNull();
   expect(adviceOf({ code: 'TIMEOUT', status: null }, url)).toBeNull();
   expect(adviceOf({ code: null, status: null }, url)).toBeNull();

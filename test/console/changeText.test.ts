@@ -73,6 +73,23 @@ test.each<[action: string, detail: Record<string, unknown>, words: string]>([
     'Settings: alert addresses; Filter: added collection a:c, removed collection a:b',
   ],
   ['changed', { fields: ['path', 'syncs'] }, 'Settings: path, syncs'],
+  [
+    'filter',
+    { added: { syncs: ['x'] }, removed: {}, where: 'event.data.a > 1' },
+    'Filter: added sync x, condition event.data.a > 1',
+  ],
+  ['filter', { added: {}, removed: {}, where: null }, 'Filter: no condition any more'],
+  [
+    'changed',
+    { fields: ['where', 'body'], added: {}, removed: {}, where: 'event.data.a > 1' },
+    'Settings: body; Filter: condition event.data.a > 1',
+  ],
+  [
+    'changed',
+    { fields: ['batch'], batch: { max_entries: 100, max_bytes: 1_024, max_wait_ms: 0 } },
+    'Settings: batches of up to 100 entries',
+  ],
+  ['changed', { fields: ['batch'], batch: null }, 'Settings: no batches'],
   ['changed', { fields: [] }, 'Settings saved'],
   ['replayed', { count: 1 }, 'Replayed 1 dead letter'],
   ['replayed', { count: 1_000 }, 'Replayed 1,000 dead letters'],

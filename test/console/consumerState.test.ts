@@ -167,6 +167,7 @@ test('the notes of a health lead to where something can be done about them', () 
     parked: 1_300,
     deadLetters: 1,
     cannotStart: null,
+    conditionFault: null,
     aging: { waiting: { entries: 5, exact: true }, ageMs: 9, keptMs: 10 },
     filter: { syncs: [], collections: ['*'], event_types: ['*'] },
     alertsReachSomeone: false,

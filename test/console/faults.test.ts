@@ -85,7 +85,14 @@ test('a new target needs no name; a header that would be lost is a fault, and an
   expect(newFaults({ ...TARGET, ...headers(['x-key', '••••cret']) })).toEqual({}); // is stored
 });
 
-const SETTINGS: SettingsDraft = { name: 'CRM', path: '', ordering: 'record', emails: '' };
+const SETTINGS: SettingsDraft = {
+  name: 'CRM',
+  path: '',
+  ordering: 'record',
+  body: { mode: 'full' },
+  batch: null,
+  emails: '',
+};
 
 test.each<[change: Partial<SettingsDraft>, wrong: string | null]>([
   [{}, null],
@@ -103,6 +110,10 @@ test.each<[change: Partial<SettingsDraft>, wrong: string | null]>([
   [{ path: `/${'a'.repeat(2048)}` }, '/path'],
   [{ emails: 'night@example.com\nday@example.com' }, null],
   [{ emails: 'night' }, '/alert_emails'],
+  [{ body: { mode: 'fields', pointers: [] } }, '/body/pointers'],
+  [{ body: { mode: 'map', expression: '' } }, '/body/expression'],
+  [{ batch: { entries: '1', kilobytes: '1024', wait: '200' } }, '/batch/max_entries'],
+  [{ batch: { entries: '100', kilobytes: '1024', wait: '200' } }, null],
   [{ emails: 'night@example' }, '/alert_emails'],
   [
     { emails: Array.from({ length: 51 }, (_, at) => `a${at}@b.example`).join('\n') },
@@ -110,10 +121,10 @@ test.each<[change: Partial<SettingsDraft>, wrong: string | null]>([
   ],
 ])('the settings of a consumer find of %j what the API would refuse: %j', (change, wrong) => {
   const draft = { ...SETTINGS, ...change };
-  const faults = settingsFaults(draft);
+  const faults = settingsFaults(draft, 'events');
   expect(Object.keys(faults)).toEqual(wrong === null ? [] : [wrong]);
   for (const sentence of Object.values(faults)) expect(sentence).toMatch(SENTENCE);
-  const patch = patchOf(draft, ['name', 'path', 'ordering', 'emails']);
+  const patch = patchOf(draft, ['name', 'path', 'ordering', 'body', 'batch', 'emails']);
   expect(ConsumerPatch.safeParse(patch).success).toBe(wrong === null);
 });
 

@@ -38,7 +38,7 @@ test('dead letters are found by their failure, can be read in full, and are repl
     .first()
     .click();
   const drawer = page.getByRole('dialog');
-  await drawer.getByLabel('The body that was refused').getByText('"poison"').waitFor();
+  await drawer.getByLabel('The whole body').getByText('"poison"').waitFor();
   await page.keyboard.press('Escape');
   await drawer.waitFor({ state: 'detached' });
 

@@ -101,6 +101,7 @@ test('a consumer that waits for a lost key leads to the page where the fault can
       "Open the target's signing secret",
       `/targets/${target_id}?tab=verify`,
     ],
+    ['body_unreadable', 'Open its settings', `/consumers/${consumer.id}?tab=settings`],
     ['filter_unreadable', 'Open its filter', `/consumers/${consumer.id}?tab=filter`],
   ] as const) {
     await after.db.query({

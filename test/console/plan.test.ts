@@ -14,6 +14,7 @@ function attempt(n: number, planned: number | null, position = 7): Attempt {
     consumer_id: 'c',
     position,
     message_id: 'm',
+    batch_size: 1,
     event_id: 'm',
     event: 'updated',
     sync_id: 's',

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { emptyBatch } from '../../src/progress/attemptLog.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import type { AttemptTrace } from '../../src/schema/attemptTrace.ts';
+import { KEY } from '../support/app.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
@@ -78,7 +79,16 @@ async function failedAtRecord(
   const { body } = await opened.api.request('GET', '/v1/records?limit=1000');
   const { version_id: messageId, updated_idx: position } = body.records.at(-1);
   const { id } = await opened.create({ name: `Traced ${randomUUID()}`, stream: 'records' });
-  return failedAt(id, { position, messageId, eventId: null, trace });
+  const sent = trace && { ...trace, request_bytes: await bytesOf(upstreamId) };
+  return failedAt(id, { position, messageId, eventId: null, trace: sent });
+}
+
+/** How long the body of a record's webhook is. */
+async function bytesOf(upstreamId: string): Promise<number> {
+  const answer = await opened.api.app.request(`/v1/records/s/shop:order/${upstreamId}`, {
+    headers: { authorization: `Bearer ${KEY}` },
+  });
+  return Buffer.byteLength(`{"record":${await answer.text()}}`);
 }
 
 /** Stores a failed attempt as a sender would. */
@@ -193,7 +203,7 @@ test('the body of a record is shown as long as that version is the latest, and t
   await appendRecord(record, '{"total":6}');
   await openPage(page, `${site.url}/consumers/${id}?delivery=${attempt}`);
   await changed.waitFor();
-  expect(await request.innerText()).toMatch(/\n\n\(20 bytes\)$/u);
+  expect(await request.innerText()).toMatch(/\n\n\(\d{3} bytes\)$/u);
 });
 
 test('a test webhook shows where its time went', async () => {

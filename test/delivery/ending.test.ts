@@ -7,7 +7,7 @@ import {
   type Ending,
   type EndReason,
 } from '../../src/delivery/ending.ts';
-import type { FailureVerdict } from '../../src/failure/failureHandler.ts';
+import type { FailureVerdict } from '../../src/failure/verdict.ts';
 import { CannotStart } from '../../src/rules/startFault.ts';
 
 function openEnding(conclude?: (ending: Ending) => Promise<DrainEnd>) {

@@ -30,6 +30,7 @@ test('a configuration that ends the drain is loaded and confirmed once, however 
     epoch: 1,
     filters: { add: () => undefined, filterFrom: 0 },
     readTo: () => 0,
+    prepare: () => Promise.resolve(),
     apply: () => undefined,
     ending: { begin: () => void (done.ends += 1), concluding: false },
     inForce: () => undefined,

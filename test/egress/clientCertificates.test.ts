@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createEgress } from '../../src/egress/egress.ts';
 import { createSharedOutlets } from '../../src/egress/sharedOutlets.ts';
+import { clockText } from '../../src/rules/clockText.ts';
 import { TargetInput } from '../../src/schema/target.ts';
 import { openDraft } from '../../src/targets/openTarget.ts';
 import { testTarget } from '../../src/targets/testTarget.ts';
@@ -287,7 +288,7 @@ test('a target says that its client certificate ends within 14 days, and that it
   const { valid_until } = body.client_certificate;
   expect(body.health).toMatchObject({
     status: 'warn',
-    notes: [`Its client certificate ends at ${valid_until}: save a new one`],
+    notes: [`Its client certificate ends at ${clockText(valid_until, new Date())}: save a new one`],
   });
   await api.db.query({
     text: `update targets set client_certificate_ends = now() - interval '1 s' where id = $1`,

@@ -47,6 +47,44 @@ test('without a success of another record no entry is ever parked, however often
   );
 });
 
+test('for an entry that failed in a batch before, what others did since that batch counts when its own retries are used up', () => {
+  const suspects = createSuspects<string>();
+  const since: number[] = [];
+  const failsAgain = (startedAt: number) =>
+    suspects.failed('a', {
+      ...answered('ra', startedAt, startedAt + 5),
+      batchStartedAt: 100,
+      contradictedSince: (time) => {
+        since.push(time);
+        return time < 110; // the rest of the batch was delivered after it had failed
+      },
+    });
+  expect([200, 500, 1_100, 2_200].map(failsAgain)).toEqual(['wait', 'wait', 'wait', 'park']);
+  expect(since).toEqual([100]);
+});
+
+test('an entry that hangs alone, as its batch did, is proven by what the rest of the batch did meanwhile', () => {
+  const suspects = createSuspects<string>();
+  const hangs = (startedAt: number, endedAt: number) =>
+    suspects.failed('a', {
+      ...unanswered('ra', startedAt, endedAt),
+      batchStartedAt: 100,
+      contradictedSince: (time) => time < 110,
+    });
+  expect(hangs(15_100, 30_100)).toBe('wait');
+  expect(suspects.due(30_200)).toEqual(['a']);
+  expect(hangs(30_200, 45_200)).toBe('park');
+});
+
+test('failed batches count beside suspects towards the doubt about an endpoint', () => {
+  const suspects = createSuspects<string>();
+  for (const slot of ['a', 'b']) suspects.failed(slot, answered(slot, 0, 1));
+  expect(suspects.tooMany).toBe(false);
+  expect(suspects.tooManyWith(2, 0)).toBe(false);
+  expect(suspects.tooManyWith(3, 0)).toBe(true);
+  expect(suspects.tooManyWith(2, 2)).toBe(true);
+});
+
 test('a suspect is parked only when a request fails that started after the success that is evidence against it', () => {
   const suspects = createSuspects<string>();
   expect(suspects.failed('a', answered('ra', 0, 10))).toBe('wait');

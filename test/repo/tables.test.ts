@@ -29,6 +29,7 @@ const OWNERS: Record<string, string> = {
   cursors: 'progress/cursors.ts',
   visit_lanes: 'progress/laneLeases.ts',
   filter_versions: 'progress/filterRows.ts',
+  condition_faults: 'progress/conditionFaults.ts',
   parked: 'progress/parkedRows.ts',
   dead_letters: 'progress/deadLetterRows.ts',
   attempts: 'progress/commit.ts',

@@ -2,8 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { celEntry, CelError, CelFault, compileCel } from '../../src/rules/cel.ts';
-import { StreamEvent, StreamRecord } from '../../src/schema/stream.ts';
-import type { StreamName } from '../../src/schema/stream.ts';
+import { StreamEvent, StreamRecord, type StreamName } from '../../src/schema/stream.ts';
 
 /** The value of an expression for an event with the given data, which is JSON text. */
 function valueOf(text: string, data = '{}', changes = 'null'): unknown {
@@ -29,7 +28,10 @@ test('an expression sees the fields of an event, its data and its changes', () =
 });
 
 test('an expression sees the fields of a record', () => {
-  const record = celEntry('{"record":{"sync_id":"s1","data":{"a":[1,2]},"deleted":false}}', 'records');
+  const record = celEntry(
+    '{"record":{"sync_id":"s1","data":{"a":[1,2]},"deleted":false}}',
+    'records',
+  );
   const value = compileCel('!record.deleted && record.data.a[1] == 2', 'records').evaluate(record);
   expect(value).toBe(true);
 });
@@ -80,9 +82,9 @@ test('an expression may give any value', () => {
     text: 'Ada',
     n: 1n,
   });
-  expect(valueOf('event.data.items.filter(i, i.p > 1).map(i, i.p)', '{"items":[{"p":1},{"p":5}]}')).toEqual([
-    5,
-  ]);
+  expect(
+    valueOf('event.data.items.filter(i, i.p > 1).map(i, i.p)', '{"items":[{"p":1},{"p":5}]}'),
+  ).toEqual([5]);
 });
 
 test.each([

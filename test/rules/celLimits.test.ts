@@ -30,13 +30,21 @@ const HOSTILE: [name: string, data: string, text: string][] = [
     'event.data.l.all(a, event.data.l.all(b, event.data.l.all(c, event.data.l.all(d, a == d))))',
   ],
   ['a loop of errors', LIST, 'event.data.l.exists(x, x.a > 1 || x.b > 1)'],
-  ['a loop of optional fields', LIST, 'event.data.l.all(x, event.data.l[?x * 500000].orValue(1) == 1)'],
+  [
+    'a loop of optional fields',
+    LIST,
+    'event.data.l.all(x, event.data.l[?x * 500000].orValue(1) == 1)',
+  ],
   ['a list that is searched often', LIST, either(150, '2 in event.data.l')],
   ['lists that are compared often', TWO, either(80, 'event.data.a != event.data.b')],
   ['a list that is doubled', LIST, doubled('event.data.l', 12, 'size() > 1')],
   ['a text that is doubled', TEXT, doubled('event.data.s', 12, 'contains("b")')],
   ['a long text that is searched for another', TEXT, 'event.data.s.contains(event.data.t)'],
-  ['a text that is cut into its characters', TEXT, either(50, 'event.data.s.split("").size() == 3')],
+  [
+    'a text that is cut into its characters',
+    TEXT,
+    either(50, 'event.data.s.split("").size() == 3'),
+  ],
   ['names that are listed often', KEYS, 'event.data.all(k, event.data.exists(j, true))'],
   ['texts in a loop', LIST, 'event.data.l.map(x, string(x)).join(",").size() > 1'],
   ['durations in a loop', LIST, 'event.data.l.all(x, duration("1h2m3s") == duration("1h2m3s"))'],
@@ -74,9 +82,9 @@ test('values that are nested deeply are not compared', () => {
 
 test('a long text is no duration', () => {
   const entry = celEntry(`{"event":{"data":"${'1'.repeat(900_000)}s"}}`, 'events');
-  expect(() => compileCel('duration(event.data) > duration("1s")', 'events').evaluate(entry)).toThrow(
-    new CelFault('A duration has at most 64 characters.'),
-  );
+  expect(() =>
+    compileCel('duration(event.data) > duration("1s")', 'events').evaluate(entry),
+  ).toThrow(new CelFault('A duration has at most 64 characters.'));
 });
 
 test('the work of an evaluation is counted by itself, not with that of others', () => {

@@ -1,10 +1,11 @@
 import type { StopReason } from '../../src/consumers/lifecycle.ts';
 import type { Db } from '../../src/db/db.ts';
 import type { CommandAnswer, Command } from '../../src/rules/command.ts';
+import type { ConsumerBatch } from '../../src/schema/batch.ts';
 import type { Filter, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import type { Life, Watcher } from './engine.ts';
-import { createModelEntries } from './modelEntries.ts';
+import { createModelEntries, type Known } from './modelEntries.ts';
 import { createModelFilters } from './modelFilters.ts';
 import { createModelRequests } from './modelRequests.ts';
 import { readSnapshot, type Snapshot } from './modelSnapshot.ts';
@@ -21,6 +22,7 @@ export interface ModelOptions {
   stream: StreamName;
   ordering: Ordering;
   maxInFlight: number;
+  batch: ConsumerBatch | null;
   /** Whether a lane visits it: what it sends is stored some moments later than by a drain. */
   visits: boolean;
   seed: number;
@@ -31,11 +33,11 @@ export interface ModelOptions {
 
 /** What the contract says of one consumer, told of everything that happens on the wire. */
 export function createModel(options: ModelOptions) {
-  const { db, stream, ordering, maxInFlight } = options;
+  const { db, stream, ordering } = options;
   const { log, wrong, say, blame } = createJournal();
   const endpoint = createScriptedEndpoint(options.seed);
   const filters = createModelFilters(options);
-  const requests = createModelRequests({ ordering, maxInFlight, blame });
+  const requests = createModelRequests({ ...options, blame });
   const { isOpen: isRequested } = requests;
   const storedMs = options.visits ? STORED_MS.visit : STORED_MS.drain;
   const entries = createModelEntries({ stream, ordering, storedMs, filters, isRequested, blame });
@@ -54,16 +56,18 @@ export function createModel(options: ModelOptions) {
   }
 
   function arrives(request: Arrival): Reply {
-    const { position, attempt } = request;
-    const entry = entries.at(position);
-    if (entry === undefined) {
-      blame(`a request for ${position}, which is no entry`);
+    const { positions, attempt } = request;
+    const members = positions.map((position) => entries.at(position)).filter(isKnown);
+    if (members.length < positions.length || members.length === 0) {
+      blame(`a request for ${positions.join(', ')}, not all of which are entries`);
       return null;
     }
-    const reply = endpoint.replyTo(entry.record);
-    say(`→ ${position} (r${entry.record}) attempt ${attempt}: ${reply?.status ?? 'nothing'}`);
-    requests.arrives(request, entry.record, reply);
-    entries.arrives(entry, request, reply);
+    const records = members.map((one) => one.record);
+    const reply = endpoint.replyTo(records);
+    const what = members.map(({ position, record }) => `${position} (r${record})`).join(', ');
+    say(`→ ${what} attempt ${attempt}: ${reply?.status ?? 'nothing'}`);
+    requests.arrives(request, records, reply);
+    for (const entry of members) entries.arrives(entry, request, reply);
     return reply;
   }
 
@@ -140,11 +144,13 @@ export function createModel(options: ModelOptions) {
     },
     answerWith: endpoint.answerWith,
     poison: endpoint.poison,
-    append: (position: number, record: number, event: string | null) => {
-      say(`append ${position} (r${record})`);
-      entries.append(position, record, event);
+    append: (of: Parameters<typeof entries.append>[0]) => {
+      say(`append ${of.position} (r${of.record}, ${of.n})`);
+      entries.append(of);
     },
     positions: entries.positions,
+    /** The largest number of entries that came with one request. */
+    mostInOne: () => requests.mostInOne,
     get halted() {
       return requests.halted;
     },
@@ -156,6 +162,10 @@ export function createModel(options: ModelOptions) {
         return entry !== undefined && !endpoint.isPoisoned(entry.record);
       }),
   };
+}
+
+function isKnown(entry: Known | undefined): entry is Known {
+  return entry !== undefined;
 }
 
 /** What happened, and what of it must not have. */

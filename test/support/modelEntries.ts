@@ -12,6 +12,8 @@ export interface Known {
   position: number;
   record: number;
   event: string | null;
+  /** The number in its data. */
+  n: number;
   messageId: string | null;
   /** Answered 2xx since the last seek behind it. */
   delivered: number;
@@ -27,7 +29,7 @@ export interface Known {
 
 /** What has become of each entry: sent once and in order, parked, dead, or not to be sent. */
 export interface ModelEntries {
-  append(position: number, record: number, event: string | null): void;
+  append(of: Pick<Known, 'position' | 'record' | 'event' | 'n'>): void;
   at(position: number): Known | undefined;
   positions(): number[];
   arrives(entry: Known, request: Arrival, reply: Reply): void;
@@ -71,21 +73,26 @@ export function createModelEntries(options: ModelEntriesOptions): ModelEntries {
     return !options.isRequested(entry.position) && !filters.passesNewest(entry);
   }
 
-  function append(position: number, record: number, event: string | null): void {
+  function append(of: Pick<Known, 'position' | 'record' | 'event' | 'n'>): void {
+    const { position, record } = of;
     if (stream === 'records')
       for (const one of entries.values()) one.superseded ||= one.record === record;
     const fresh = { delivered: 0, at: 0, mayRepeat: 0, superseded: false, skipped: false };
-    entries.set(position, { position, record, event, messageId: null, ...fresh });
+    entries.set(position, { ...of, messageId: null, ...fresh });
   }
 
-  function arrives(entry: Known, { position, messageId }: Arrival, reply: Reply): void {
+  function arrives(entry: Known, { positions, messageId }: Arrival, reply: Reply): void {
     const now = Date.now();
-    if (entry.messageId !== null && entry.messageId !== messageId) blame(`${position} has two ids`);
-    entry.messageId = messageId;
+    const { position } = entry;
+    if (positions.length === 1) {
+      if ((entry.messageId ?? messageId) !== messageId) blame(`${position} has two ids`);
+      entry.messageId = messageId;
+    }
     if (entry.delivered > 0 && entry.mayRepeat === 0) blame(`${position} is sent again`);
     if (filters.verdictOf(entry) === 'never') strangers.push(entry);
     for (const before of entries.values()) {
       if (before.position >= position || ordering === 'none' || !isOpen(before)) continue;
+      if (positions.includes(before.position)) continue; // it came with the same request, before it
       if (ordering === 'record' && before.record !== entry.record) continue;
       doubts.push({ sent: position, at: now, before });
     }

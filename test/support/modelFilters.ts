@@ -1,4 +1,4 @@
-import { applyDelta, compile } from '../../src/rules/filter.ts';
+import { applyDelta, compile, sameFilter, whereOf } from '../../src/rules/filter.ts';
 import type { Filter, FilterDelta } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 
@@ -15,6 +15,22 @@ export interface Filtered {
   position: number;
   record: number;
   event: string | null;
+  /** The number in its data. */
+  n: number;
+}
+
+/** Conditions over the variable of the stream, and what they say of an entry; of the last one an evaluation fails. */
+export const CONDITIONS: Record<string, (entry: Pick<Filtered, 'n' | 'record'>) => boolean> = {
+  '$.data.n % 2 == 0': ({ n }) => n % 2 === 0,
+  '$.data.n > 6': ({ n }) => n > 6,
+  '$.upstream_id.endsWith("r1") || $.data.n < 4': ({ n, record }) => record === 1 || n < 4,
+  '$.data.n != 5 || $.data.missing': ({ n }) => n !== 5,
+  '$.data.missing > $.data.n': () => false,
+};
+
+/** A condition of `CONDITIONS` as the consumer of a stream has it. */
+export function conditionOn(stream: StreamName, text: string): string {
+  return text.replaceAll('$', stream === 'events' ? 'event' : 'record');
 }
 
 /** The filter versions since the last seek, and what they say of an entry. */
@@ -44,10 +60,19 @@ export function createModelFilters(options: {
   let editedAt = 0;
 
   const newest = (): Filter => versions.at(-1)?.filter ?? filter;
+  const conditions = new Map(
+    Object.entries(CONDITIONS).map(([text, holds]) => [conditionOn(stream, text), holds]),
+  );
 
-  function passes(by: Filter, { record, event }: Filtered): boolean {
+  function passes(by: Filter, entry: Filtered): boolean {
+    const { record, event } = entry;
     const { sync, collection } = RECORDS[record] ?? RECORDS[0];
-    return compile(by)({ syncId: name(sync), collectionId: collection, event });
+    if (!compile(by)({ syncId: name(sync), collectionId: collection, event })) return false;
+    const where = whereOf(by);
+    if (where === null) return true;
+    const holds = conditions.get(where);
+    if (holds === undefined) throw new Error(`no condition of this model: ${where}`);
+    return holds(entry);
   }
 
   function verdictOf(entry: Filtered): 'must' | 'may' | 'never' {
@@ -73,7 +98,7 @@ export function createModelFilters(options: {
     edit: (delta, from) => {
       editedAt = Date.now();
       const edited = applyDelta(newest(), delta, stream);
-      if (edited.ok && JSON.stringify(edited.filter) !== JSON.stringify(newest()))
+      if (edited.ok && !sameFilter(edited.filter, newest()))
         versions.push({ from, filter: edited.filter });
     },
     seek: (to) => {

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { vi } from 'vitest';
 
+import { createConditions } from '../../src/delivery/conditions.ts';
 import type { DrainContext } from '../../src/delivery/drainContext.ts';
 import { createRecoveries } from '../../src/delivery/recoveries.ts';
 import { createBudget, type Budget } from '../../src/flow/budget.ts';
@@ -259,6 +260,7 @@ function openLaneOf(parts: {
     now: Date.now,
     idleAfterMs: LINGER_MS,
     recoveries: createRecoveries(),
+    conditions: createConditions({ note: () => undefined }),
     retryWindowMs: 86_400_000,
     ownRetriesMs: parts.ownRetriesMs,
     timeBudgetMs: Infinity,

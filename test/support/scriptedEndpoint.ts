@@ -12,7 +12,8 @@ export interface ScriptedEndpoint {
   poison(records: Map<number, Poison>): void;
   /** Whether requests of a record fail whatever mode the endpoint is in. */
   isPoisoned(record: number): boolean;
-  replyTo(record: number): Reply;
+  /** How a request with entries of these records is answered: one that is poisoned decides. */
+  replyTo(records: readonly number[]): Reply;
 }
 
 /** An endpoint whose moods are scripted; how long an answer takes is drawn from the seed. */
@@ -31,11 +32,11 @@ export function createScriptedEndpoint(seed: number): ScriptedEndpoint {
       poison = records;
     },
     isPoisoned: (record) => poison.has(record),
-    replyTo: (record) => {
+    replyTo: (records) => {
       const afterMs = 1 + Math.floor(draw() ** 2 * 300);
       if (mode === 'silent') return null;
       if (mode === 'reset' || mode === 410) return { afterMs, status: mode };
-      const status = poison.get(record);
+      const status = records.map((record) => poison.get(record)).find((one) => one !== undefined);
       if (status === 'silent') return null;
       if (status !== undefined) return { afterMs, status };
       if (mode === 'well') return { afterMs, status: 204 };

@@ -247,6 +247,7 @@ function firstRow({ stream, ordering, filter, maxInFlight }: VisitedStoreOptions
       stream,
       path: '',
       ordering,
+      batch: null,
       body: { mode: 'full' },
       status: 'active',
       held: false,

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 
+import { batchBody } from '../../src/egress/batchBody.ts';
 import { createWebhookSender } from '../../src/egress/webhookSender.ts';
 import type { OpenSender } from '../../src/temporal/openSender.ts';
 
@@ -8,6 +9,10 @@ export interface Arrival {
   position: number;
   messageId: string;
   attempt: number;
+  /** The positions of its entries, in their order. */
+  positions: number[];
+  /** Whether it has the envelope of batches. */
+  isBatch: boolean;
 }
 
 /** How the endpoint answers, and after how long; null: never. */
@@ -39,6 +44,7 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
       outlet: { dispatch, close: () => Promise.resolve(), destroy: () => Promise.resolve() },
       path: '/hook',
       sign: () => '',
+      ...(config.batch === null ? {} : { bodyOf: batchBody(config.stream) }),
       headers: [],
       consumerId: config.consumerId,
       userAgent: 'Millrace/test',
@@ -53,7 +59,7 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
     handler: Dispatcher.DispatchHandler,
   ): boolean {
     if (isDead()) return true;
-    const request = requestOf(options.headers as string[]);
+    const request = requestOf(options.headers as string[], (options.body as Buffer).toString());
     let isAborted = false;
     const abort = (): void => {
       isAborted = true;
@@ -94,11 +100,22 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
   };
 }
 
-function requestOf(headers: string[]): Arrival {
+function requestOf(headers: string[], body: string): Arrival {
   const header = (name: string): string => headers[headers.indexOf(name) + 1] ?? '';
+  const sent = JSON.parse(body) as Record<string, unknown>;
+  const [envelope = '', content] = Object.entries(sent)[0] ?? [];
+  const entries = (Array.isArray(content) ? content : [content]) as Sent[];
   return {
     position: Number(header('millrace-position')),
     messageId: header('webhook-id'),
     attempt: Number(header('millrace-attempt')),
+    positions: entries.map(({ position, updated_idx: index }) => position ?? index ?? NaN),
+    isBatch: envelope.endsWith('s'),
   };
+}
+
+/** An entry as it is sent. */
+interface Sent {
+  position?: number;
+  updated_idx?: number;
 }

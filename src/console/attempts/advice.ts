@@ -4,13 +4,17 @@ export interface FailedBy {
   status: number | null;
 }
 
+const NO_BODY =
+  'Nothing was sent: the expression of the body has no result for this entry. Mend it in the settings of the consumer.';
+
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/u;
 
 /**
- * What to look at when no connection to a URL comes about, in a sentence or two that name its host and port in full;
- * null for any other failure.
+ * What to look at when no connection to a URL comes about, in a sentence or two that name its host and port in full, or
+ * when there was nothing to send; null for any other failure.
  */
 export function adviceOf({ code, status }: FailedBy, url: string): string | null {
+  if (code === 'BODY_FAILED') return NO_BODY;
   const parsed = URL.parse(url);
   if (status !== null || parsed === null) return null;
   const { hostname } = parsed;

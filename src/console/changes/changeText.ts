@@ -74,7 +74,7 @@ const LISTS = {
 } as const;
 
 /** What was added and removed, by list; null if an older version did not note it. */
-function filterText({ added, removed, left_out }: Detail): string | null {
+function filterText({ added, removed, left_out, where }: Detail): string | null {
   if (added === undefined || removed === undefined) return null;
   const parts: string[] = [];
   for (const list of ['syncs', 'collections', 'event_types'] as const) {
@@ -90,6 +90,8 @@ function filterText({ added, removed, left_out }: Detail): string | null {
     }
   }
   if (typeof left_out === 'number') parts.push(`and ${amount(left_out, 'more value')}`);
+  if (where === null) parts.push('no condition any more');
+  if (typeof where === 'string') parts.push(`condition ${where}`);
   return parts.length === 0 ? 'no change' : parts.join(', ');
 }
 
@@ -101,14 +103,16 @@ const FIELDS: Record<string, string> = {
   target_id: 'target',
   alert_emails: 'alert addresses',
   ordering: 'order',
+  batch: 'batches',
 };
-const OF_FILTER = Object.keys(LISTS);
+const OF_FILTER = [...Object.keys(LISTS), 'where'];
 
 function settingsText(detail: Detail): string {
   const given = Array.isArray(detail['fields']) ? detail['fields'].map(String) : [];
   const filter = filterText(detail);
   const others = given.filter((field) => filter === null || !OF_FILTER.includes(field));
   const parts = others.map((field) => {
+    if (field === 'batch' && 'batch' in detail) return batchesText(detail['batch']);
     const value = field === 'name' || field === 'ordering' ? detail[field] : undefined;
     const name = FIELDS[field] ?? field.replaceAll('_', ' ');
     return typeof value === 'string' ? `${name} “${value}”` : name;
@@ -118,14 +122,25 @@ function settingsText(detail: Detail): string {
   return both.filter((part) => part !== null).join('; ') || 'Settings saved';
 }
 
+/** Batches in words, as far as they were noted: `batches of up to 100 entries`. */
+function batchesText(batch: unknown): string {
+  if (typeof batch !== 'object' || batch === null) return 'no batches';
+  return `batches of up to ${amount(numberIn(batch, 'max_entries'), 'entry', 'entries')}`;
+}
+
+function numberIn(value: object, name: string): number {
+  const found = (value as Record<string, unknown>)[name];
+  return typeof found === 'number' ? found : 0;
+}
+
 function valuesIn(part: unknown, list: string): string[] {
   if (typeof part !== 'object' || part === null) return [];
   const values = (part as Record<string, unknown>)[list];
   return Array.isArray(values) ? values.map(String) : [];
 }
 
-function countOf({ count }: Detail): number {
-  return typeof count === 'number' ? count : 0;
+function countOf(detail: Detail): number {
+  return numberIn(detail, 'count');
 }
 
 function positionIn({ position }: Detail): string {

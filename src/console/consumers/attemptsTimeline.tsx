@@ -10,7 +10,7 @@ import { newestOf, planOf } from './plan.ts';
 /** Every attempt at one entry, oldest first, and the planned next one. */
 export function AttemptsTimeline({ attempt, consumer }: { attempt: Attempt; consumer: Consumer }) {
   const { data } = useQuery({
-    queryKey: ['attempts', consumer.id, 'of', attempt.message_id],
+    queryKey: ['attempts', consumer.id, 'of', attempt.position],
     queryFn: () => readAttempts(attempt),
     refetchInterval: 3_000,
     retry: false,
@@ -48,13 +48,16 @@ export function AttemptsTimeline({ attempt, consumer }: { attempt: Attempt; cons
 
 const LOOKED_AT = 1_000;
 
-/** Reads the attempts at an event by its id, and those at a version among the consumer's newest attempts. */
+/**
+ * Reads the attempts at an event by its id, and those at a version among the consumer's newest attempts. They are told by
+ * their position, as each batch has an id of its own.
+ */
 async function readAttempts(attempt: Attempt): Promise<Attempt[]> {
-  const { event_id, message_id, consumer_id } = attempt;
+  const { event_id, position, consumer_id } = attempt;
   const page = await api.consumers.attempts(consumer_id, {
     ...(event_id !== null && { event_id }),
     limit: LOOKED_AT,
   });
-  const found = page.data.filter((one) => one.message_id === message_id);
+  const found = page.data.filter((one) => one.position === position);
   return found.some(({ id }) => id === attempt.id) ? found : [...found, attempt];
 }

@@ -3,12 +3,11 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { requestUrl } from '../../rules/requestUrl.ts';
 import type { AttemptTrace } from '../../schema/attemptTrace.ts';
 import type { Consumer } from '../../schema/consumer.ts';
-import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
-import { api, messageOf, type Attempt } from '../api.ts';
+import { api, type Attempt } from '../api.ts';
 import { adviceOf } from '../attempts/advice.ts';
-import { RequestCode } from '../attempts/requestCode.tsx';
-import { answerText, requestText, useTrace } from '../attempts/trace.ts';
+import { answerText, useTrace } from '../attempts/trace.ts';
+import { TraceIds } from '../attempts/traceIds.tsx';
 import { Waterfall } from '../attempts/waterfall.tsx';
 import { useInfo } from '../info.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -24,7 +23,9 @@ import { workflowUrl } from '../workflowUrl.ts';
 import { AttemptsTimeline } from './attemptsTimeline.tsx';
 import { ChangedFields } from './changedFields.tsx';
 import { curlOf, type Sent } from './curl.ts';
+import { sentBody } from './sentBody.ts';
 import { useSentEntry } from './sentEntry.ts';
+import { SentRequest } from './sentRequest.tsx';
 
 /** One attempt: the request, the answer, and the other attempts that were made and will be. */
 export function DeliveryDrawer(props: {
@@ -40,8 +41,8 @@ export function DeliveryDrawer(props: {
     queryKey: ['target', consumer.target_id],
     queryFn: () => api.targets.get(consumer.target_id),
   });
-  const entry = useSentEntry(attempt, consumer.stream);
-  const body = entry.data?.body ?? null;
+  const { data: entry, error: unread } = useSentEntry(attempt, consumer.stream);
+  const body = entry == null ? null : sentBody(entry, attempt, consumer, trace ?? null);
   const resend = useMutation({
     mutationFn: () => api.consumers.resend(consumer.id, attempt.position),
     onSuccess: () => toasts.done('The entry is queued to be sent again.'),
@@ -95,6 +96,10 @@ export function DeliveryDrawer(props: {
           ['Ended', <TimeText key="e" at={endOf(attempt)} />],
           ['Duration', `${number(attempt.duration_ms)} ms`],
           ['Attempt', String(attempt.attempt)],
+          attempt.batch_size === 1
+            ? null
+            : ['Batch', `one of ${number(attempt.batch_size)} entries of this request`],
+          attempt.trace_id === null ? null : ['Trace', <TraceIds key="t" attempt={attempt} />],
           attempt.error_code === null ? null : ['Error', attempt.error_code],
           attempt.next_attempt_at === null
             ? null
@@ -104,48 +109,11 @@ export function DeliveryDrawer(props: {
       {advice !== null && <Hint tone="bad">{advice}</Hint>}
       {trace != null && <Waterfall timings={trace.timings} />}
       <AttemptsTimeline attempt={attempt} consumer={consumer} />
-      {entry.data != null && <ChangedFields text={entry.data.text} />}
-      {trace === null && sent !== null && (
-        <>
-          <RequestCode
-            label="Request, rebuilt"
-            body={sent.body}
-            text={(shown) => rebuiltText(sent, shown)}
-          />
-          <Rebuilt isOlder={isOlder(attempt, target.data)} />
-        </>
-      )}
-      {trace != null && (
-        <RequestCode label="Request" body={body} text={(shown) => requestText(trace, shown)} />
-      )}
-      {entry.error !== null && <Hint tone="warn">{messageOf(entry.error)}</Hint>}
-      {entry.data === null && (
-        <Hint>
-          The record has changed since this version was sent. The stream keeps only the latest
-          version, so this body is no longer kept.
-        </Hint>
-      )}
-      {consumer.stream === 'events' && attempt.event_id === null && (
-        <Hint>The event is older than the retention, so its body is no longer kept.</Hint>
-      )}
+      {entry != null && <ChangedFields text={entry} />}
+      <SentRequest {...{ attempt, consumer, trace, sent, entry, unread }} target={target.data} />
       {trace !== undefined && <Code label="Response" text={responseText(attempt, trace)} />}
     </Drawer>
   );
-}
-
-/** Says that the request was rebuilt, and is not a record of what was sent. */
-function Rebuilt({ isOlder }: { isOlder: boolean }) {
-  return (
-    <Hint tone={isOlder ? 'warn' : 'accent'}>
-      {isOlder
-        ? 'The target has been changed since this attempt. The body is what was sent; URL and headers are what would be sent today.'
-        : 'The body is what was sent. URL and headers are those of the target and the consumer as they are today. The original request is kept for failures, for retries, and for a sample of the successes.'}
-    </Hint>
-  );
-}
-
-function isOlder({ started_at }: Attempt, target: Target | undefined): boolean {
-  return target !== undefined && Date.parse(target.updated_at) > Date.parse(started_at);
 }
 
 function responseText({ status, response_head }: Attempt, trace: AttemptTrace | null): string {
@@ -156,9 +124,4 @@ function responseText({ status, response_head }: Attempt, trace: AttemptTrace | 
 
 function endOf({ started_at, duration_ms }: Attempt): string {
   return new Date(Date.parse(started_at) + duration_ms).toISOString();
-}
-
-function rebuiltText({ url, headers, messageId }: Sent, body: string | null): string {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`POST ${url}`, ...lines, `webhook-id: ${messageId}`, '', body ?? ''].join('\n');
 }

@@ -1,5 +1,8 @@
 import { isSentAsWritten } from '../../schema/sentPath.ts';
+import type { StreamName } from '../../schema/stream.ts';
 import { faultsIn, lengthFault, nameFault, type Faults } from '../faults.ts';
+import { batchFaults } from '../shaping/batches.ts';
+import { bodyFaults } from '../shaping/bodies.ts';
 import { hasStart, type Draft } from './draft.ts';
 import { emailsIn, type SettingsDraft } from './settingsDraft.ts';
 
@@ -7,20 +10,28 @@ const MOST_EMAILS = 50;
 
 /** What has to be mended before a new consumer can be saved. */
 export function draftFaults(draft: Draft): Faults {
-  return faultsIn({
-    '/start': hasStart(draft) ? null : 'Fill in the date and the time at which sending starts.',
-    '/name': nameFault(draft.name, 'consumer'),
-    '/path': pathFault(draft.path),
-  });
+  return {
+    ...faultsIn({
+      '/start': hasStart(draft) ? null : 'Fill in the date and the time at which sending starts.',
+      '/name': nameFault(draft.name, 'consumer'),
+      '/path': pathFault(draft.path),
+    }),
+    ...bodyFaults(draft.body, draft.stream),
+    ...batchFaults(draft.batch),
+  };
 }
 
-/** What has to be mended before the settings of a consumer can be saved. */
-export function settingsFaults(draft: SettingsDraft): Faults {
-  return faultsIn({
-    '/name': nameFault(draft.name, 'consumer'),
-    '/path': pathFault(draft.path),
-    '/alert_emails': emailsFault(draft.emails),
-  });
+/** What has to be mended before the settings of a consumer of this stream can be saved. */
+export function settingsFaults(draft: SettingsDraft, stream: StreamName): Faults {
+  return {
+    ...faultsIn({
+      '/name': nameFault(draft.name, 'consumer'),
+      '/path': pathFault(draft.path),
+      '/alert_emails': emailsFault(draft.emails),
+    }),
+    ...bodyFaults(draft.body, stream),
+    ...batchFaults(draft.batch),
+  };
 }
 
 /** What is wrong with the path that a consumer adds to its target's URL, as a sentence with a remedy. */

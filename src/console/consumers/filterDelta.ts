@@ -4,6 +4,7 @@ const LISTS = ['syncs', 'collections', 'event_types'] as const;
 
 /** Whether two filters let the same entries through, whatever the order of their lists. */
 export function isSameFilter(one: Filter, other: Filter): boolean {
+  if (conditionOf(one) !== conditionOf(other)) return false;
   return LISTS.every((list) => {
     const values = new Set(one[list]);
     return (
@@ -12,7 +13,15 @@ export function isSameFilter(one: Filter, other: Filter): boolean {
   });
 }
 
-/** What to add and to remove; null where a list was `*` and no longer is, which a delta cannot express. */
+/** The condition of a filter, without the space behind it; null for one in which nothing is written. */
+export function conditionOf({ where }: Pick<Filter, 'where'>): string | null {
+  return where?.trimEnd() || null;
+}
+
+/**
+ * What to add and to remove, and the new condition if it is another one; null where a list was `*` and no longer is, which
+ * a delta cannot express.
+ */
 export function deltaOf(before: Filter, after: Filter): FilterDelta | null {
   const add: Record<string, string[]> = {};
   const remove: Record<string, string[]> = {};
@@ -29,5 +38,6 @@ export function deltaOf(before: Filter, after: Filter): FilterDelta | null {
     if (added.length > 0) add[list] = added;
     if (removed.length > 0) remove[list] = removed;
   }
-  return { add, remove };
+  const where = conditionOf(after);
+  return { add, remove, ...(where !== conditionOf(before) && { where }) };
 }

@@ -9,9 +9,11 @@ import { ListPicker, type Choice } from '../ui/listPicker.tsx';
 import { Hint } from '../ui/notice.tsx';
 import { amount } from '../words.ts';
 
+type Lists = Pick<Filter, 'syncs' | 'collections' | 'event_types'>;
+
 interface Props {
-  filter: Filter;
-  onChange: (change: Partial<Filter>) => void;
+  filter: Lists;
+  onChange: (change: Partial<Lists>) => void;
   stream: StreamName;
 }
 

@@ -4,12 +4,16 @@ import { useEffect, useRef } from 'react';
 import type { Consumer, Filter } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
+import { errorsOf } from '../fieldErrors.ts';
+import { ConditionPanel } from '../shaping/conditionPanel.tsx';
+import { Condition } from '../shaping/conditionText.tsx';
+import { usePreview } from '../shaping/usePreview.ts';
 import { Button } from '../ui/button.tsx';
 import { Hint, Unsaved } from '../ui/notice.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
 import { useToasts } from '../ui/toast.tsx';
 import { listed, number } from '../words.ts';
-import { deltaOf, isSameFilter } from './filterDelta.ts';
+import { conditionOf, deltaOf, isSameFilter } from './filterDelta.ts';
 import { CollectionsField, EventTypesField, SyncsField } from './filterFields.tsx';
 import { FilterPreview } from './preview.tsx';
 
@@ -23,58 +27,74 @@ export function FilterPanel(props: {
   draft: Filter | null;
   onEdit: (draft: Filter | null) => void;
 }) {
-  const { consumer, draft, onEdit: setDraft } = props;
+  const { consumer, draft, onEdit } = props;
   const box = useFocusKept(draft !== null);
+  return (
+    <div ref={box} tabIndex={-1} className="outline-none">
+      {draft === null ? (
+        <Shown consumer={consumer} onEdit={() => onEdit(filterOf(consumer))} />
+      ) : (
+        <Edited consumer={consumer} draft={draft} onEdit={onEdit} />
+      )}
+    </div>
+  );
+}
+
+function Shown({ consumer, onEdit }: { consumer: Consumer; onEdit: () => void }) {
+  return (
+    <Panel
+      title="Filter"
+      actions={
+        <ActButton needs="manage" onClick={onEdit}>
+          Edit filter
+        </ActButton>
+      }
+    >
+      <Facts
+        facts={[
+          ['Stream', consumer.stream],
+          ['Syncs', listed(consumer.syncs, 12)],
+          ['Collections', listed(consumer.collections, 12)],
+          [
+            'Event types',
+            consumer.stream === 'records' ? 'do not apply' : listed(consumer.event_types, 3),
+          ],
+          ['Condition', <Condition key="where" text={consumer.where} />],
+          [
+            'Version',
+            `${consumer.filter_version}, applies after position ${number(consumer.filter_from)}`,
+          ],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function Edited(props: {
+  consumer: Consumer;
+  draft: Filter;
+  onEdit: (draft: Filter | null) => void;
+}) {
+  const { consumer, draft, onEdit } = props;
   const queries = useQueryClient();
   const toasts = useToasts();
   const save = useMutation({
     mutationFn: (wanted: Filter) => send(consumer, wanted),
     onSuccess: (changed) => {
       queries.setQueryData(['consumer', consumer.id], changed);
-      setDraft(null);
+      onEdit(null);
       toasts.done(
         `Filter saved (version ${changed.filter_version}); it applies after position ${number(changed.filter_from)}.`,
       );
     },
   });
-  if (draft === null) {
-    return (
-      <div ref={box} tabIndex={-1} className="outline-none">
-        <Panel
-          title="Filter"
-          actions={
-            <ActButton needs="manage" onClick={() => setDraft(filterOf(consumer))}>
-              Edit filter
-            </ActButton>
-          }
-        >
-          <Facts
-            facts={[
-              ['Stream', consumer.stream],
-              ['Syncs', listed(consumer.syncs, 12)],
-              ['Collections', listed(consumer.collections, 12)],
-              [
-                'Event types',
-                consumer.stream === 'records' ? 'do not apply' : listed(consumer.event_types, 3),
-              ],
-              [
-                'Version',
-                `${consumer.filter_version}, applies after position ${number(consumer.filter_from)}`,
-              ],
-            ]}
-          />
-        </Panel>
-      </div>
-    );
-  }
-  const set = (change: Partial<Filter>): void => setDraft({ ...draft, ...change });
-  const field = { filter: draft, onChange: set, stream: consumer.stream };
+  const { stream } = consumer;
+  const where = draft.where ?? null;
+  const preview = usePreview({ stream, ...draft, where: conditionOf(draft) });
+  const set = (change: Partial<Filter>): void => onEdit({ ...draft, ...change });
+  const field = { filter: draft, onChange: set, stream };
   return (
-    <div
-      ref={box}
-      tabIndex={-1}
-      className="grid grid-cols-1 items-start gap-4 outline-none lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]"
-    >
+    <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <div className="flex min-w-0 flex-col gap-3">
         <Panel title="Syncs">
           <SyncsField {...field} />
@@ -85,9 +105,16 @@ export function FilterPanel(props: {
         <Panel title="Event types">
           <EventTypesField {...field} />
         </Panel>
+        <ConditionPanel
+          stream={stream}
+          where={where}
+          onChange={(condition) => set({ where: condition })}
+          fault={preview.conditionFault}
+          error={errorsOf(save.error)('/where')}
+        />
       </div>
       <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">
-        <FilterPreview stream={consumer.stream} filter={draft} />
+        <FilterPreview stream={stream} preview={preview} />
         <Hint>
           The filter takes effect as soon as it is saved, without a restart. Earlier entries are not
           added, and nothing is sent again. Waiting entries that no longer match are not sent.
@@ -102,7 +129,7 @@ export function FilterPanel(props: {
           >
             Save filter
           </Button>
-          <Button kind="quiet" onClick={() => setDraft(null)}>
+          <Button kind="quiet" onClick={() => onEdit(null)}>
             Cancel
           </Button>
         </div>
@@ -123,8 +150,8 @@ function useFocusKept(isEdited: boolean) {
   return box;
 }
 
-function filterOf({ syncs, collections, event_types }: Consumer): Filter {
-  return { syncs, collections, event_types };
+function filterOf({ syncs, collections, event_types, where }: Consumer): Filter {
+  return { syncs, collections, event_types, where };
 }
 
 /**
@@ -134,6 +161,6 @@ function filterOf({ syncs, collections, event_types }: Consumer): Filter {
 async function send(consumer: Consumer, wanted: Filter): Promise<Consumer> {
   const delta = deltaOf(consumer, wanted);
   return delta === null
-    ? api.consumers.update(consumer.id, wanted)
+    ? api.consumers.update(consumer.id, { ...wanted, where: conditionOf(wanted) })
     : api.consumers.filter(consumer.id, delta);
 }

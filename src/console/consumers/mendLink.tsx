@@ -2,6 +2,12 @@ import { Link } from '@tanstack/react-router';
 
 import { buttonLook } from '../ui/button.tsx';
 
+/** The faults that are fixed at the consumer, and on which tab of its page. */
+const AT_CONSUMER: Record<string, { tab: 'settings' | 'filter'; title: string }> = {
+  filter_unreadable: { tab: 'filter', title: 'Open its filter' },
+  body_unreadable: { tab: 'settings', title: 'Open its settings' },
+};
+
 /** The faults that are fixed at the target, and on which tab of its page. */
 const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> = {
   credentials_unreadable: { tab: 'settings', title: "Open the target's credentials" },
@@ -16,16 +22,17 @@ const AT_TARGET: Record<string, { tab: 'settings' | 'verify'; title: string }> =
  */
 export function MendLink(props: { code: string; targetId: string; consumerId: string | null }) {
   const { code, targetId, consumerId } = props;
-  if (code === 'filter_unreadable' && consumerId !== null) {
+  const own = AT_CONSUMER[code];
+  if (own !== undefined && consumerId !== null) {
     return (
       <Link
         to="/consumers/$id"
         params={{ id: consumerId }}
-        search={{ tab: 'filter' }}
+        search={{ tab: own.tab }}
         resetScroll={false}
         className={buttonLook('main')}
       >
-        Open its filter
+        {own.title}
       </Link>
     );
   }

@@ -6,6 +6,7 @@ const TABS: [note: RegExp, tab: TabOfNote][] = [
   [/^[\d,]+ entr(?:y is|ies are) parked/u, 'parked'],
   [/^Nobody is alerted: /u, 'settings'],
   [/^The filter matches nothing: /u, 'filter'],
+  [/^The condition could not be evaluated /u, 'filter'],
 ];
 
 /** A note in the words of the console, which has a field where the API has a name. */

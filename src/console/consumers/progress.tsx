@@ -12,6 +12,10 @@ export const STEPS = [
   'Save',
 ] as const;
 
+/** The steps beside which the condition is written, and at which the start is chosen. */
+export const CONDITION_STEP = 4;
+export const START_STEP = 5;
+
 interface StepsProps {
   /** The current step. */
   step: number;

@@ -1,9 +1,11 @@
 import type { Target } from '../../schema/target.ts';
 import { ZONE_WORDS } from '../dateField.ts';
 import { useZone } from '../settings.ts';
+import { Condition } from '../shaping/conditionText.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { listed } from '../words.ts';
+import { conditionOf } from './filterDelta.ts';
 import { ORDERINGS } from './orderings.ts';
 import type { CheckedProps } from './steps.tsx';
 
@@ -48,6 +50,7 @@ export function SaveStep(props: CheckedProps & { target: Target | undefined }) {
             'Event types',
             draft.stream === 'records' ? 'do not apply' : listed(draft.event_types, 4),
           ],
+          ['Condition', <Condition key="where" text={conditionOf(draft)} />],
           [
             'Start position',
             draft.start === 'time'

@@ -84,10 +84,11 @@ const LAST = 10_000;
 
 /** How many entries a seek concerns, in words. */
 function useConcerned(consumer: Consumer, to: To, at: Date | null, open: boolean): string {
-  const { id, lag, parked, stream, syncs, collections, event_types } = consumer;
+  const { id, lag, parked, stream, syncs, collections, event_types, where } = consumer;
   const preview = useQuery({
     queryKey: ['preview', 'seek', id, consumer.filter_version],
-    queryFn: () => api.consumers.preview({ stream, syncs, collections, event_types, last: LAST }),
+    queryFn: () =>
+      api.consumers.preview({ stream, syncs, collections, event_types, where, last: LAST }),
     enabled: open && to === 'beginning',
   });
   const seconds = at === null ? 0 : Math.max(60, (Date.now() - at.getTime()) / 1_000);
@@ -110,9 +111,10 @@ function useConcerned(consumer: Consumer, to: To, at: Date | null, open: boolean
   if (to === 'beginning') {
     if (preview.error !== null) return messageOf(preview.error);
     if (preview.data === undefined) return 'Counting…';
-    const { matched, scanned } = preview.data;
+    const { matched, scanned, tried, listed: passing } = preview.data;
     const more = scanned < LAST ? '' : ' More may match before those.';
-    return `${amount(matched, 'entry', 'entries')} of the ${scanned < LAST ? '' : 'last '}${number(scanned)} that are kept match and are sent, including those that were sent before.${more} Parked entries are closed, and sent in their turn.`;
+    const least = tried < passing ? 'At least ' : '';
+    return `${least}${amount(matched, 'entry', 'entries')} of the ${scanned < LAST ? '' : 'last '}${number(scanned)} that are kept match and are sent, including those that were sent before.${more} Parked entries are closed, and sent in their turn.`;
   }
   if (at === null) return 'Enter a time.';
   if (traffic.data === undefined) {

@@ -6,6 +6,8 @@ import { ActButton, ActLink } from '../act.tsx';
 import { api } from '../api.ts';
 import { DeleteDialog } from '../deleteDialog.tsx';
 import { EditForm, type EditedFields } from '../editForm.tsx';
+import { ShapeFields } from '../shaping/shapeFields.tsx';
+import { triedBody, usePreview } from '../shaping/usePreview.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
@@ -31,7 +33,7 @@ export function ConsumerSettings(props: {
           stored={draftOf(consumer)}
           edits={edits}
           onEdit={onEdit}
-          faultsOf={settingsFaults}
+          faultsOf={(draft) => settingsFaults(draft, consumer.stream)}
           save={(draft, changed) => api.consumers.update(consumer.id, patchOf(draft, changed))}
           queryKey={['consumer', consumer.id]}
           saved="Saved"
@@ -48,7 +50,7 @@ export function ConsumerSettings(props: {
             </>
           )}
         >
-          {(fields) => <Fields {...fields} />}
+          {(fields) => <Fields consumer={consumer} {...fields} />}
         </EditForm>
         <DeleteDialog
           kind="consumer"
@@ -79,7 +81,17 @@ function Metadata({ of: { metadata } }: { of: Consumer }) {
   );
 }
 
-function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
+function Fields(props: EditedFields<SettingsDraft> & { consumer: Consumer }) {
+  const { consumer, draft, set, errorAt } = props;
+  const { stream, syncs, collections, event_types, where } = consumer;
+  const preview = usePreview({
+    stream,
+    syncs,
+    collections,
+    event_types,
+    where,
+    ...triedBody(draft.body, stream),
+  });
   return (
     <>
       <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
@@ -111,6 +123,14 @@ function Fields({ draft, set, errorAt }: EditedFields<SettingsDraft>) {
         onChange={(event) => set({ emails: event.target.value })}
         hint="Email addresses, one per line. Left empty, alerts go to MILLRACE_ALERT_EMAIL."
         error={errorAt('/alert_emails')}
+      />
+      <hr className="border-line" />
+      <ShapeFields
+        stream={stream}
+        shape={draft}
+        onChange={set}
+        preview={preview}
+        errorAt={errorAt}
       />
     </>
   );

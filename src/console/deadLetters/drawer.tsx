@@ -68,11 +68,7 @@ export function LetterDrawer(props: {
           ) : (
             <Code label="Last response" text={data.last_failure.response_head} />
           )}
-          <Code
-            label="The body that was refused"
-            text={data.body}
-            formatted={prettyText(data.body)}
-          />
+          <Code label="The whole body" text={data.body} formatted={prettyText(data.body)} />
         </>
       )}
     </Drawer>

@@ -10,14 +10,12 @@ import { Charts } from '../consumers/charts.tsx';
 import { CommandBar } from '../consumers/commandBar.tsx';
 import { Deliveries } from '../consumers/deliveries.tsx';
 import { isSameFilter } from '../consumers/filterDelta.ts';
-import { FilterPanel } from '../consumers/filterPanel.tsx';
 import { marksOf } from '../consumers/marks.ts';
 import { MendLink } from '../consumers/mendLink.tsx';
 import { NoteList } from '../consumers/noteList.tsx';
 import { Numbers } from '../consumers/numbers.tsx';
 import { ParkedList } from '../consumers/parkedList.tsx';
 import { furtherNotes, sentenceOf } from '../consumers/sentence.ts';
-import { ConsumerSettings } from '../consumers/settings.tsx';
 import type { SettingsDraft } from '../consumers/settingsDraft.ts';
 import { stateOf } from '../consumers/state.ts';
 import { StateBand } from '../consumers/stateBand.tsx';
@@ -27,6 +25,7 @@ import { useUnsent } from '../consumers/useUnsent.ts';
 import { useUrl } from '../consumers/useUrl.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
 import { useInfo } from '../info.ts';
+import { late } from '../late.tsx';
 import { consumerSearch, type ConsumerSearch } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
@@ -38,6 +37,15 @@ import { Sentence } from '../ui/sentence.tsx';
 import { StatusBadge } from '../ui/statusBadge.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { number } from '../words.ts';
+
+const FilterPanel = late(
+  'the filter',
+  async () => (await import('../consumers/filterPanel.tsx')).FilterPanel,
+);
+const ConsumerSettings = late(
+  'the settings',
+  async () => (await import('../consumers/settings.tsx')).ConsumerSettings,
+);
 
 /** One consumer: its state, its deliveries and its commands. */
 export function ConsumerPage() {

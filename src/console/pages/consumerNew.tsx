@@ -14,17 +14,27 @@ import {
   type Draft,
 } from '../consumers/draft.ts';
 import { draftFaults } from '../consumers/faults.ts';
-import { CollectionsField, EventTypesField, SyncsField } from '../consumers/filterFields.tsx';
+import { conditionOf } from '../consumers/filterDelta.ts';
 import { FilterPreview } from '../consumers/preview.tsx';
-import { Progress, StepButtons, STEPS } from '../consumers/progress.tsx';
+import {
+  CONDITION_STEP,
+  Progress,
+  START_STEP,
+  StepButtons,
+  STEPS,
+} from '../consumers/progress.tsx';
 import { SaveStep } from '../consumers/saveStep.tsx';
-import { StartStep, StreamChoice, TargetStep } from '../consumers/steps.tsx';
+import { FilterStep, Further } from '../consumers/stepParts.tsx';
+import { StartStep, TargetStep } from '../consumers/steps.tsx';
 import { faultsIn, type Faults } from '../faults.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import type { ConsumerNewSearch as Search } from '../latePages.ts';
 import { Refused } from '../refused.tsx';
 import { useRefusal } from '../session.ts';
 import { useZone } from '../settings.ts';
+import { bodyInput } from '../shaping/bodies.ts';
+import type { ExpressionFault } from '../shaping/expressionFault.ts';
+import { triedBody, usePreview, type PreviewState } from '../shaping/usePreview.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Failed, Hint, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
@@ -32,7 +42,6 @@ import { useFaults } from '../useFaults.ts';
 import { useForm } from '../useForm.ts';
 
 const TITLE = 'New consumer: Webhooks';
-const START_STEP = 5;
 
 /** A new consumer, for a session that may create one. */
 export function ConsumerNewPage() {
@@ -103,18 +112,27 @@ function Wizard({ original }: { original: Consumer | null }) {
     void navigate({ to: '/consumers/new', search: {} });
   };
   const save = useSave(() => ({ ...alsoOf(original), ...inputOf(named, zone) }), form.drop);
-  const { element, isSendable, faultAt } = useFaults(faultsAt(step, named), step);
+  const { stream } = draft;
+  const isLast = step === STEPS.length;
+  const preview = usePreview({
+    stream,
+    ...listsOf(draft),
+    where: conditionOf(draft),
+    ...(isLast && triedBody(draft.body, stream)),
+  });
+  const faults = faultsAt(step, named, preview);
+  const { element, isSendable, faultAt } = useFaults(faults, step);
   const refused = errorsOf(save.error);
   const errorAt = (pointer: string): string | undefined => faultAt(pointer) ?? refused(pointer);
   /** Leads to the next step, or saves, unless the fields of this one have to be mended first. */
   const proceed = (): void => {
     const isMended = isSendable();
-    if (!hasStart(draft) && step === STEPS.length) go(START_STEP);
-    else if (isMended && step < STEPS.length) go(step + 1);
+    if (isLast && '/where' in faults) go(CONDITION_STEP);
+    else if (isLast && !hasStart(draft)) go(START_STEP);
+    else if (isMended && !isLast) go(step + 1);
     else if (isMended) save.mutate();
     else save.reset();
   };
-  const field = { filter: draft, onChange: set, stream: draft.stream };
 
   return (
     <>
@@ -138,16 +156,9 @@ function Wizard({ original }: { original: Consumer | null }) {
                 <TargetStep draft={draft} onChange={pick} chosen={isGone ? undefined : target} />
               </>
             )}
-            {step === 2 && (
-              <>
-                <StreamChoice draft={draft} onChange={set} />
-                <SyncsField {...field} />
-              </>
-            )}
-            {step === 3 && <CollectionsField {...field} />}
-            {step === 4 && <EventTypesField {...field} />}
+            <FilterStep step={step} draft={draft} onChange={set} />
             {step === START_STEP && <StartStep draft={draft} onChange={set} errorAt={errorAt} />}
-            {step === 6 && (
+            {isLast && (
               <SaveStep
                 draft={named}
                 onChange={(change) => {
@@ -159,11 +170,12 @@ function Wizard({ original }: { original: Consumer | null }) {
               />
             )}
           </Panel>
+          <Further {...{ step, draft, preview, errorAt }} onChange={set} />
           <Unsaved error={save.error} />
           <StepButtons
             step={step}
             onGo={go}
-            isReady={hasTarget && (step < STEPS.length || target !== undefined)}
+            isReady={hasTarget && (!isLast || target !== undefined)}
             busy={save.isPending}
           >
             <Link to="/consumers" className={buttonLook('quiet')}>
@@ -178,7 +190,7 @@ function Wizard({ original }: { original: Consumer | null }) {
         </div>
         {step > 1 && (
           <div className="min-w-0 lg:sticky lg:top-16">
-            <FilterPreview stream={draft.stream} filter={filterOf(draft)} />
+            <FilterPreview stream={stream} preview={preview} />
           </div>
         )}
       </form>
@@ -202,10 +214,25 @@ function useSave(input: () => Partial<ConsumerInput>, drop: () => void) {
 }
 
 /** What has to be mended before the form leads on from a step; the last one asks for all of it. */
-function faultsAt(step: number, draft: Draft): Faults {
+function faultsAt(step: number, draft: Draft, preview: PreviewState): Faults {
+  const { conditionFault, bodyFault } = preview;
+  const where = faultsIn({ '/where': faultOf(conditionFault, conditionOf(draft)) });
+  if (step === CONDITION_STEP) return where;
   const faults = draftFaults(draft);
-  if (step === STEPS.length) return faults;
-  return step === START_STEP ? faultsIn({ '/start': faults['/start'] ?? null }) : {};
+  if (step === START_STEP) return faultsIn({ '/start': faults['/start'] ?? null });
+  if (step < STEPS.length) return {};
+  const body = bodyInput(draft.body);
+  const expression = body.mode === 'map' ? body.expression : null;
+  return {
+    ...where,
+    ...faultsIn({ '/body/expression': faultOf(bodyFault, expression) }),
+    ...faults,
+  };
+}
+
+/** What is wrong with an expression, if it is the one that was tried. */
+function faultOf(fault: ExpressionFault | null, text: string | null): string | null {
+  return fault !== null && fault.text === text ? fault.detail : null;
 }
 
 /** Where the fields come from that a person has not filled in now. */
@@ -263,6 +290,6 @@ function without(fields: Partial<Draft>, kept: Partial<Draft>): Partial<Draft> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !(name in kept)));
 }
 
-function filterOf({ syncs, collections, event_types }: Draft) {
+function listsOf({ syncs, collections, event_types }: Draft) {
   return { syncs, collections, event_types };
 }

@@ -79,8 +79,8 @@ function NewTarget() {
       <PageHead title={TITLE} />
       {form.isRestored && (
         <Hint>
-          Your unsaved draft was restored. Credentials and headers were not kept: fill them in
-          again. The signing secret is a new one.
+          Your unsaved draft was restored. Credentials, headers and a client certificate were not
+          kept: fill them in again. The signing secret is a new one.
         </Hint>
       )}
       <form

@@ -46,6 +46,7 @@ export function EventAttempts(props: { eventId: string; title?: ReactNode }) {
               </span>
               <span className="text-xs text-soft">
                 attempt {number(attempt.attempt)} · {number(attempt.duration_ms)} ms
+                {attempt.batch_size > 1 && ` · in a batch of ${number(attempt.batch_size)}`}
                 {isAhead(attempt.next_attempt_at) && (
                   <>
                     {' · next '}

@@ -1,5 +1,6 @@
 import type { Target, TargetInput } from '../../schema/target.ts';
 import { isText, oneOf, type Form } from '../keptForm.ts';
+import type { CertificateDraft } from './pem.ts';
 
 /** `unreadable`: stored credentials that can't be read now. */
 export type CredentialsType = 'none' | 'basic' | 'bearer' | 'header' | 'oauth2' | 'unreadable';
@@ -16,6 +17,8 @@ export interface TargetDraft {
   max_in_flight: string;
   rate_limit: string;
   ca: string;
+  /** `stored` leaves what is stored as it is; null: none. */
+  client_certificate: CertificateDraft | 'stored' | null;
 }
 
 /** The fields of each type, in the order in which they are asked for. */
@@ -65,9 +68,10 @@ export const BLANK: TargetDraft = {
   max_in_flight: '64',
   rate_limit: '',
   ca: '',
+  client_certificate: null,
 };
 
-/** Leaves out credentials, headers, and a URL that holds credentials, so that no secret is kept. */
+/** Leaves out credentials, headers, the client certificate with its key, and a URL that holds credentials, so that no secret is kept. */
 export const TARGET_FORM: Form<TargetDraft> = {
   name: 'target',
   version: 1,
@@ -95,6 +99,7 @@ export function draftOf(target: Target): TargetDraft {
     max_in_flight: String(target.max_in_flight),
     rate_limit: target.rate_limit === null ? '' : String(target.rate_limit),
     ca: target.ca ?? '',
+    client_certificate: target.client_certificate === null ? null : 'stored',
   };
 }
 
@@ -126,5 +131,6 @@ export function bodyOf(draft: TargetDraft): TargetInput {
     max_in_flight: Number(draft.max_in_flight),
     rate_limit: draft.rate_limit === '' ? null : Number(draft.rate_limit),
     ca: draft.ca.trim() === '' ? null : draft.ca,
+    ...(draft.client_certificate !== 'stored' && { client_certificate: draft.client_certificate }),
   } as TargetInput;
 }

@@ -7,6 +7,7 @@ import {
   type Faults,
 } from '../faults.ts';
 import { CREDENTIALS, type TargetDraft } from './draft.ts';
+import { certificateFault, keyFault } from './pem.ts';
 import { urlFault } from './urlFault.ts';
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/u;
@@ -52,7 +53,16 @@ function othersOf(draft: TargetDraft): Faults {
               most: 100_000,
             }),
     }),
+    ...clientCertificateFaults(draft),
   };
+}
+
+function clientCertificateFaults({ client_certificate: draft }: TargetDraft): Faults {
+  if (draft === null || draft === 'stored') return {};
+  return faultsIn({
+    '/client_certificate/certificate': certificateFault(draft.certificate),
+    '/client_certificate/key': keyFault(draft.key),
+  });
 }
 
 function credentialsFaults({ credentialsType, credentials }: TargetDraft): Faults {

@@ -1,4 +1,6 @@
+import type { ClientCertificate } from '../../schema/clientCertificate.ts';
 import type { UnreadableSecret } from '../../schema/target.ts';
+import { late } from '../late.tsx';
 import { Button } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Hint } from '../ui/notice.tsx';
@@ -12,6 +14,8 @@ interface Props {
   errorAt: (pointer: string) => string | undefined;
   /** The stored secrets that can't be read. */
   unreadable?: readonly UnreadableSecret[];
+  /** The client certificate that is stored. */
+  certificate?: ClientCertificate | null;
   /** The name that it gets if the field stays empty; without one a name must be filled in. */
   proposedName?: string;
 }
@@ -40,9 +44,15 @@ const LIMITS = [
 const WAY_OUT =
   'Give MILLRACE_ENCRYPTION_KEYS the key again that sealed them, and restart all processes';
 
+const ClientCertificatePanel = late(
+  'the client certificate',
+  async () => (await import('./clientCertificate.tsx')).ClientCertificatePanel,
+);
+
 /** The form with all fields of a target. */
 export function TargetForm(props: Props) {
   const { draft, onChange: set, errorAt, proposedName } = props;
+  const { certificate = null, unreadable = [] } = props;
   return (
     <>
       <Panel title="Endpoint">
@@ -75,6 +85,13 @@ export function TargetForm(props: Props) {
       <Panel title="Headers">
         <Headers {...props} />
       </Panel>
+      <ClientCertificatePanel
+        stored={certificate}
+        draft={draft.client_certificate}
+        onChange={(client_certificate) => set({ client_certificate })}
+        isUnreadable={unreadable.includes('client_certificate')}
+        errorAt={errorAt}
+      />
       <Panel title="Limits">
         <div className="grid grid-cols-1 gap-3 sm:grid-cols-3">
           {LIMITS.map(({ name, title, ...limits }) => (

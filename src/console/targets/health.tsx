@@ -41,7 +41,7 @@ export function TargetHealth({ target }: { target: Target }) {
         <Waiting target={target} />
       </p>
       {ownNotes(target).map((note) => (
-        <Hint key={note} tone="bad">
+        <Hint key={note} tone={target.health.status === 'warn' ? 'warn' : 'bad'}>
           <Sentence text={note} at={target.health.time} />
         </Hint>
       ))}

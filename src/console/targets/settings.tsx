@@ -44,6 +44,7 @@ export function TargetSettings(props: {
             onChange={set}
             errorAt={errorAt}
             unreadable={target.unreadable}
+            certificate={target.client_certificate}
           />
         )}
       </EditForm>

@@ -1,0 +1,65 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+
+import type { ConsumerBody } from '../../schema/body.ts';
+import type { Preview, PreviewInput } from '../../schema/preview.ts';
+import type { StreamName } from '../../schema/stream.ts';
+import { api } from '../api.ts';
+import { useSettled } from '../settled.ts';
+import { bodyFaults, bodyInput } from './bodies.ts';
+import { expressionFault, type ExpressionFault } from './expressionFault.ts';
+
+/** How many of the newest entries are tried. */
+const LAST = 1_000;
+/** Conditions read the whole entries, so they are tried anew less often. */
+const AGAIN_MS = { lists: 5_000, condition: 20_000 };
+
+/** What is tried: a filter, and how the body of the newest match is made. */
+export type Tried = Pick<PreviewInput, 'stream' | 'syncs' | 'collections' | 'event_types'> &
+  Partial<Pick<PreviewInput, 'where' | 'body'>>;
+
+/** The body as it is tried: only once nothing is wrong with it that can be known without trying. */
+export function triedBody(body: ConsumerBody, stream: StreamName): Pick<Tried, 'body'> {
+  return Object.keys(bodyFaults(body, stream)).length === 0 ? { body: bodyInput(body) } : {};
+}
+
+/** What came of it. */
+export interface PreviewState {
+  /** The last answer; undefined before the first one. */
+  data: Preview | undefined;
+  isFetching: boolean;
+  error: Error | null;
+  /** Where the condition, or the expression of the body, is wrong. */
+  conditionFault: ExpressionFault | null;
+  bodyFault: ExpressionFault | null;
+}
+
+/** Tries a filter on the newest entries as it is edited. The last answer stays until there is another one. */
+export function usePreview(tried: Tried): PreviewState {
+  const text = JSON.stringify({ ...tried, last: LAST });
+  const asked = JSON.parse(useSettled(text)) as Tried & { last: number };
+  const { data, error, isFetching } = useQuery({
+    queryKey: ['preview', asked],
+    queryFn: () => api.consumers.preview(asked),
+    placeholderData: (before) => before,
+    refetchInterval: ({ state }) => {
+      if (state.error !== null) return false;
+      return asked.where == null ? AGAIN_MS.lists : AGAIN_MS.condition;
+    },
+    retry: false,
+  });
+  const [answered, setAnswered] = useState(data);
+  if (data !== undefined && data !== answered) setAnswered(data);
+  const { where, body } = asked;
+  return {
+    data: data ?? answered,
+    isFetching,
+    error,
+    conditionFault: expressionFault(error, '/where', where ?? ''),
+    bodyFault: expressionFault(
+      error,
+      '/body/expression',
+      body?.mode === 'map' ? body.expression : '',
+    ),
+  };
+}

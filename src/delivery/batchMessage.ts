@@ -1,0 +1,61 @@
+import { hash } from 'node:crypto';
+
+import type { Outgoing } from '../failure/outgoing.ts';
+import type { ParkedEntry } from '../failure/parkedEntry.ts';
+import type { Entry } from '../streams/entry.ts';
+
+/** The number of hexadecimal digits of a batch's id. */
+const ID_DIGITS = 32;
+
+/** The entries of one request of a consumer with batches, by position, as one message. */
+export class BatchMessage implements Outgoing {
+  readonly members: readonly Outgoing[];
+  readonly messageId: string;
+  readonly position: number;
+  readonly attempt: number;
+  readonly entry: Entry;
+  /** That of its entries where all have the same; otherwise the batch has a trace of its own. */
+  readonly traceparent: string | null;
+  /** A parked entry goes alone. */
+  readonly parked: ParkedEntry | null;
+  readonly readAt: number;
+  readonly readyAt: number;
+  readonly body = '';
+  readonly settled = false;
+  readonly sent = true;
+  readonly next = null;
+  readonly lane = '';
+
+  constructor(consumerId: string, members: readonly Outgoing[]) {
+    const first = members[0] as Outgoing;
+    this.members = members;
+    this.messageId = members.length === 1 ? first.messageId : batchId(consumerId, members);
+    this.position = (members.at(-1) as Outgoing).position;
+    this.attempt = members.reduce((most, { attempt }) => Math.max(most, attempt), 1);
+    this.entry = first.entry;
+    const isOneTrace = members.every(({ traceparent }) => traceparent === first.traceparent);
+    this.traceparent = isOneTrace ? first.traceparent : null;
+    this.parked = first.parked;
+    this.readAt = first.readAt;
+    this.readyAt = first.readyAt;
+  }
+
+  get bodies(): string[] {
+    return this.members.map(({ entry }) => entry.body);
+  }
+
+  /** Whether an edit of the filter has removed one of the entries. */
+  get closed(): boolean {
+    return this.members.some(({ closed }) => closed);
+  }
+}
+
+/**
+ * The `webhook-id` of a batch: the same for the same entries in the same order, and never the same for others. A
+ * receiver that drops what it has had under an id therefore loses nothing when, after a crash, the entries are put
+ * together differently.
+ */
+export function batchId(consumerId: string, members: readonly { messageId: string }[]): string {
+  const text = [consumerId, ...members.map(({ messageId }) => messageId)].join('\n');
+  return `batch_${hash('sha256', text, 'hex').slice(0, ID_DIGITS)}`;
+}

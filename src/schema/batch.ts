@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+const KB = 1_024;
+const MB = KB * KB;
+
+/** The bounds of a consumer's batches; the table of consumers has the same. */
+export const BATCH_BOUNDS = {
+  max_entries: { min: 2, max: 1_000 },
+  max_bytes: { min: KB, max: 8 * MB },
+  max_wait_ms: { min: 0, max: 10_000 },
+} as const;
+
+const within = ({ min, max }: { min: number; max: number }) => z.int().min(min).max(max);
+
+/** How many entries one request of a consumer may carry. */
+export const ConsumerBatch = z
+  .strictObject({
+    max_entries: within(BATCH_BOUNDS.max_entries).meta({
+      description: 'The most entries of one request',
+    }),
+    max_bytes: within(BATCH_BOUNDS.max_bytes).default(MB).meta({
+      description: 'The most bytes of one body; an entry that is larger goes alone',
+    }),
+    max_wait_ms: within(BATCH_BOUNDS.max_wait_ms).default(200).meta({
+      description:
+        'How long the oldest entry of an incomplete batch waits for others; a full batch goes immediately',
+    }),
+  })
+  .meta({
+    id: 'ConsumerBatch',
+    description:
+      'Sends several entries with one request, as `{"events": […]}` or `{"records": […]}`. ' +
+      '`max_in_flight` and `rate_limit` of the target count requests',
+  });
+export type ConsumerBatch = z.infer<typeof ConsumerBatch>;
