@@ -93,13 +93,8 @@ export function startDrain(options: DrainOptions): Drain {
   const batching = way.failures;
   const failures = createFailureHandler({ ...common, recordParking, isOut, batching });
   const outage = createOutage({ ...common, failures });
-  const { gathers } = way;
-  const intake = createIntake({
-    ...common,
-    recordParking,
-    gathers,
-    seeks: () => outage.seeksOther,
-  });
+  const seeks = (): boolean => outage.seeksOther;
+  const intake = createIntake({ ...common, recordParking, gathers: way.gathers, seeks });
   const retries = createParkedRetries({ ...common, store: context.parked, room: intake.room });
   const filled = guarded(dispatcher.pump);
   const fillAgain = (): void => fill();

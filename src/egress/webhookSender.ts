@@ -11,7 +11,7 @@ import {
 import { hide, type Hiding } from './hide.ts';
 import type { TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
-import { shaped } from './shaped.ts';
+import { bodyFor } from './shaped.ts';
 import { traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 import { dispatchWithToken, type Post } from './withToken.ts';
@@ -160,7 +160,7 @@ export function createWebhookSender<M extends Message>(
 
   function send(message: M, attempt: number): void {
     const startedAt = options.now();
-    const body = bodyFor(message);
+    const body = bodyFor(message, bodyOf, shape);
     if (!(body instanceof Uint8Array)) {
       sendNothing(message, startedAt, body);
       return;
@@ -192,22 +192,6 @@ export function createWebhookSender<M extends Message>(
       const ends = (outcome: Outcome): void => finish(request, outcome);
       dispatchWithToken(request, post, tokens, { open: () => open.has(request), ends });
     }
-  }
-
-  /** What is sent of a message; the outcome of its attempt when nothing can be made of one of its entries. */
-  function bodyFor(message: M): Buffer | Failed {
-    if (bodyOf === undefined) {
-      const text = shape === null ? message.body : shaped(message.body, shape);
-      return typeof text === 'string' ? Buffer.from(text) : text;
-    }
-    if (shape === null) return bodyOf(message);
-    const bodies: string[] = [];
-    for (const one of message.bodies ?? [message.body]) {
-      const text = shaped(one, shape);
-      if (typeof text !== 'string') return text;
-      bodies.push(text);
-    }
-    return bodyOf({ body: '', bodies });
   }
 
   /** Ends an attempt that has no body, after the caller has returned and others have had their turn. */

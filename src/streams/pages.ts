@@ -13,6 +13,7 @@ import {
   ENTRY_OF,
 } from './entry.ts';
 import { readOlder, type OlderPage, type OlderRequest } from './older.ts';
+import { positionAtTime, type ReadRows } from './positionAtTime.ts';
 import { scanFor } from './scan.ts';
 
 /** What names a record. */
@@ -163,29 +164,7 @@ export function createPages(sql: Sql): Pages {
     return row === undefined ? null : entryAt('events', row[0] as number);
   }
 
-  async function positionAtTime(stream: StreamName, time: string): Promise<number> {
-    const [ends] = await readRows(
-      `ends-${stream}`,
-      `select first_position - 1, last_position from streams where name = '${stream}'`,
-      [],
-    );
-    let [low, high] = ends as [number, number];
-    const at = stream === 'events' ? 'event_inserted_at' : 'updated_at';
-    // Everything up to `low` is older than `time`; the first entry above `high` is not.
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const [row] = await readRows(
-        `time-${stream}`,
-        `select position, ${at} < $3 from ${stream}
-                where position > $1 and position <= $2 order by position limit 1`,
-        [middle, high, time],
-      );
-      if (row?.[1] === true) low = row[0] as number;
-      else high = middle;
-    }
-    return low;
-  }
-
+  const atTime: Pages['positionAtTime'] = (...asked) => positionAtTime(readRows, ...asked);
   const record = (key: RecordKey): Promise<Entry | null> => recordOf(readRows, key);
   const older = (request: OlderRequest): Promise<OlderPage> => readOlder(sql, request);
   const entriesAt: Pages['entriesAt'] = (...asked) => readEntriesAt(sql, ...asked);
@@ -199,12 +178,12 @@ export function createPages(sql: Sql): Pages {
     entriesAt,
     record,
     event,
-    positionAtTime,
+    positionAtTime: atTime,
   };
 }
 
 async function recordOf(
-  readRows: (name: string, text: string, values: unknown[]) => Promise<unknown[][]>,
+  readRows: ReadRows,
   { syncId, collectionId, upstreamId }: RecordKey,
 ): Promise<Entry | null> {
   const [row] = await readRows(

@@ -372,13 +372,11 @@ test('a long poll answers once an attempt is recorded that passes its filters', 
 test('any number of waiting clients costs one query a second', async () => {
   const { db } = opened.api;
   let queries = 0;
-  const sql = {
-    query: (query: Parameters<typeof db.query>[0]) => {
-      queries += 1;
-      return db.query(query);
-    },
+  const query: typeof db.query = (...asked) => {
+    queries += 1;
+    return db.query(...asked);
   };
-  const waits = createAttemptWaits({ sql: sql as typeof db, log: { warn: () => undefined } });
+  const waits = createAttemptWaits({ sql: { ...db, query }, log: { warn: () => undefined } });
   const one = await sender();
   const { signal } = new AbortController();
   const from = performance.now();
@@ -393,8 +391,7 @@ test('any number of waiting clients costs one query a second', async () => {
   await Promise.all(quiet);
   expect(queries).toBeGreaterThan(0);
   expect(queries).toBeLessThanOrEqual(Math.ceil((performance.now() - from) / 1_000));
-  const before = queries;
-  const last = waits.recorded({ position: 1 }, 60_000, signal);
+  const [before, last] = [queries, waits.recorded({ position: 1 }, 60_000, signal)];
   await until(() => queries > before);
   waits.close();
   await last;
