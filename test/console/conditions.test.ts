@@ -194,6 +194,7 @@ test('evaluations that fail are told on the page with an example, and lead to th
   });
   await note.click();
   await page.getByRole('button', { name: 'Edit filter' }).waitFor();
+  expect(new URL(page.url()).searchParams.get('tab')).toBe('filter');
 });
 
 test.each([
