@@ -2,8 +2,8 @@ import { z } from 'zod';
 
 import { text } from './fields.ts';
 
-/** The longest expression of a `map`, in characters. */
-const LONGEST_EXPRESSION = 8_192;
+/** The longest expression of a `map`, in characters; the compiler counts bytes, and has the same limit. */
+const LONGEST_EXPRESSION = 4_096;
 /** The largest number of pointers. */
 const MOST_POINTERS = 100;
 

@@ -177,6 +177,12 @@ test.each([
     mend: null,
     code: 'filter_unreadable',
   },
+  {
+    title: 'an expression of the body that cannot be compiled',
+    damage: `update consumers set body = '{"mode": "map", "expression": "nothing("}'`,
+    mend: null,
+    code: 'body_unreadable',
+  },
 ])(
   '$title is reported, and the waiting entries are sent once it is fixed',
   async ({ damage, mend, code }) => {
@@ -187,10 +193,11 @@ test.each([
     const shown = await faulty(world, consumer);
     expect(shown).toMatchObject({ status: 'active', failing_since: null, cannot_start: { code } });
     if (mend === null) {
-      const patch =
-        code === 'filter_unreadable'
-          ? { syncs: ['*'], collections: ['*'], event_types: ['*'] }
-          : { path: '/x' };
+      const patches: Record<string, object> = {
+        filter_unreadable: { syncs: ['*'], collections: ['*'], event_types: ['*'] },
+        body_unreadable: { body: { mode: 'thin' } },
+      };
+      const patch = patches[code] ?? { path: '/x' };
       const patched = await world.api.request('PATCH', `/v1/consumers/${consumer}`, patch);
       expect(patched.status).toBe(200);
     } else await world.db.query(mend(receiver.url));
