@@ -59,10 +59,14 @@ export function createFailBatch(options: FailBatchOptions): FailBatch {
       return 'goes on';
     }
     const first = new Set(firstOfLanes(members)); // the others come after these in their lanes
+    const isOut = options.isOut();
     for (const [index, member] of members.entries()) {
-      const has = { again: !first.has(member), withOthers: true };
+      const attempt = attempts[index] as EndedAttempt;
+      // Of what is tried again while the endpoint fails, the head's attempts are enough.
+      const handedOver = isOut && index > 0 && attempt.attempt > 1;
+      const has = { handedOver, again: !first.has(member), withOthers: true };
       member.sent = false;
-      failing.note(member, attempts[index] as EndedAttempt, index === 0 ? outcome : others, has);
+      failing.note(member, attempt, index === 0 ? outcome : others, has);
     }
     return blame === 'gone' ? 'gone' : 'blocked';
   };

@@ -27,7 +27,7 @@ export interface FailingEntries {
 
 /** What is known of a failure. */
 export interface HasFailed {
-  /** Its attempt is in the log already. */
+  /** Its attempt is in the log already, or is not to be stored. */
   handedOver?: boolean;
   /** The entry has its next turn already. */
   again?: boolean;
