@@ -92,8 +92,9 @@ test('an expression is checked for the stream of its consumer, and what is wrong
   const wrong = { mode: 'map', expression: '{"a": 1,\n "b": record.data}' };
   const created = await opened.api.request('POST', '/v1/consumers', input(wrong));
   expect([created.status, created.body.code]).toEqual([422, 'invalid_request']);
-  expect(created.body.errors).toMatchObject([{ pointer: '/body/expression' }]);
-  expect(created.body.errors[0].detail).toMatch(/^has a fault in line 2, column 7: .*record/u);
+  expect(created.body.errors).toMatchObject([
+    { pointer: '/body/expression', line: 2, column: 7, detail: expect.stringContaining('record') },
+  ]);
   const records = await opened.api.request('POST', '/v1/consumers', input(wrong, 'records'));
   expect(records.status).toBe(201);
   const { id } = await opened.create();

@@ -193,7 +193,8 @@ test('evaluations that fail are told on the page with an example, and lead to th
     name: /The condition could not be evaluated for 2 entries .* position 4: There is no field "amount"/u,
   });
   await note.click();
-  expect(await page.getByRole('button', { name: 'Edit filter' }).isVisible()).toBe(true);
+  await page.getByRole('button', { name: 'Edit filter' }).waitFor();
+  expect(new URL(page.url()).searchParams.get('tab')).toBe('filter');
 });
 
 test.each([

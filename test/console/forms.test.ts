@@ -147,7 +147,7 @@ test('the form of a new target is kept without its secrets, and discarded when a
   expect(await kept(page)).not.toContain('planted');
 
   await page.reload();
-  await page.getByText('Credentials and headers were not kept').waitFor();
+  await page.getByText('Credentials, headers and a client certificate were not').waitFor();
   expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Our endpoint');
   expect(await page.getByLabel('Base URL').inputValue()).toBe('https://example.com/hook');
   expect(await page.getByLabel('Timeout (ms)').inputValue()).toBe('5000');
