@@ -92,9 +92,19 @@ export function createCommandApplier(options: {
     // A command that wrote nothing has left the hold in place that was made for it.
     if (needsHold(given.command) || endsSending(given.command))
       await setHeld(db, consumerId, false);
-    if (done.answer.ok && done.row !== null && !endsSending(given.command))
+    if (done.answer.ok && done.row !== null && !endsSending(given.command)) {
       await untilInForce(db, consumerId, done.answer.version, done.row);
+      if (done.row.live && changesFilter(given.command)) await closeLate(consumerId);
+    }
     return done.answer;
+  }
+
+  /** Closes what a sender has parked since the edit was stored and before it knew of it. */
+  async function closeLate(consumerId: string): Promise<void> {
+    await db.transaction(async (sql) => {
+      const row = await lockRow(sql, consumerId);
+      if (row !== null) await closeUnmatched({ sql, consumerId, row }, filterOf(row));
+    });
   }
 
   /**
@@ -154,9 +164,16 @@ function refusalFor(error: unknown): CommandAnswer | null {
   return { ok: false, status: 409, code: 'conflict', detail };
 }
 
+const FILTER_FIELDS = ['syncs', 'collections', 'event_types', 'where'] as const;
+
 interface Done {
   answer: CommandAnswer;
   row: Row | null;
+}
+
+function changesFilter(command: CommandRequest['command']): boolean {
+  if (command.kind === 'filter') return true;
+  return command.kind === 'patch' && FILTER_FIELDS.some((field) => field in command.patch);
 }
 
 /** Whether a consumer may have a sender that the command ends. */

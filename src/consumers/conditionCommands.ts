@@ -33,7 +33,10 @@ export function refuseCondition(
  * Closes the parked entries that do not satisfy a condition; false when there are none. What there is no time for is
  * closed by the sender, before it tries the entry.
  */
-export async function dropUnsatisfying(tx: Tx, text: string): Promise<boolean> {
+export async function dropUnsatisfying(
+  tx: Pick<Tx, 'sql' | 'consumerId' | 'row'>,
+  text: string,
+): Promise<boolean> {
   const { sql, consumerId, row } = tx;
   // One that was stored by another version and can't be compiled keeps the consumer from sending; that says what to do.
   if (!isCompilable(text, row.stream)) return false;

@@ -25,7 +25,10 @@ export async function hurryUnmade(tx: Tx): Promise<void> {
 }
 
 /** Closes the parked entries that no longer pass the newest filter. */
-export async function closeUnmatched(tx: Tx, filter: Filter): Promise<void> {
+export async function closeUnmatched(
+  tx: Pick<Tx, 'sql' | 'consumerId' | 'row'>,
+  filter: Filter,
+): Promise<void> {
   const where = whereOf(filter);
   const unlisted = await dropUnmatched(tx.sql, tx.consumerId, filter);
   const unsatisfying = where !== null && (await dropUnsatisfying(tx, where));
@@ -38,7 +41,10 @@ export async function closeAbove(tx: Tx, position: number): Promise<void> {
 }
 
 /** Makes a running sender read its parked entries again if `changed`, and returns `changed`. */
-async function notified({ sql, consumerId }: Tx, changed: boolean): Promise<boolean> {
+async function notified(
+  { sql, consumerId }: Pick<Tx, 'sql' | 'consumerId'>,
+  changed: boolean,
+): Promise<boolean> {
   if (changed) await countParkedChange(sql, consumerId);
   return changed;
 }
