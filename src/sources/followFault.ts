@@ -46,6 +46,8 @@ export function wordsOfEnding(ending: LogEnding, { host, port }: ShownAddress): 
       return `Another session reads its replication slot: ${ending.message}. That of a worker that was lost ends by itself.`;
     case 'slot lost':
       return `Its replication slot is lost: ${ending.message}. Another one is created, and its tables are read anew.`;
+    case 'log unreadable':
+      return `Postgres can't decode its log: ${ending.message}. Another replication slot is created, and its tables are read anew.`;
     case 'disconnected':
       return `The connection to ${host}:${port} was lost: ${ending.message}.`;
   }

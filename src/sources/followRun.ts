@@ -118,8 +118,18 @@ function openStore(
   });
 }
 
-/** Follows the log; an error of the store is one of ours, and any other is of the database that is followed. */
+/** Follows the log, by a second session from where the first one ended if that could not decode it. */
 async function follow(
+  options: FollowRunOptions,
+  store: GroupStore,
+  signal: AbortSignal,
+): Promise<LogEnding> {
+  const ending = await followBySession(options, store, signal);
+  return ending.kind === 'log unreadable' ? followBySession(options, store, signal) : ending;
+}
+
+/** Follows the log; an error of the store is one of ours, and any other is of the database that is followed. */
+async function followBySession(
   { source, setUp, config }: FollowRunOptions,
   store: GroupStore,
   signal: AbortSignal,
@@ -131,7 +141,7 @@ async function follow(
       config,
       slot: source.slot,
       publication: source.publication,
-      from: setUp.log.place,
+      from: store.place,
       keyOf: (schema, table) => setUp.tables.get(collectionOf(schema, table))?.progress.key ?? null,
       prefix: PREFIX,
       store: (group) =>

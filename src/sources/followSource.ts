@@ -28,7 +28,7 @@ import {
   type ClaimedSource,
   type Seen,
 } from './sourceLeases.ts';
-import { loadProgress } from './sourceProgress.ts';
+import { loadProgress, logCheckpoint } from './sourceProgress.ts';
 import { openUrl } from './sourceUrl.ts';
 
 export interface FollowSourceDeps {
@@ -197,7 +197,9 @@ async function follow(
     progress,
   );
   const parts = { sql: db, config, database, append, fence, passes, onSight, signal };
-  return await followRun({ ...parts, source, setUp: ready }); // the database stays open meanwhile
+  const ending = await followRun({ ...parts, source, setUp: ready }); // the database stays open meanwhile
+  if (ending.kind === 'log unreadable') await append([], [logCheckpoint(id, null)]);
+  return ending;
 }
 
 /** Drops what the source has in its database, and then the source itself. */
@@ -227,7 +229,8 @@ async function afterEnding(
   }
   const words = wordsOfEnding(ending, address) ?? ending.message;
   await noteInterruption(db, source, { detail: words, againMs: AGAIN_MS });
-  throw new Interrupted(words, ending.kind === 'slot lost' ? { againMs: 1 } : {});
+  const isSlotOver = ending.kind === 'slot lost' || ending.kind === 'log unreadable';
+  throw new Interrupted(words, isSlotOver ? { againMs: 1 } : {});
 }
 
 /** What happened while the lease ended is of no interest: it has been claimed, changed, or is to stop. */

@@ -5,6 +5,10 @@ import { openFollowedSource, type FollowedSource } from '../support/followedSour
 import { until } from '../support/poll.ts';
 import { createProxy } from '../support/proxy.ts';
 import { configOf, openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
+import { eventNames } from '../support/sourceRecords.ts';
+
+/** As a server answers that fails on our request. */
+const INTERNAL_ERROR = errorResponse('XX000', 'could not map filenumber');
 
 let postgres: SourcePostgres;
 let site: FollowedSource;
@@ -19,6 +23,15 @@ beforeEach(async () => {
   await site.session.run('create table t (id int primary key)', 'insert into t values (1)');
 });
 afterEach(() => site[Symbol.asyncDispose]());
+
+/** An ErrorResponse of the Postgres protocol. */
+function errorResponse(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SERROR\0VERROR\0C${code}\0M${message}\0\0`);
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}
 
 /** Gives a source another URL, as if it had been right when it was saved. */
 async function reachBy(id: string, url: string): Promise<void> {
@@ -135,6 +148,45 @@ describe('what passes', () => {
   });
 });
 
+describe('a log that Postgres fails to decode', () => {
+  /** Makes that many sessions fail, on another connection than the source was followed by so far. */
+  async function failSessions(times: number) {
+    const proxy = await createProxy(site.url);
+    proxy.answerInstead('START_REPLICATION', INTERNAL_ERROR, times);
+    const { id } = await site.create('t');
+    const first = site.follow(id);
+    await site.areIn(id, 'following');
+    await first.stop();
+    await site.session.run('insert into t values (2)');
+    await reachBy(id, proxy.url);
+    return { id, proxy, following: site.follow(id) };
+  }
+
+  test('is read by another session from where it was', async () => {
+    const { id, proxy, following } = await failSessions(1);
+    await using _ = proxy;
+    await site.session.run('insert into t values (3)');
+    await site.caughtUp(id);
+    expect(following.errors).toEqual([]);
+    expect((await site.db.query(`select from passes where sync_id = '${id}'`)).rowCount).toBe(0);
+    expect(await eventsOf(id)).toEqual(['created 1', 'created 2', 'created 3']);
+  });
+
+  test('although another session has tried leads to another slot and to what is different', async () => {
+    const { id, proxy, following } = await failSessions(2);
+    await using _ = proxy;
+    await until(async () => (await eventsOf(id)).length === 2);
+    await site.areIn(id, 'following');
+    await site.session.run('insert into t values (3)');
+    await site.caughtUp(id);
+    expect(await eventsOf(id)).toEqual(['created 1', 'created 2', 'created 3']);
+    expect(following.errors.map(({ message }) => message)).toEqual([
+      "Postgres can't decode its log: could not map filenumber. Another replication slot is created, and its tables are read anew.",
+    ]);
+    expect(await site.get(id)).toMatchObject({ status: 'active', status_reason: null });
+  });
+});
+
 test('a slot that its server has given up, because nobody read it, leads to another one and to what is different', async () => {
   await using small = await openSourcePostgres({
     max_slot_wal_keep_size: '16MB',
@@ -180,6 +232,10 @@ test('a slot that its server has given up, because nobody read it, leads to anot
   expect(rows.map(({ text }) => text)).toEqual(['updated 3', 'deleted 4', 'created 11']);
   expect(second.errors).toEqual([]);
 });
+
+async function eventsOf(id: string): Promise<string[]> {
+  return eventNames(site.db, id);
+}
 
 /** Reads a slot as a worker does that was not heard of for a while. */
 async function holdSlot(slot: string, publication: string): Promise<AsyncDisposable> {

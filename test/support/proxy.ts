@@ -9,6 +9,8 @@ export interface Proxy extends AsyncDisposable {
    * when the server answers, and the answer is lost.
    */
   loseAnswerTo(text: string): void;
+  /** The next `times` connections on which the client sends `text` get `answer` instead of the server's, and end. */
+  answerInstead(text: string, answer: Buffer, times: number): void;
   /** Once clients have sent so many bytes: requests still reach the server, and no answer comes back. */
   silenceAfter(bytes: number): void;
   /** On connections that are open now no answer comes back any more, as when their server has gone without a word. */
@@ -27,6 +29,7 @@ export async function createProxy(target: string): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const silenced = new WeakSet<Socket>();
   let trap: string | null = null;
+  let instead: { text: string; answer: Buffer; left: number } | null = null;
   let silentAfter = Infinity;
   let sent = 0;
   let lost = 0;
@@ -47,6 +50,11 @@ export async function createProxy(target: string): Promise<Proxy> {
     }
     if (away) client.destroy();
     client.on('data', (data) => {
+      if (instead !== null && instead.left > 0 && data.includes(instead.text)) {
+        instead.left -= 1;
+        client.end(instead.answer);
+        return;
+      }
       if (trap !== null && data.includes(trap)) {
         trap = null;
         sprung = true;
@@ -69,6 +77,9 @@ export async function createProxy(target: string): Promise<Proxy> {
   return {
     url: url.href,
     loseAnswerTo: (text) => (trap = text),
+    answerInstead: (text, answer, times) => {
+      instead = { text, answer, left: times };
+    },
     silenceAfter: (bytes) => {
       silentAfter = bytes;
     },

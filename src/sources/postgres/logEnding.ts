@@ -8,6 +8,8 @@ export type LogEnding =
   | { kind: 'slot in use'; message: string }
   /** The slot is gone, and the log after the last place with it: create another one and read the tables again. */
   | { kind: 'slot lost'; message: string }
+  /** The server has failed to decode its log. If a new session fails as well, only another slot helps. */
+  | { kind: 'log unreadable'; message: string }
   /** The connection is lost: connect again. */
   | { kind: 'disconnected'; message: string };
 
@@ -15,6 +17,8 @@ export type LogEnding =
 export type SlotState = 'missing' | 'lost' | 'kept';
 
 const IN_USE = '55006';
+/** An error within Postgres, such as `could not map filenumber … to relation OID`. */
+const INTERNAL = 'XX000';
 /** Codes of what only somebody can change: logins that are refused, rights that are missing, no such database. */
 export const REFUSED = /^(?:28|3D000|42501)/u;
 /** Codes of errors that a slot which is lost gives, among others that a slot which is kept gives as well. */
@@ -31,6 +35,7 @@ export function endingOf(error: unknown, slot: SlotState | null): LogEnding | nu
   const { code, message } = error as { code?: unknown; message: string };
   if (code === IN_USE) return { kind: 'slot in use', message };
   if (slot === 'missing' || slot === 'lost') return { kind: 'slot lost', message };
+  if (code === INTERNAL) return { kind: 'log unreadable', message };
   if (REFUSED.test(String(code))) return null;
   const isCut = error instanceof SilentServer || isDatabaseAway(error);
   return isCut ? { kind: 'disconnected', message } : null;
