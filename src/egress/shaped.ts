@@ -18,11 +18,11 @@ export function bodyFor(
   bodyOf: ((message: { body: string; bodies?: readonly string[] }) => Buffer) | undefined,
   shape: BodyShape | null,
 ): Buffer | Failed {
+  if (shape === null) return bodyOf === undefined ? Buffer.from(message.body) : bodyOf(message);
   if (bodyOf === undefined) {
-    const text = shape === null ? message.body : shaped(message.body, shape);
+    const text = shaped(message.body, shape);
     return typeof text === 'string' ? Buffer.from(text) : text;
   }
-  if (shape === null) return bodyOf(message);
   const bodies: string[] = [];
   for (const one of message.bodies ?? [message.body]) {
     const text = shaped(one, shape);

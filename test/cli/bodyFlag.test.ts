@@ -50,5 +50,5 @@ test('an expression is read from a file, and consumers get, update and preview u
   expect(preview.stdout).toMatch(/^Sent +\{"id":".+"\}$/mu);
   const wrong = await runCli(['consumers', 'update', 'mapped', '--body', 'map:event.'], variables);
   expect(wrong.code).toBe(1);
-  expect(wrong.stderr).toContain('--body has a fault in line 1, column 7: ');
+  expect(wrong.stderr).toContain('--body, line 1, column 7: ');
 });

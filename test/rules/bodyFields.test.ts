@@ -8,7 +8,8 @@ import { ENTRY_OF } from '../../src/streams/entry.ts';
 function bodyOf(data: string, changes: string | null = null): string {
   const at = '2026-11-28T14:14:54.549977Z';
   const key = ['e-1', 'updated', 's"1', 'shop:order', 'o/1'];
-  return ENTRY_OF.events([7, ...key, data, Buffer.byteLength(data), at, null, changes], 0).body;
+  return ENTRY_OF.events([7, ...key, data, Buffer.byteLength(data), at, null, changes, null], 0)
+    .body;
 }
 
 const KEY =

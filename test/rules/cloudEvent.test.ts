@@ -7,13 +7,15 @@ const AT = '2026-11-28T14:14:54.549977Z';
 
 const eventOf = (upstreamId: string, data = '{"total":9007199254740993}'): string =>
   ENTRY_OF.events(
-    [3, 'e-1', 'deleted', 'crm 1/ü', 'shop:order', upstreamId, data, 26, AT, null, null],
+    [3, 'e-1', 'deleted', 'crm 1/ü', 'shop:order', upstreamId, data, 26, AT, null, null, null],
     0,
   ).body;
 
 const recordOf = (deleted: boolean): string =>
-  ENTRY_OF.records([4, 'v-1', deleted, 's1', 'shop:order', 'o1', 'null', 4, AT, null, null, AT], 0)
-    .body;
+  ENTRY_OF.records(
+    [4, 'v-1', deleted, 's1', 'shop:order', 'o1', 'null', 4, AT, null, null, AT, null],
+    0,
+  ).body;
 
 test('a CloudEvent of an event has the attributes of that specification, and the event as its data, byte for byte', () => {
   const body = eventOf('o1');

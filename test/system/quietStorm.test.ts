@@ -135,7 +135,7 @@ function all(receiver: TestReceiver, count: number): Promise<boolean> {
   });
 }
 
-test.concurrent('after a kill -9 of a worker while entries for all quiet consumers arrive at once, everything arrives in order, and only what was not stored is repeated', async () => {
+test('after a kill -9 of a worker while entries for all quiet consumers arrive at once, everything arrives in order, and only what was not stored is repeated', async () => {
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url, LANES);
   const held: (() => void)[] = [];
@@ -170,7 +170,7 @@ test.concurrent('after a kill -9 of a worker while entries for all quiet consume
 }, 400_000);
 
 /** Needs /proc to tell which process a connection belongs to. */
-test.runIf(process.platform === 'linux').concurrent(
+test.runIf(process.platform === 'linux')(
   'a worker with lanes that was frozen for longer than its leases sends nothing for consumers that others have taken over',
   async () => {
     await using database = await createDatabase();
