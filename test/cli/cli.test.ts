@@ -110,6 +110,7 @@ test('a target and a consumer are created, changed, given commands and deleted b
   expect(patched.path).toBe('/orders');
   const single = await json<Consumer>('consumers', 'update', 'orders', '--batch', 'none');
   expect(single.batch).toBeNull();
+  expect((await json<Consumer>('consumers', 'pause', 'orders')).status).toBe('paused'); // or it moves on
   expect((await json<Consumer>('consumers', 'seek', 'orders', '1h')).position).toBe(0);
   expect(await json('dead-letters', 'list', 'orders')).toEqual({ data: [], next_cursor: null });
 

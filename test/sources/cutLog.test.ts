@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { createCopy } from '../support/logCopy.ts';
+import { until } from '../support/poll.ts';
 import { drawFrom } from '../support/seeded.ts';
 import { into, openSourceLog, type Store } from '../support/sourceLog.ts';
 import { openSourcePostgres } from '../support/sourcePostgres.ts';
@@ -71,9 +72,12 @@ test(`whenever the connection is cut under random changes, the copy is the table
       .query(`begin; ${parts.join(';')}; ${saved} ${isGivenUp ? 'rollback' : 'commit'}`)
       .catch(async () => session.run('rollback')); // two rows got the same key
     if (draw() < 0.1) {
-      await session.run(
-        `select pg_terminate_backend(active_pid) from pg_replication_slots where active_pid is not null`,
-      );
+      await until(async () => {
+        const ended = await session.rows(
+          `select pg_terminate_backend(active_pid) from pg_replication_slots where active_pid is not null`,
+        );
+        return ended.length > 0;
+      });
     }
   }
   await log.mark('end');
