@@ -1,4 +1,5 @@
 import { ClientError, type Client } from '../api/client.ts';
+import { bodyAlone, bodyOfBatch } from '../rules/envelope.ts';
 import type { Attempt } from '../schema/attempt.ts';
 import type { AttemptTrace } from '../schema/attemptTrace.ts';
 import { cursorOf } from '../streams/cursor.ts';
@@ -108,25 +109,20 @@ function linesOf(text: string): string[] {
 /** The body that was sent, byte for byte, as the stream has it; null if the stream no longer has it. */
 async function bodyOf(client: Client, one: Attempt, trace: AttemptTrace): Promise<string | null> {
   if (one.batch_size > 1) return null;
+  const stream = one.event_id === null ? 'records' : 'events';
   const read = one.event_id === null ? recordOf(client, one) : eventOf(client, one.event_id);
-  const body = await read.catch((error: unknown) => {
+  const entry = await read.catch((error: unknown) => {
     if (error instanceof ClientError && [404, 410].includes(error.status)) return null; // it is gone
     throw error;
   });
-  if (body === null) return null;
-  return (
-    [body, asBatch(body)].find((sent) => Buffer.byteLength(sent) === trace.request_bytes) ?? null
-  );
-}
-
-/** The body with which an entry goes alone where its consumer sends batches. */
-function asBatch(body: string): string {
-  return body.replace(/^\{"(event|record)":(.*)\}$/su, '{"$1s":[$2]}');
+  if (entry === null) return null;
+  const bodies = [bodyAlone(stream, entry), bodyOfBatch(stream, [entry])];
+  return bodies.find((sent) => Buffer.byteLength(sent) === trace.request_bytes) ?? null;
 }
 
 async function eventOf(client: Client, id: string): Promise<string> {
   const response = await client.open('GET', `/v1/events/${encodeURIComponent(id)}`);
-  return `{"event":${await response.text()}}`;
+  return await response.text();
 }
 
 /** The version of a record that was sent, if it is still the newest one; an event that is gone has no names. */
@@ -143,5 +139,5 @@ async function recordOf(client: Client, one: Attempt): Promise<string | null> {
   const [, record = null] = /^\{"records":\[(.+)\],"cursor":"[^"]*"\}$/su.exec(text) ?? [];
   if (record === null) return null;
   const { version_id } = JSON.parse(record) as { version_id?: string };
-  return version_id === message_id ? `{"record":${record}}` : null;
+  return version_id === message_id ? record : null;
 }

@@ -1,9 +1,9 @@
-import { elementBytes, envelopeBytes } from '../egress/batchBody.ts';
 import { createFailedBatches } from '../failure/failedBatches.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
 import { createBatchDispatcher, type BatchDispatcher } from '../flow/batchDispatcher.ts';
 import { createCohorts } from '../flow/cohorts.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import { elementBytes, envelopeBytes } from '../rules/envelope.ts';
 import type { ConsumerBatch } from '../schema/batch.ts';
 import type { Entry } from '../streams/entry.ts';
 import { createBatchLanding } from './batchLanding.ts';
