@@ -45,21 +45,6 @@ export function membersOf(text: string): Members | null {
   return members;
 }
 
-/** The texts of the elements of a JSON array; null when the text, which must be valid JSON, is no array. */
-export function elementsOf(text: string): string[] | null {
-  let at = afterBlanks(text, 0);
-  if (text.charCodeAt(at) !== BRACKET) return null;
-  const elements: string[] = [];
-  at = afterBlanks(text, at + 1);
-  while (at < text.length && text.charCodeAt(at) !== BRACKET + 2) {
-    const end = endOfValue(text, at);
-    elements.push(text.slice(at, end));
-    at = afterBlanks(text, end);
-    if (text.charCodeAt(at) === COMMA) at = afterBlanks(text, at + 1);
-  }
-  return elements;
-}
-
 /** The string that a JSON text stands for; null when it stands for something else, or for nothing. */
 export function textOf(json: string | undefined): string | null {
   if (json === undefined || json.charCodeAt(0) !== QUOTE) return null;

@@ -1,5 +1,6 @@
+import { elementsOf } from '../../rules/jsonMembers.ts';
 import { subjectOf } from './airbyte.ts';
-import { elementsOf, membersOf } from './jsonText.ts';
+import { membersOf } from './jsonText.ts';
 import type { StateMessage } from './message.ts';
 
 /** What a connector is given at its next run. */
