@@ -42,16 +42,13 @@ const GROUP_SHARE = 0.25;
 /**
  * Follows a slot from a place, and gives each group of changes to `store`. The server is told that it may forget a part
  * of its log only when `store` has resolved for it; a part in which there is nothing to store is a group without items.
- * So a slot is never further than what is stored, unless somebody has moved it or what was stored is lost. Rejects with an error of
- * `store`, and with one that a new try would meet again; resolves with every other ending.
+ * So a slot is never further than what is stored, unless somebody has moved it or what was stored is lost. Rejects with
+ * an error of `store`, and with one that a new try would meet again; resolves with every other ending.
  */
 export async function followLog(options: FollowOptions): Promise<LogEnding> {
   const catalog = createCatalog(options.config);
   try {
-    return await followOnce(options, {
-      types: (ids) => catalog.types(ids),
-      slotPlace: () => catalog.slotPlace(options.slot),
-    });
+    return await followOnce(options, catalog);
   } catch (error) {
     if (error instanceof StoreError) throw error.cause;
     if (error instanceof SlotAhead) return { kind: 'slot lost', message: error.message };
@@ -68,16 +65,11 @@ class StoreError extends Error {}
 /** The slot has forgotten a part of the log that is not stored. */
 class SlotAhead extends Error {}
 
-interface Questions {
-  types: Catalog['types'];
-  slotPlace: () => ReturnType<Catalog['slotPlace']>;
-}
-
-async function followOnce(options: FollowOptions, questions: Questions): Promise<LogEnding> {
+async function followOnce(options: FollowOptions, catalog: Catalog): Promise<LogEnding> {
   const { slot, publication, from, signal } = options;
   if (signal.aborted) return { kind: 'stopped' };
   const connection = await openReplication(options.config);
-  const following = createFollowing(options, connection, questions);
+  const following = createFollowing(options, connection, catalog);
   const stopped = Promise.withResolvers<LogEnding>();
   const stop = (): void => stopped.resolve({ kind: 'stopped' });
   signal.addEventListener('abort', stop);
@@ -110,16 +102,16 @@ interface Following {
  * Rejects if the slot begins after what is stored. A follower that has lost its lease, but does not know it yet, may have
  * created it anew since it was looked at last. While it is read, nobody can drop or move it.
  */
-async function refuseSlotAhead({ slotPlace }: Questions, stored: Lsn): Promise<void> {
-  const place = await slotPlace();
-  if (place !== null && place > stored) throw new SlotAhead('it begins after what is stored');
+async function refuseSlotAhead(catalog: Catalog, { slot, from }: FollowOptions): Promise<void> {
+  const place = await catalog.slotPlace(slot);
+  if (place !== null && place > from.lsn) throw new SlotAhead('it begins after what is stored');
 }
 
 /** What happens between the frames that come and the groups that are stored. */
 function createFollowing(
   options: FollowOptions,
   connection: ReplicationConnection,
-  questions: Questions,
+  catalog: Catalog,
 ): Following {
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined); // following that has ended otherwise does not look at it
@@ -143,7 +135,7 @@ function createFollowing(
   function onFrame(content: Buffer): void {
     if (!isSlotChecked) {
       isSlotChecked = true;
-      void hold(() => refuseSlotAhead(questions, options.from.lsn));
+      void hold(() => refuseSlotAhead(catalog, options));
     }
     if (waiting !== null) return void waiting.push(Buffer.from(content));
     const frame = decodeFrame(content);
@@ -157,7 +149,7 @@ function createFollowing(
     const bytes = content.length;
     if (missing.length === 0) return take(message, frame.start, bytes);
     void hold(async () => {
-      types.add(missing, await questions.types(missing));
+      types.add(missing, await catalog.types(missing));
       take(message, frame.start, bytes);
     });
   }
