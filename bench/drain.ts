@@ -21,15 +21,17 @@ const IN_FLIGHT = 64;
 const DATA_BYTES = 500;
 const TIMEOUT_MS = 300_000;
 
+/** The entries of a drain: many syncs and records. */
+export const DRAINED = {
+  dataBytes: DATA_BYTES,
+  sync: `'sync-' || n % ${SYNCS}`,
+  upstream: `'r-' || n % ${RECORDS}`,
+};
+
 /** Measures a consumer that catches up with a backlog, alternating with a bare loop of signed requests. */
 export async function drain(installation: Installation, options: DrainOptions): Promise<Figure[]> {
   const { entries, runs } = options;
-  await fill(installation.sql, {
-    count: entries,
-    dataBytes: DATA_BYTES,
-    sync: `'sync-' || n % ${SYNCS}`,
-    upstream: `'r-' || n % ${RECORDS}`,
-  });
+  await fill(installation.sql, { ...DRAINED, count: entries });
   const bare: number[] = [];
   const drained: Drained[] = [];
   let bodyBytes = 800;

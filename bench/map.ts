@@ -1,6 +1,6 @@
 import type { ConsumerBody } from '../src/schema/body.ts';
 import { medianOf } from '../test/support/percentiles.ts';
-import { catchUp, eachRun } from './drain.ts';
+import { catchUp, DRAINED, eachRun } from './drain.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
 import type { Installation } from './instruments/installation.ts';
@@ -23,10 +23,8 @@ export async function map(
   { entries, runs }: { entries: number; runs: number },
 ): Promise<Figure[]> {
   await fill(installation.sql, {
+    ...DRAINED,
     count: entries,
-    dataBytes: 500,
-    sync: `'sync-' || n % 1000`,
-    upstream: `'r-' || n % 10000`,
   });
   const full: number[] = [];
   const mapped: number[] = [];

@@ -1,5 +1,5 @@
 import { medianOf } from '../test/support/percentiles.ts';
-import { catchUp, eachRun } from './drain.ts';
+import { catchUp, DRAINED, eachRun } from './drain.ts';
 import { clockMs } from './instruments/clock.ts';
 import type { Figure } from './instruments/figures.ts';
 import { fill } from './instruments/fill.ts';
@@ -18,10 +18,8 @@ export async function where(
   { entries, runs }: { entries: number; runs: number },
 ): Promise<Figure[]> {
   await fill(installation.sql, {
+    ...DRAINED,
     count: entries,
-    dataBytes: 500,
-    sync: `'sync-' || n % 1000`,
-    upstream: `'r-' || n % 10000`,
     members: `'"amount":' || 101 + n % ${SPREAD} || ',"tags":["new","vip"],'`,
   });
   const without: number[] = [];
