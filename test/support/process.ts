@@ -70,10 +70,10 @@ export function openProcess(options: ProcessOptions): Process {
     died.resolve();
   }
 
-  /** What a dead one leaves to Postgres never comes back, so nothing of it is waited for. */
+  /** What a dead one leaves to Postgres never comes back, so nothing of it is waited for, also if it dies meanwhile. */
   async function close(): Promise<void> {
     const closed = drains[Symbol.asyncDispose]();
-    if (!gate.dead) await closed;
+    if (!gate.dead) await Promise.race([closed, died.promise]);
   }
 
   return { deps: drains.deps, gate, died: died.promise, close };
