@@ -91,6 +91,11 @@ export class Inheritance implements WebhookSender<Outgoing> {
     return this.#result?.outcome.kind === 'failed';
   }
 
+  /** Whether the request has failed and the drain does not know it, because it has not read the entry yet. */
+  get isUntold(): boolean {
+    return this.hasFailed && this.#begun !== null;
+  }
+
   /** Resolves once the drain itself waits for the request, or the request has ended. */
   get over(): Promise<void> {
     return this.#over.promise;

@@ -13,6 +13,7 @@ import type { Outcome } from '../rules/outcome.ts';
 import { withBegun } from './begunEntry.ts';
 import { Inheritance } from './inheritance.ts';
 import { SuccessLog } from './successLog.ts';
+import { takenOver } from './takenOver.ts';
 import { WaitingEntries } from './waitingEntries.ts';
 
 /** What a quiet sender begins with. */
@@ -154,10 +155,8 @@ export class QuietSender implements Drain, Committing {
   }
 
   stop(reason: 'yielded' | 'changed' | 'idle'): void {
-    const drain = this.#drain;
-    if (drain !== null) {
-      // Otherwise it would end without a request that it does not know of yet, whose entry would be sent again.
-      void this.#inheritance?.over.then(() => drain.stop(reason));
+    if (this.#drain !== null) {
+      this.#drain.stop(reason);
       return;
     }
     this.#reason ??= reason;
@@ -306,7 +305,7 @@ export class QuietSender implements Drain, Committing {
         ramp: inheritance.hasFailed, // the drain learns of it before it sends anything else
       };
       this.#letGo();
-      this.#drain = startDrain({
+      const drain = startDrain({
         context: {
           ...this.#context,
           progress: this.#releasingAfter(inheritance),
@@ -326,7 +325,8 @@ export class QuietSender implements Drain, Committing {
         isConfirmed: this.#isConfirmed,
         stirred: this.#stirred,
       });
-      this.#end.resolve(this.#drain.ended);
+      this.#drain = takenOver(drain, inheritance, this.#stirred);
+      this.#end.resolve(drain.ended);
       if (this.#reason !== null) this.stop(this.#reason as 'yielded');
     } catch (error) {
       this.#fail(error);

@@ -250,6 +250,51 @@ test('an entry whose request is open is not sent again when an edit is in force 
   expect(model.sent).toEqual([1]);
 });
 
+test('a failure that comes while its lane closes is stored with when to try again, also when a drain has to read the entry first', async () => {
+  const { store, model } = await open();
+  visit.host.arrive({});
+  visit.host.forget();
+  const release = visit.host.holdPages();
+  const closed = visit.host.close();
+  answer(BUSY);
+  await visit.host.pass(500);
+  release();
+  await visit.host.pass(500);
+  await closed;
+  expect(store.row).toMatchObject({ held: false, head: { position: 1, attempt: 1 } });
+  expect(store.row.attempts).toMatchObject([{ position: 1, attempt: 1, outcome: 'failed' }]);
+  expect(model.sent).toEqual([1]);
+});
+
+test('a lane that closes does not wait for a drain that never gets the entry that failed', async () => {
+  const { store } = await open();
+  visit.host.arrive({});
+  visit.host.forget();
+  const release = visit.host.holdPages();
+  const closed = visit.host.close();
+  answer(UNAVAILABLE);
+  await visit.host.pass(LEASE_MS);
+  await closed;
+  expect(store.row).toMatchObject({ position: 0, successes: [] });
+  release();
+});
+
+test('a lane that closes does not wait for an entry that has failed and that an edit has closed', async () => {
+  const { store } = await open();
+  visit.host.arrive({});
+  visit.host.forget();
+  const release = visit.host.holdPages();
+  const closed = visit.host.close();
+  answer(UNAVAILABLE);
+  store.refilter({ ...OF_A, syncs: ['b'] });
+  visit.host.notify();
+  await visit.host.pass(2 * COMMITTED_MS);
+  release();
+  await visit.host.pass(4 * COMMITTED_MS);
+  await closed;
+  expect(store.row).toMatchObject({ held: false, head: null });
+});
+
 test('during a request with a superseded version the lease is kept', async () => {
   const { store } = await open({ stream: 'records' });
   visit.host.arrive({ record: 'x' });
