@@ -82,8 +82,9 @@ function toQuery(query: Query) {
 
 /** The filters and the page of a list of attempts, in the form that the store accepts. */
 export function toAttemptQuery(query: z.infer<typeof AttemptsQuery>): AttemptQuery {
-  const { outcome, status, since, until, event_id, upstream_id, limit, cursor } = query;
-  const found = { outcome, status, since, until, eventId: event_id, upstreamId: upstream_id };
+  const { outcome, status, since, until, event_id, batch_id, upstream_id, limit, cursor } = query;
+  const which = { eventId: event_id, batchId: batch_id, upstreamId: upstream_id };
+  const found = { outcome, status, since, until, ...which };
   const withTraces = query.include === 'trace';
   return { ...found, withTraces, limit, after: cursor };
 }
@@ -115,11 +116,26 @@ const fields = {
   ...listFields,
 };
 
+const which = {
+  event_id: EventId.optional(),
+  batch_id: z.string().min(1).max(255).optional().meta({
+    description:
+      'Only attempts of this batch, by its `webhook-id`: one for each of its entries each time it was sent. Not together with `event_id`',
+    example: 'batch_1042_5f2b7c0d9e1a4b6c8d3e2f10',
+  }),
+};
+type Which = { event_id?: string | undefined; batch_id?: string | undefined };
+const isOneOfThem = (query: Which): boolean =>
+  query.event_id === undefined || query.batch_id === undefined;
+const NOT_BOTH = { path: ['batch_id'], message: 'must not be given together with event_id' };
+
 /** The query of a list of attempts of one or several consumers. */
-export const AttemptsQuery = z.strictObject({ ...fields, event_id: EventId.optional() });
+export const AttemptsQuery = z.strictObject({ ...fields, ...which }).refine(isOneOfThem, NOT_BOTH);
 
 const waiting = { wait_for: waitFor('attempt') };
-const ConsumerQuery = z.strictObject({ ...fields, ...waiting, event_id: EventId.optional() });
+const ConsumerQuery = z
+  .strictObject({ ...fields, ...waiting, ...which })
+  .refine(isOneOfThem, NOT_BOTH);
 const EventQuery = z.strictObject({ ...fields, ...waiting, event_id: EventId });
 type Query = z.infer<typeof ConsumerQuery>;
 

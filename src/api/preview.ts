@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 
 import { BodyFault } from '../rules/bodyFault.ts';
 import type { BodyShape } from '../rules/bodyShape.ts';
+import { bodyOfBatch, elementOf } from '../rules/envelope.ts';
 import { Preview, PreviewInput } from '../schema/preview.ts';
 import type { Pages } from '../streams/pages.ts';
 import { preview } from '../streams/preview.ts';
@@ -19,14 +20,17 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
   app.openapi(PREVIEW, async (c) => {
     const input = c.req.valid('json');
     needCondition(input.where, input.stream);
-    const shape = input.body === undefined ? undefined : needBody(input.body, input.stream);
+    const { body, batch } = input;
+    const shape = body === undefined ? null : needBody(body, input.stream);
     const { sample, others, ...counts } = await preview(pages, input);
     const matching = sample.map(({ body }) => bare(body));
     const rest = others.map(
       ({ entry, why }) => `{"entry":${bare(entry.body)},"why":${JSON.stringify(why)}}`,
     );
     const shaped =
-      shape === undefined ? '' : `,"sample_body":${sampleBody(sample[0]?.body, shape)}`;
+      body === undefined && batch === null
+        ? ''
+        : `,"sample_body":${sampleBody(sample[0]?.body, shape, input)}`;
     const text = `${JSON.stringify(counts).slice(0, -1)},"sample":[${matching.join(',')}],"others":[${rest.join(',')}]${shaped}}`;
     return c.body(text, 200, { 'content-type': 'application/json' }) as never; // text of the documented shape
   });
@@ -37,11 +41,17 @@ export function createPreviewRoutes({ pages }: { pages: Pages }): OpenAPIHono<Ap
 }
 
 /** What would be sent of an entry, as JSON. */
-function sampleBody(body: string | undefined, shape: BodyShape | null): string {
-  if (body === undefined) return 'null';
-  const content_type = shape?.contentType ?? 'application/json';
+function sampleBody(
+  entry: string | undefined,
+  shape: BodyShape | null,
+  { stream, body, batch }: PreviewInput,
+): string {
+  if (entry === undefined) return 'null';
+  const content_type = (batch === null ? shape?.contentType : undefined) ?? 'application/json';
   try {
-    const text = shape === null ? body : shape.of(body);
+    const alone = shape === null ? entry : shape.of(entry);
+    const element = (): string => elementOf(stream, alone, body?.mode ?? 'full');
+    const text = batch === null ? alone : bodyOfBatch(stream, [element()]);
     return JSON.stringify({ content_type, text, fault: null });
   } catch (error) {
     if (!(error instanceof BodyFault)) throw error;

@@ -14,6 +14,7 @@ import {
   type PositionInTime,
   type ReadPastAttempts,
 } from './attemptPage.ts';
+import { attemptsOfBatch } from './batchAttempts.ts';
 import { consumerAttempts, SLACK_MS } from './consumerAttempts.ts';
 import { attemptsAt, findEvent } from './eventAttempts.ts';
 
@@ -43,6 +44,8 @@ export interface AttemptQuery {
   /** Compares `since` to the end of an attempt, so that a caller that follows also gets slow ones. */
   sinceEnd?: boolean;
   eventId?: string | undefined;
+  /** The `webhook-id` of a batch. */
+  batchId?: string | undefined;
   upstreamId?: string | undefined;
   /** With the trace of each attempt, null where none was kept. */
   withTraces?: boolean;
@@ -54,6 +57,10 @@ export interface AttemptQuery {
 export function createAttempts(sql: Sql): Attempts {
   async function list(consumer: Reader, query: AttemptQuery): Promise<ListPage<Attempt>> {
     if (query.eventId !== undefined) return listEvent(query.eventId, query, consumer);
+    if (query.batchId !== undefined) {
+      const ofBatch = attemptsOfBatch(sql, query.batchId, { consumerId: consumer.id });
+      return ofBatch === null ? { data: [], next: null } : page(consumer.stream, query, ofBatch);
+    }
     const since = query.since ?? null;
     const read = consumerAttempts(sql, {
       consumerId: consumer.id,

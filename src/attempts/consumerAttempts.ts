@@ -85,7 +85,8 @@ async function readRows(
   return rows.map(fromRow);
 }
 
-interface BatchRow {
+/** A row of `attempt_batches`. */
+export interface BatchRow {
   consumer_id: string;
   committed_at: string;
   positions: number[];
@@ -94,6 +95,10 @@ interface BatchRow {
   status: number[];
   requests: StoredRequest[] | null;
 }
+
+/** The columns of a `BatchRow`. */
+export const BATCH_ROW =
+  'consumer_id, committed_at, positions, started_at, duration_ms, status, requests';
 
 /** A request of several entries: the index of the first, how many of them, the size of the batch, and its id. */
 export type StoredRequest = [from: number, count: number, size: number, id: string];
@@ -117,7 +122,7 @@ async function walkBatches(
   for (;;) {
     const { rows } = await sql.query<BatchRow>({
       text: `
-        select consumer_id, committed_at, positions, started_at, duration_ms, status, requests from attempt_batches
+        select ${BATCH_ROW} from attempt_batches
          where ${isTheirs} and committed_at < $2::timestamptz
            and committed_at >= $3::timestamptz and oldest <= $4
          order by committed_at desc fetch first $5 rows with ties`,
@@ -143,7 +148,8 @@ function cut(made: PastAttempt[], size: number): { made: PastAttempt[] } {
   return { made: made.sort(compare).slice(0, size) };
 }
 
-function fromBatch(row: BatchRow): PastAttempt[] {
+/** The attempts of a row of `attempt_batches`. */
+export function fromBatch(row: BatchRow): PastAttempt[] {
   const earliest = Date.parse(row.committed_at) - SLACK_MS;
   return row.positions.map((position, index) => {
     const startedAt = row.started_at[index] as number;

@@ -18,6 +18,7 @@ import {
   withTraces,
   type AttemptQuery,
 } from './attempts.ts';
+import { attemptsOfBatch } from './batchAttempts.ts';
 import { consumerAttempts, SLACK_MS } from './consumerAttempts.ts';
 import { attemptsAt, findEvent } from './eventAttempts.ts';
 
@@ -65,6 +66,7 @@ async function readerOf(
     const event = await findEvent(sql, query.eventId);
     return event === null ? null : attemptsAt(sql, event, { targetId });
   }
+  if (query.batchId !== undefined) return attemptsOfBatch(sql, query.batchId, { targetId });
   const oldest = await oldestOf(sql, targetId);
   if (oldest === null) return null;
   return inWindows(sql, {

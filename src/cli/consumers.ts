@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 
+import type { ConsumerBatch } from '../schema/batch.ts';
 import type {
   ConsumerInput,
   ConsumerSort,
@@ -280,6 +281,11 @@ function addPreview(group: Command, run: RunCommand): void {
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
     .option('--where <expression>', 'a condition of the filter: CEL over event, changes or record')
     .option('--body <body>', 'show what would be sent of the newest match; as in consumers create')
+    .option(
+      '--batch <limits>',
+      'show what would be sent of the newest match in a batch; as in consumers create',
+      batchOption,
+    )
     .option('--last <n>', 'how many entries to look at (default: 1000)', wholeNumber(1, 10_000))
     .action((flags: ConsumerFlags & { stream: StreamName; last?: number }) =>
       run(async ({ client, out }) => {
@@ -288,7 +294,12 @@ function addPreview(group: Command, run: RunCommand): void {
           syncs: flags.sync ?? ['*'],
           collections: flags.collection ?? ['*'],
           event_types: flags.event ?? ['*'],
-          ...given({ where: whereOf(flags), last: flags.last, body: await bodyOf(flags.body) }),
+          ...given({
+            where: whereOf(flags),
+            last: flags.last,
+            body: await bodyOf(flags.body),
+            batch: batchOf(flags),
+          }),
         });
         const { scanned, listed, tried, matched, failed, sample, others } = preview;
         const condition: [string, unknown][] = [
@@ -360,6 +371,11 @@ function whereOf({ where }: Pick<ConsumerFlags, 'where'>): string | null | undef
   return where === false ? null : where;
 }
 
+/** The batches that flags give; null: none, undefined: they do not say. */
+function batchOf({ batch }: Pick<ConsumerFlags, 'batch'>): ConsumerBatch | null | undefined {
+  return batch === 'none' ? null : batch;
+}
+
 async function inputOf(
   { client }: Context,
   flags: ConsumerFlags,
@@ -376,7 +392,7 @@ async function inputOf(
     where: whereOf(flags),
     ordering: flags.ordering,
     body: await bodyOf(flags.body),
-    batch: flags.batch === 'none' ? null : flags.batch,
+    batch: batchOf(flags),
     alert_emails: flags.alertEmail,
     metadata: flags.metadata,
     ...more,

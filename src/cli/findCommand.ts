@@ -11,7 +11,7 @@ export function addFind(program: Command, run: RunCommand): void {
   program
     .command('find <text>')
     .description(
-      'find consumers, targets, syncs, records and events by a name, an id or a webhook-id',
+      'find consumers, targets, syncs, records, events and batches by a name, an id or a webhook-id',
     )
     .addHelpText(
       'before',
@@ -19,6 +19,7 @@ export function addFind(program: Command, run: RunCommand): void {
         ['millrace find crm', 'consumers, targets and syncs by the beginning of a name or id'],
         ['millrace find cus_1', 'a record by its upstream id, and its newest events'],
         ['millrace find 01a22282-4d54-78ef-84d2-96c4627635a5', 'an entry by its webhook-id'],
+        ['millrace find batch_1042_5f2b7c0d9e1a4b6c8d3e2f10', 'a batch by its webhook-id'],
       ),
     )
     .option('--limit <n>', 'find at most this many of each kind (default: 5)', wholeNumber(1, 20))
@@ -32,7 +33,8 @@ export function addFind(program: Command, run: RunCommand): void {
           out.page({ data: found.data, next_cursor: null }, COLUMNS, 'results');
         }
         if (found.data.length > 0) return EXIT.ok;
-        out.note(`Nothing was found for ${JSON.stringify(printable(text))}. ${SEARCHED}`);
+        const why = found.note ?? SEARCHED;
+        out.note(printable(`Nothing was found for ${JSON.stringify(text)}. ${why}`));
         return EXIT.notFound;
       }),
     );
@@ -40,7 +42,7 @@ export function addFind(program: Command, run: RunCommand): void {
 
 const SEARCHED =
   'It looks for consumers, targets and syncs by the beginning of a name or an id, ' +
-  'for records by their upstream id, and for entries by their event id or webhook-id.';
+  'for records by their upstream id, and for entries and batches by their event id or webhook-id.';
 
 const COLUMNS = [
   { title: 'KIND', of: ({ kind }: SearchHit) => kind },
@@ -50,6 +52,7 @@ const COLUMNS = [
 ];
 
 function nameOf(hit: SearchHit): string | null {
+  if (hit.kind === 'batch') return hit.consumer_name;
   return 'upstream_id' in hit ? hit.upstream_id : hit.name;
 }
 
@@ -57,6 +60,7 @@ function nameOf(hit: SearchHit): string | null {
 function idOf(hit: SearchHit): string {
   if (hit.kind === 'sync') return hit.sync_id;
   if (hit.kind === 'event') return hit.event_id;
+  if (hit.kind === 'batch') return hit.message_id;
   return hit.kind === 'record' ? hit.version_id : hit.id;
 }
 
@@ -64,7 +68,14 @@ function aboutOf(hit: SearchHit): string {
   if (hit.kind === 'consumer') return `${hit.status}, to ${hit.target_name}`;
   if (hit.kind === 'target') return hit.base_url;
   if (hit.kind === 'sync') return hit.last_at === null ? '' : `last event ${hit.last_at}`;
+  if (hit.kind === 'batch') return aboutBatch(hit);
   const where = `${hit.collection_id} of ${hit.sync_id}, position ${hit.position}`;
   if (hit.kind === 'event') return `${hit.event}, ${where}`;
   return hit.deleted ? `deleted, ${where}` : where;
+}
+
+function aboutBatch(batch: Extract<SearchHit, { kind: 'batch' }>): string {
+  const { batch_size, position, outcome, status, error_code, started_at } = batch;
+  const how = `${outcome} (${status ?? error_code}) at ${started_at}`;
+  return `${batch_size} entries from position ${position} on, ${how}; see attempts --batch-id`;
 }

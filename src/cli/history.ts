@@ -23,6 +23,7 @@ interface AttemptFlags {
   since?: string;
   until?: string;
   eventId?: string;
+  batchId?: string;
   upstreamId?: string;
   trace?: boolean;
   follow?: boolean;
@@ -67,6 +68,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
       moment,
     )
     .option('--event-id <id>', 'only attempts at this event')
+    .option('--batch-id <id>', 'only attempts of this batch, by its webhook-id')
     .option('--upstream-id <id>', 'only attempts at this record')
     .option('--trace', 'show how long each step took, what was sent, and what came back')
     .option('--follow', 'print attempts as they end, oldest first, until Ctrl-C')
@@ -81,6 +83,7 @@ export function addHistoryCommands(program: Command, run: RunCommand): void {
           outcome: flags.failed === true ? 'failed' : undefined,
           status: flags.status,
           event_id: flags.eventId,
+          batch_id: flags.batchId,
           upstream_id: flags.upstreamId,
           include: flags.trace === true ? 'trace' : undefined,
         });

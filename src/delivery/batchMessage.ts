@@ -2,10 +2,8 @@ import { hash } from 'node:crypto';
 
 import type { Outgoing } from '../failure/outgoing.ts';
 import type { ParkedEntry } from '../failure/parkedEntry.ts';
+import { batchIdOf } from '../rules/batchId.ts';
 import type { Entry } from '../streams/entry.ts';
-
-/** The number of hexadecimal digits of a batch's id. */
-const ID_DIGITS = 32;
 
 /** The entries of one request of a consumer with batches, by position, as one message. */
 export class BatchMessage implements Outgoing {
@@ -51,11 +49,14 @@ export class BatchMessage implements Outgoing {
 }
 
 /**
- * The `webhook-id` of a batch: the same for the same entries in the same order, and never the same for others. A
- * receiver that drops what it has had under an id therefore loses nothing when, after a crash, the entries are put
- * together differently.
+ * The `webhook-id` of a batch, whose entries are sorted by position: the same for the same entries, and never the same for
+ * others. A receiver that drops what it has had under an id therefore loses nothing when, after a crash, the entries are
+ * put together differently.
  */
-export function batchId(consumerId: string, members: readonly { messageId: string }[]): string {
+export function batchId(
+  consumerId: string,
+  members: readonly { messageId: string; position: number }[],
+): string {
   const text = [consumerId, ...members.map(({ messageId }) => messageId)].join('\n');
-  return `batch_${hash('sha256', text, 'hex').slice(0, ID_DIGITS)}`;
+  return batchIdOf(members[0]?.position ?? 0, hash('sha256', text, 'hex'));
 }

@@ -5,14 +5,12 @@ import type { Message } from './webhookSender.ts';
 
 /**
  * Returns the function that makes the body of a request of a consumer with batches: the entries of the message in order,
- * each spliced from its own body, also when there is only one. A CloudEvent, and the result of an expression, are
- * elements as they are.
+ * each spliced from its own body, also when there is only one.
  */
 export function batchBody(
   stream: StreamName,
   mode: ConsumerBody['mode'] = 'full',
 ): (message: Pick<Message, 'body' | 'bodies'>) => Buffer {
-  const isElement = mode === 'cloudevents' || mode === 'map';
-  const element = isElement ? (one: string) => one : (one: string) => elementOf(stream, one);
+  const element = (one: string): string => elementOf(stream, one, mode);
   return ({ body, bodies = [body] }) => Buffer.from(bodyOfBatch(stream, bodies.map(element)));
 }

@@ -46,7 +46,7 @@ export interface WebhookSender<M extends Message> {
   /** Ends requests that wait for a token or a connection and, by `startBy`, may not start any more: as `ours`. */
   letGo(): void;
   readonly inFlight: number;
-  /** How many bytes the bodies of open requests have more than those that they were made of. */
+  /** How many bytes the bodies of open requests have more than the entries that they were made of. */
   readonly grown: number;
   close(): Promise<void>;
 }
@@ -185,7 +185,7 @@ export function createWebhookSender<M extends Message>(
     const request = new OpenRequest(message, startedAt, isTraced, bounds, finish);
     open.add(request);
     requests.open += 1;
-    if (shape !== null) grow((request.grown = Math.max(0, body.length - message.body.length)));
+    if (shape !== null) grow((request.grown = Math.max(0, body.length - storedBytes(message))));
     const post = { path: options.path, method: 'POST', headers, body } as const;
     if (tokens === null) request.dispatch(post, request.startedMono);
     else {
@@ -248,7 +248,7 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
   readonly isTraced: boolean;
   /** Monotonic ms. */
   readonly startedMono = performance.now();
-  /** How many bytes its body has more than the one that it was made of. */
+  /** How many bytes its body has more than the entries that it was made of. */
   grown = 0;
   /** Repeats the request after a 401 with another token; null: a 401 is the final answer. */
   refused: (() => void) | null = null;
@@ -340,6 +340,11 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
     const afterMs = performance.now() - this.startedMono;
     this.#bounds.late?.(status === null ? null : { status, afterMs });
   }
+}
+
+/** How many bytes the entries of a message have as they are stored. */
+function storedBytes({ body, bodies = [body] }: Message): number {
+  return bodies.reduce((sum, one) => sum + Buffer.byteLength(one), 0);
 }
 
 const never = (): number => Infinity;

@@ -1,3 +1,4 @@
+import type { ConsumerBody } from '../schema/body.ts';
 import type { StreamName } from '../schema/stream.ts';
 
 /** What a full body has around an entry, which is its element: alone, and with others. */
@@ -20,8 +21,12 @@ export function bodyOfBatch(stream: StreamName, elements: readonly string[]): st
   return BATCH[stream].open + elements.join(',') + BATCH[stream].close;
 }
 
-/** The element that stands for an entry in a batch: what its own body has around it is left out. */
-export function elementOf(stream: StreamName, body: string): string {
+/**
+ * The element that stands for an entry in a batch: what its own body has around it is left out. A CloudEvent, and the result
+ * of an expression, are elements as they are.
+ */
+export function elementOf(stream: StreamName, body: string, mode: ConsumerBody['mode']): string {
+  if (mode === 'cloudevents' || mode === 'map') return body;
   const { open, close } = ALONE[stream];
   return body.slice(open.length, -close.length);
 }

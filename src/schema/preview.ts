@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { ConsumerBatch } from './batch.ts';
 import { ConsumerBody } from './body.ts';
 import { SyncList, CollectionList, EventTypeList, Where } from './consumer.ts';
 import { StreamName, StreamEvent, StreamRecord } from './stream.ts';
@@ -22,6 +23,10 @@ export const PreviewInput = z
       .meta({ description: 'How many of the newest entries to read' }),
     body: ConsumerBody.optional().meta({
       description: 'With it, the answer says what would be sent of the newest match',
+    }),
+    batch: ConsumerBatch.nullable().default(null).meta({
+      description:
+        'With it, that is the request of a consumer with batches which carries this one entry',
     }),
   })
   .refine((input) => input.stream === 'events' || input.event_types[0] === '*', {
@@ -73,7 +78,7 @@ export const Preview = z
       .optional()
       .meta({
         description:
-          'With `body` only: what would be sent of the newest entry that matches; null when none matches',
+          'With `body` or `batch` only: what would be sent of the newest entry that matches; null when none matches',
       }),
   })
   .meta({ id: 'Preview' });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { AttemptOutcome } from './attempt.ts';
 import { ConsumerStatus } from './consumer.ts';
 import { Position, Timestamp, Uuid } from './fields.ts';
 import { EventType } from './stream.ts';
@@ -47,6 +48,23 @@ export const SearchHit = z
       ...entry,
       event_inserted_at: Timestamp,
     }),
+    z
+      .object({
+        kind: z.literal('batch'),
+        message_id: z.string().meta({ description: 'Its `webhook-id`' }),
+        consumer_id: Uuid,
+        consumer_name: z.string(),
+        batch_size: z.int().meta({ description: 'How many entries it carried' }),
+        position: Position.meta({ description: 'That of its first entry' }),
+        started_at: Timestamp,
+        outcome: AttemptOutcome,
+        status: z.int().nullable(),
+        error_code: z.string().nullable(),
+      })
+      .meta({
+        description:
+          'A request of several entries, as it was sent last. `GET /v1/consumers/{consumer_id}/attempts?batch_id=…` lists its attempts',
+      }),
   ])
   .meta({ id: 'SearchHit' });
 export type SearchHit = z.infer<typeof SearchHit>;
@@ -55,7 +73,11 @@ export const SearchResult = z
   .object({
     data: z.array(SearchHit).meta({
       description:
-        'By kind: consumers, targets, syncs, records, events; the best match of each kind first',
+        'By kind: consumers, targets, syncs, records, events; the best match of each kind first. The `webhook-id` of a batch finds the batch alone',
+    }),
+    note: z.string().optional().meta({
+      description:
+        'Why nothing was found, in sentences, where the text tells what it is: the `webhook-id` of a batch',
     }),
   })
   .meta({ id: 'SearchResult', description: 'What was found; empty when nothing was found' });

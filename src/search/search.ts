@@ -1,5 +1,7 @@
 import type { Sql } from '../db/db.ts';
+import { firstOfBatch } from '../rules/batchId.ts';
 import type { SearchHit, SearchResult } from '../schema/search.ts';
+import { findBatch } from './batches.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from './entries.ts';
 import { findConsumers, findSyncs, findTargets } from './named.ts';
 
@@ -7,7 +9,8 @@ import { findConsumers, findSyncs, findTargets } from './named.ts';
 export interface Search {
   /**
    * Finds consumers, targets and syncs by the beginning of their id or name, records by their upstream id, and entries by
-   * their id, which is their `webhook-id`: at most `limit` of each kind. Costs the same however many there are.
+   * their id, which is their `webhook-id`: at most `limit` of each kind. The `webhook-id` of a batch finds the batch, or
+   * says why it does not. Costs the same however many there are.
    */
   find(text: string, limit: number): Promise<SearchResult>;
 }
@@ -17,6 +20,8 @@ export function createSearch(sql: Sql): Search {
   return {
     find: async (given, limit) => {
       const text = withoutHeaderName(given);
+      const first = firstOfBatch(text);
+      if (first !== null) return findBatch(sql, text, first);
       const [consumers, targets, syncs, records, ofThisId, ofRecord] = await Promise.all([
         findConsumers(sql, text, limit),
         findTargets(sql, text, limit),

@@ -131,3 +131,26 @@ test('a preview shows what would be sent of the newest match, or why nothing wou
     fault: expect.stringMatching(/^the expression of the body has no value: .*email/u),
   });
 });
+
+test('a preview with batches shows the request of one with the newest match alone, whatever its body is', async () => {
+  await opened.append('batched', 2);
+  const batch = { max_entries: 2 };
+  const shown = async (fields: object) => {
+    const asked = { stream: 'events', syncs: ['batched'], ...fields };
+    const answer = await opened.api.request('POST', '/v1/consumers/preview', asked);
+    expect(answer.status).toBe(200);
+    const { content_type, text } = answer.body.sample_body;
+    return { type: content_type, text, parsed: JSON.parse(text), newest: answer.body.sample[0] };
+  };
+  const whole = await shown({ batch });
+  expect(whole.parsed).toEqual({ events: [whole.newest] });
+  expect((await shown({ batch, body: { mode: 'full' } })).text).toBe(whole.text);
+  const { data: _, changes: __, ...kept } = whole.newest;
+  expect((await shown({ batch, body: { mode: 'thin' } })).parsed).toEqual({ events: [kept] });
+  const cloud = await shown({ batch, body: { mode: 'cloudevents' } });
+  expect(cloud.type).toBe('application/json');
+  expect(cloud.parsed).toMatchObject({ events: [{ specversion: '1.0', data: whole.newest }] });
+  const body = { mode: 'map', expression: '[event.upstream_id]' };
+  expect((await shown({ batch, body })).text).toBe(`{"events":[["${whole.newest.upstream_id}"]]}`);
+  expect((await shown({ batch: null, body })).text).toBe(`["${whole.newest.upstream_id}"]`);
+});

@@ -38,6 +38,7 @@ async function find(q: string, more = ''): Promise<SearchHit[]> {
 /** What was found, a word for each. */
 async function named(q: string): Promise<string[]> {
   return (await find(q)).map((hit) => {
+    if (hit.kind === 'batch') return `batch ${hit.message_id}`;
     if ('upstream_id' in hit) return `${hit.kind} ${hit.upstream_id}`;
     return `${hit.kind} ${hit.kind === 'sync' ? (hit.name ?? hit.sync_id) : hit.name}`;
   });

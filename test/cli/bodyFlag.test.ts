@@ -48,6 +48,20 @@ test('an expression is read from a file, and consumers get, update and preview u
   );
   expect(preview.stdout).toMatch(/^Content type +application\/json$/mu);
   expect(preview.stdout).toMatch(/^Sent +\{"id":".+"\}$/mu);
+  const inBatch = await runCli(
+    [
+      'consumers',
+      'preview',
+      '--stream',
+      'events',
+      '--body',
+      `map:@${file}`,
+      '--batch',
+      'entries=9',
+    ],
+    variables,
+  );
+  expect(inBatch.stdout).toMatch(/^Sent +\{"events":\[\{"id":".+"\}\]\}$/mu);
   const wrong = await runCli(['consumers', 'update', 'mapped', '--body', 'map:event.'], variables);
   expect(wrong.code).toBe(1);
   expect(wrong.stderr).toContain('--body, line 1, column 7: ');

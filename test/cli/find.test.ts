@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { SearchResult } from '../../src/schema/search.ts';
 import { KEY } from '../support/app.ts';
+import { createBatchSender, DELIVERED } from '../support/batchSender.ts';
 import { runCli, type CliResult } from '../support/cli.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -39,6 +40,25 @@ test('find prints what was found as a table, or as the API answers it', async ()
   const { code, stdout } = await find('cus_1', '--json', '--limit', '1');
   const { data } = JSON.parse(stdout) as SearchResult;
   expect([code, ...data.map(({ kind }) => kind)]).toEqual([0, 'record', 'event']);
+});
+
+test('find leads from the webhook-id of a batch to its consumer and its attempts, and says when none is stored', async () => {
+  const sender = await createBatchSender(opened, 'Batching');
+  const batch = await sender.sent([70, 71], Date.now() - 1_000, [DELIVERED, DELIVERED]);
+  const found = await find(batch);
+  expect(found).toMatchObject({ code: 0, stderr: '' });
+  expect(found.stdout).toMatch(
+    /^batch +Batching +batch_70_[\da-f]{24} +2 entries from position 70 on, delivered \(204\) at \S+; see attempts --batch-id$/mu,
+  );
+  const args = ['attempts', sender.id, '--batch-id', batch, '--json'];
+  const listed = await runCli(args, { MILLRACE_URL: site.url, MILLRACE_API_KEY: KEY });
+  const { data } = JSON.parse(listed.stdout) as { data: { position: number }[] };
+  expect(new Set(data.map(({ position }) => position))).toEqual(new Set([70, 71]));
+  expect(data).toHaveLength(2);
+
+  const unknown = await find(batch.replace('_70_', '_69_'));
+  expect(unknown).toMatchObject({ code: 3, stdout: '' });
+  expect(unknown.stderr).toContain('whose first entry is at position 69, no attempt is stored.');
 });
 
 test('find exits with 3 when nothing matches, says what can be searched, and prints an empty list as JSON', async () => {

@@ -125,7 +125,14 @@ test('batches are turned on with limits that can be saved as they are, refused b
   const { page } = tab;
   await page.getByText('{"events":[…]}').waitFor();
   const several = page.getByRole('checkbox', { name: 'Send several entries with one request' });
+  await expect.poll(() => sample(page).textContent()).toMatch(/^\{"event":\{.+\}\}$/u);
   await several.check();
+  await expect.poll(() => sample(page).textContent()).toMatch(/^\{"events":\[\{.+\}\]\}$/u);
+  await kind(page, 'Map').check();
+  await expression(page).fill('event.data.name');
+  await expect.poll(() => sample(page).textContent()).toBe('{"events":["Ada"]}');
+  await page.getByText('in the envelope of batches').waitFor();
+  await kind(page, 'Full').check();
   const size = page.getByLabel('Max size (KB)');
   expect(await size.inputValue()).toBe('1024');
   await saved(page);
@@ -163,6 +170,7 @@ test('a new consumer gets its body and its batches with its last step, and a dup
   await expression(page).fill('{"id": event.upstream_id}');
   await expect.poll(() => sample(page).textContent()).toBe('{"id":"c1"}');
   await page.getByRole('checkbox', { name: 'Send several entries with one request' }).check();
+  await expect.poll(() => sample(page).textContent()).toBe('{"events":[{"id":"c1"}]}');
   await page.getByLabel('Max entries').fill('7');
   await page.reload();
   await expect.poll(() => page.getByLabel('Max entries').inputValue()).toBe('7');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { byKind, choicesOf, pagesFor } from '../../src/console/find/choices.ts';
 import type { SearchHit } from '../../src/schema/search.ts';
+import { createBatchSender, DELIVERED } from '../support/batchSender.ts';
 import { browserOfFile } from '../support/browser.ts';
 import { openPage } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
@@ -154,6 +155,32 @@ test('a result is a link, which opens in a new tab with Ctrl', async () => {
   expect(page.url()).toBe(`${site.url}/targets`);
 });
 
+test('the webhook-id of a batch leads to its attempts at its consumer, and one of which nothing is stored is said to be that', async () => {
+  const sender = await createBatchSender(opened, 'Batching');
+  const batch = await sender.sent([70, 71], Date.now() - 2_000, [DELIVERED, DELIVERED]);
+  await sender.sent([72, 73], Date.now() - 1_000, [DELIVERED, DELIVERED]);
+  const { tab, page } = await openSigned('/');
+  await using _ = tab;
+  await field(page).fill(batch.replace('_70_', '_69_'));
+  const status = page.getByRole('status').filter({ hasText: 'Nothing was found' });
+  await status.filter({ hasText: 'is at position 69, no attempt is stored.' }).waitFor();
+  await field(page).fill(batch);
+  const option = page.getByRole('group', { name: 'Batches' }).getByRole('option');
+  expect(await option.innerText()).toMatch(/Batching\s+2 entries, delivered \(204\)/u);
+  await option.click();
+  await page.getByRole('heading', { level: 1, name: 'Batching' }).waitFor();
+  expect(page.url()).toBe(`${site.url}/consumers/${sender.id}?event=${batch}`);
+  const first = page.getByRole('cell').getByText('position 70, not kept');
+  await first.waitFor();
+  await page.getByRole('cell').getByText('position 71, not kept').waitFor();
+  expect(await page.getByRole('cell').getByText('position 72, not kept').count()).toBe(0);
+  expect(await page.getByRole('textbox', { name: 'webhook-id' }).inputValue()).toBe(batch);
+  await first.click();
+  const drawer = page.getByRole('dialog');
+  await drawer.getByText('one of 2 entries of this request').waitFor();
+  expect(await drawer.innerText()).toContain(batch);
+});
+
 test('a record that has changed since it was found is shown as changed', async () => {
   const { body } = await opened.api.request('GET', `/v1/search?q=cus_1`);
   const [{ version_id, cursor }] = body.data as [Extract<SearchHit, { kind: 'record' }>];
@@ -228,6 +255,18 @@ test('each result leads to the page that shows it, whatever its text', () => {
     { kind: 'sync', sync_id: 's2', name: 'Shop', last_at: at },
     { kind: 'event', event_id: 'e_1', event: 'updated', event_inserted_at: at, ...entry },
     { kind: 'record', version_id: 'v1', deleted: true, updated_at: at, cursor: 'MXI', ...entry },
+    {
+      kind: 'batch',
+      message_id: 'batch_1042_ab',
+      consumer_id: 'c1',
+      consumer_name: 'Shop',
+      batch_size: 1_000,
+      position: 1_042,
+      started_at: at,
+      outcome: 'failed',
+      status: null,
+      error_code: 'TIMEOUT',
+    },
   ];
   const choices = choicesOf(hits);
   expect(choices.map(({ text, about, href }) => [text, about, href])).toEqual([
@@ -235,10 +274,12 @@ test('each result leads to the page that shows it, whatever its text', () => {
     ['Shop', 's2', '/streams?sync=s2'],
     ['updated x & y', 'a:b, position 1,042', '/streams?entry=e_1'],
     ['x & y', 'deleted, a:b, position 1,042', '/streams?stream=records&record=v1&at=MXI'],
+    ['Shop', '1,000 entries, failed (TIMEOUT)', '/consumers/c1?event=batch_1042_ab'],
   ]);
   expect(byKind(choices).map(({ kind, choices: of }) => [kind, of.length])).toEqual([
     ['sync', 2],
     ['event', 1],
     ['record', 1],
+    ['batch', 1],
   ]);
 });

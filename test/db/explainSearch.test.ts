@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 
+import { createAttempts } from '../../src/attempts/attempts.ts';
+import { createTargetAttempts } from '../../src/attempts/targetAttempts.ts';
 import type { Sql } from '../../src/db/db.ts';
+import { findBatch } from '../../src/search/batches.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from '../../src/search/entries.ts';
 import { findConsumers, findSyncs, findTargets } from '../../src/search/named.ts';
 import { readTargetSeries } from '../../src/telemetry/targetSeries.ts';
@@ -20,6 +23,12 @@ const id = numberedId;
 /** The id of the version at a position: one a second, as the rows are. */
 const VERSION = `(lpad(to_hex((ms >> 16)::bigint), 8, '0') || '-' || lpad(to_hex((ms & 65535)::bigint), 4, '0')
   || '-7000-8000-' || lpad(n::text, 12, '0'))`;
+
+/** When the entry at a position was sent, in SQL: all of them today. */
+const AT = `now() - (${ENTRIES} - n) * interval '10 ms'`;
+/** The id of the batch that begins at a position, in SQL. */
+const batchOf = (n: string): string => `'batch_' || ${n} || '_' || lpad(${n}::text, 24, '0')`;
+const BATCH = `batch_4711_${'4711'.padStart(24, '0')}`;
 
 const rows = manyRowsOfFile({
   large: [
@@ -53,7 +62,14 @@ const rows = manyRowsOfFile({
       from generate_series(2, 2000) n, generate_series(0, 49) t;
     insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest)
     select ${uuidOf('1 + n % ' + CONSUMERS)}, now() - n * interval '1 s', '{1}', '{1}', '{5}', '{200}', 1, 1, 1, 1
-      from generate_series(1, 50000) n;`,
+      from generate_series(1, 50000) n;
+    insert into attempt_batches (consumer_id, committed_at, positions, started_at, duration_ms, status, entries, low, high, oldest, requests)
+    select ${uuidOf('1 + n % ' + CONSUMERS)}, ${AT}, array[n, n + 1], array[0, 0], '{5,5}', '{200,200}', 2, n, n + 1, 1,
+           jsonb_build_array(jsonb_build_array(0, 2, 2, ${batchOf('n')}))
+      from generate_series(10, ${ENTRIES}) n;
+    insert into attempts (id, consumer_id, position, message_id, event_id, attempt, started_at, duration_ms, outcome, batch_size)
+    select gen_random_uuid(), ${uuidOf('1 + n % ' + CONSUMERS)}, n, ${batchOf('n')}, 'e' || n, 1, ${AT}, 5, 'failed', 2
+      from generate_series(10, ${ENTRIES}) n;`,
 });
 
 const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number; by: RegExp[] }[] =
@@ -144,6 +160,22 @@ test('a search finds a version by its id among those of its seconds', async () =
   expect(await rows.faults(work, [/using records_position_key/u])).toEqual([]);
   const [, removed] = /Rows Removed by Filter: (\d+)/u.exec(await plansOf(db, work)) ?? [];
   expect(Number(removed)).toBeLessThan(100);
+});
+
+test('a search finds a batch by the position in its id, and its attempts are read in the same way', async () => {
+  const by = [/(using|on) attempts_\w+_idx/u, /(using|on) attempt_batches_\w+_committed_at_low/u];
+  const { data } = await findBatch(rows.db, BATCH, 4_711);
+  expect(data).toMatchObject([{ kind: 'batch', consumer_id: id(4_712), position: 4_711 }]);
+  expect(await rows.faults((sql) => findBatch(sql, BATCH, 4_711), by)).toEqual([]);
+  const query = { batchId: BATCH, limit: 100, after: null };
+  const reader = { id: id(4_712), stream: 'events' } as const;
+  const work = (sql: Sql) => createAttempts(sql).list(reader, query);
+  const made = (await work(rows.db)).data.map(({ position }) => position);
+  expect(made.toSorted((a, b) => a - b)).toEqual([4_711, 4_711, 4_712]);
+  expect(await rows.faults(work, by)).toEqual([]);
+  const ofTarget = (sql: Sql) => createTargetAttempts(sql).list(id(1 + (4_712 % 50)), query);
+  expect((await ofTarget(rows.db)).data).toHaveLength(3);
+  expect(await rows.faults(ofTarget, by)).toEqual([]);
 });
 
 test('the attempts of the consumers of a target are read by index, for an hour and for a week', async () => {

@@ -102,10 +102,23 @@ describe.each(HOSTS)('$by', ({ options }) => {
       expect(one.position).toBe(elements.at(-1)?.position);
       expect(one.headers['content-type']).toBe('application/json');
       expect(() => webhook.verify(one.body, one.headers as Record<string, string>)).not.toThrow();
-      const members = elements.map(({ id }) => ({ messageId: id }));
+      const members = elements.map(({ id, position }) => ({ messageId: id, position }));
       expect(one.id).toBe(elements.length === 1 ? elements[0]?.id : batchId(consumer, members));
     }
     expect(receiver.received.length).toBeLessThan(30);
+
+    const [first] = receiver.received as [Got];
+    const found = await world.api.request('GET', `/v1/search?q=${first.id}`);
+    const { length: size } = elementsOf(first);
+    expect(found.body.data).toMatchObject([
+      { kind: 'batch', consumer_id: consumer, batch_size: size, outcome: 'delivered' },
+    ]);
+    const path = `/v1/consumers/${consumer}/attempts?batch_id=${first.id}`;
+    const { body: attempts } = await world.api.request('GET', path);
+    const places = attempts.data.map(({ position }: { position: number }) => position);
+    expect(places.toSorted((a: number, b: number) => a - b)).toEqual(
+      positionsOf(elementsOf(first)),
+    );
   });
 
   test.concurrent('a batch that is full goes immediately, and the last incomplete one once its oldest entry has waited', async () => {

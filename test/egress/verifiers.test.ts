@@ -1,6 +1,8 @@
+import { CloudEvent, HTTP } from 'cloudevents';
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test } from 'vitest';
 
+import type { ConsumerBatch } from '../../src/schema/batch.ts';
 import type { ConsumerBody } from '../../src/schema/body.ts';
 import { openOwnApp } from '../support/app.ts';
 import { until } from '../support/poll.ts';
@@ -94,6 +96,88 @@ test.each(BODIES)(
     expect((await world.get(consumer)).parked).toBe(0);
   },
 );
+
+/** Entries of these data fill three batches, of nothing, of a little and of some 1 MiB, and the last one goes alone. */
+const BATCHED = [
+  'null',
+  'null',
+  'null',
+  'null',
+  '{"text":"ünïcode 😀"}',
+  '[]',
+  ...Array.from({ length: 3 }, () => `"${'😀'.repeat(87_000)}"`),
+  `"${'😀'.repeat((1_048_576 - 2) / 4)}"`,
+];
+const BATCH: ConsumerBatch = { max_entries: 3, max_bytes: 1_048_576, max_wait_ms: 4_000 };
+
+/** The requests in which a consumer gets entries of these data, and the secret with which they are signed. */
+async function sentInBatches(
+  stream: 'events' | 'records',
+  body: ConsumerBody,
+): Promise<{ secret: string; received: Received[] }> {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  for (const [index, data] of BATCHED.entries()) {
+    if (stream === 'events') await world.append.events(someEvents(1, { data, from: index }));
+    else {
+      const key = { sync_id: 's', collection_id: 'shop:order', upstream_id: `o-${index}` };
+      const records = [{ ...key, data: JSON.parse(data) as unknown }];
+      expect((await world.api.request('POST', '/v1/records', { records })).status).toBe(200);
+    }
+  }
+  const { body: target } = await world.api.request('POST', '/v1/targets', {
+    name: 'r',
+    base_url: receiver.url,
+  });
+  const given = { stream, body, batch: BATCH, ordering: 'stream', start: 'beginning' } as const;
+  const consumer = await world.consumer(target.id, given);
+  await world.caughtUp(consumer);
+  expect((await world.get(consumer)).parked).toBe(0);
+  return { secret: target.signing_secret, received: receiver.received };
+}
+
+test.concurrent.each([
+  ...BODIES.map((body) => ({ stream: 'events' as const, body })),
+  { stream: 'records' as const, body: { mode: 'full' } as const },
+])(
+  'batches of $stream with bodies of the mode $body.mode are verified by the libraries, from null to 1 MiB with emoji, and changed ones are refused',
+  async ({ stream, body }) => {
+    const { secret, received } = await sentInBatches(stream, body);
+    expect(received.map(({ position }) => position)).toEqual([3, 6, 9, 10]);
+    for (const one of received) {
+      const { [stream]: elements } = JSON.parse(one.body) as Record<string, unknown[]>;
+      expect(elements).toHaveLength(one.position === 10 ? 1 : 3);
+      const signed = signedOf(one);
+      expect(await takenBy(secret, signed)).toEqual(ALL);
+      const more = one.body.replace(/\]\}$/u, ',null]}');
+      expect(await takenBy(secret, { ...signed, body: more })).toEqual([]);
+      const another = { ...signed.headers, 'webhook-id': received.at(-1)!.id };
+      if (one.position < 10)
+        expect(await takenBy(secret, { ...signed, headers: another })).toEqual([]);
+      expect(one.body.includes('😀')).toBe(body.mode !== 'thin' && one.position > 3);
+    }
+    const sizes = received.map((one) => Buffer.byteLength(one.body));
+    if (body.mode !== 'thin') expect(Math.min(...sizes.slice(2))).toBeGreaterThan(1_044_000);
+  },
+);
+
+test.concurrent('a batch of CloudEvents is none itself, and each of its elements is one that the SDK reads', async () => {
+  const { received } = await sentInBatches('events', { mode: 'cloudevents' });
+  expect(received).toHaveLength(4);
+  for (const { headers, body } of received) {
+    expect(headers['content-type']).toBe('application/json');
+    expect(HTTP.isEvent({ headers, body })).toBe(false);
+    for (const element of (JSON.parse(body) as { events: { time: string }[] }).events) {
+      const type = { 'content-type': 'application/cloudevents+json; charset=utf-8' };
+      const event = HTTP.toEvent({ headers: type, body: JSON.stringify(element) });
+      expect(event).toBeInstanceOf(CloudEvent);
+      expect((event as CloudEvent).validate()).toBe(true);
+      const { time, ...rest } = element;
+      expect(event).toMatchObject({ source: '/v1/records/sync-1/shop%3Aorder', ...rest });
+      expect(Date.parse((event as CloudEvent).time ?? '')).toBe(Date.parse(time));
+    }
+  }
+});
 
 test.concurrent('while a secret is rotated both secrets sign, for every library; afterwards only the new one does, without a restart', async () => {
   await using world = await openWorld();

@@ -19,7 +19,7 @@ const MAY: Record<string, string> = {
   targets: 'schema rules db egress',
   access: 'schema rules db process',
   alerts: 'schema rules db process streams sources progress egress',
-  attempts: 'schema db process progress',
+  attempts: 'schema rules db process progress',
   search: 'schema rules db streams',
   retention: 'rules db streams alerts',
   flow: 'schema rules',

@@ -11,7 +11,7 @@ import { LOOPBACK } from './app.ts';
 export function openSender(
   options: { origin: string; connections: number } & Pick<
     WebhookSenderOptions<Message>,
-    'timeoutMs' | 'samples' | 'startBy' | 'ended'
+    'timeoutMs' | 'samples' | 'startBy' | 'bodyOf' | 'shape' | 'weigh' | 'ended'
   >,
 ): { sender: WebhookSender<Message>; destroy: () => Promise<void> } {
   const { origin, connections, ...rest } = options;

@@ -6,7 +6,7 @@ export interface AttemptFilter {
   status?: string;
   /** A record's exact id. */
   record?: string;
-  /** A `webhook-id`. */
+  /** A `webhook-id`: of an event, or of a batch. */
   event?: string;
   since?: string;
   until?: string;
@@ -39,7 +39,7 @@ export function askedOf(filter: AttemptFilter): Record<string, string> {
     outcome,
     status: /^[1-5]\d\d$/u.test(status) ? status : undefined,
     upstream_id: record,
-    event_id: event,
+    [event?.startsWith('batch_') === true ? 'batch_id' : 'event_id']: event,
     since: isTime(since) ? since : undefined,
     until: isTime(until) ? until : undefined,
   };

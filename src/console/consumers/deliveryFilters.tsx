@@ -52,7 +52,7 @@ export function DeliveryFilters({ filter, onFilter, children }: Props) {
           <Typed
             label="webhook-id"
             kept={event ?? ''}
-            hint="Of an event"
+            hint="Of an event or a batch"
             onSettled={(text) => onFilter({ event: text })}
           />
           <TimeFilter filter={filter} onFilter={onFilter} />

@@ -1,3 +1,4 @@
+import { bodyAlone, bodyOfBatch } from '../../rules/envelope.ts';
 import type { AttemptTrace } from '../../schema/attemptTrace.ts';
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Attempt } from '../api.ts';
@@ -13,8 +14,8 @@ export function sentBody(
   trace: Pick<AttemptTrace, 'request_bytes'> | null,
 ): string | null {
   if (attempt.batch_size > 1) return null;
-  const alone = `{"${stream.slice(0, -1)}":${text}}`;
-  const inBatch = `{"${stream}":[${text}]}`;
+  const alone = bodyAlone(stream, text);
+  const inBatch = bodyOfBatch(stream, [text]);
   if (trace !== null) {
     // It may have been sent before the settings were changed.
     return [alone, inBatch].find((one) => bytesOf(one) === trace.request_bytes) ?? null;

@@ -7,7 +7,7 @@ import { api } from '../api.ts';
 import { DeleteDialog } from '../deleteDialog.tsx';
 import { EditForm, type EditedFields } from '../editForm.tsx';
 import { ShapeFields } from '../shaping/shapeFields.tsx';
-import { triedBody, usePreview } from '../shaping/usePreview.ts';
+import { triedShape, usePreview } from '../shaping/usePreview.ts';
 import { buttonLook } from '../ui/button.tsx';
 import { AreaField, SelectField, TextField } from '../ui/field.tsx';
 import { Facts, Panel } from '../ui/panel.tsx';
@@ -90,7 +90,7 @@ function Fields(props: EditedFields<SettingsDraft> & { consumer: Consumer }) {
     collections,
     event_types,
     where,
-    ...triedBody(draft.body, stream),
+    ...triedShape(draft, stream),
   });
   return (
     <>

@@ -22,6 +22,7 @@ export const KINDS: Record<ChoiceKind, string> = {
   sync: 'Syncs',
   record: 'Records',
   event: 'Events',
+  batch: 'Batches',
 };
 
 /** Pages that the navigation does not have. */
@@ -85,6 +86,11 @@ const SHOWN: { [K in SearchHit['kind']]: Shown<K> } = {
     text: `${event} ${upstream_id}`,
     about: `${collection_id}, position ${number(position)}`,
     href: `/streams${printSearch({ entry: event_id })}`,
+  }),
+  batch: ({ message_id, consumer_id, consumer_name, batch_size, outcome, status, error_code }) => ({
+    text: consumer_name,
+    about: `${number(batch_size)} entries, ${outcome} (${status ?? error_code})`,
+    href: `/consumers/${consumer_id}${printSearch({ event: message_id })}`,
   }),
 };
 

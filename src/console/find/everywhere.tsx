@@ -133,6 +133,8 @@ export function FindEverywhere() {
 
 interface Found {
   choices: Choice[];
+  /** Why there are none, where the API says it. */
+  note: string | undefined;
   /** The text for which they were found; null while the text of the field has no answer yet. */
   of: string | null;
   isFailed: boolean;
@@ -153,23 +155,24 @@ function useFound(text: string): Found {
   const isAnswered = q === text && query.data !== undefined && !query.isPlaceholderData;
   return {
     choices: choicesOf(query.data?.data ?? []),
+    note: query.data?.note,
     of: isAnswered ? q : null,
     isFailed: q === text && query.isError,
     error: query.error,
   };
 }
 
-function statusOf(wanted: string, shown: number, { of, isFailed, error }: Found): string {
+function statusOf(wanted: string, shown: number, { of, isFailed, error, note }: Found): string {
   if (wanted === '') return SEARCHED;
   if (isFailed) return messageOf(error);
   if (of !== wanted) return 'Searching…';
   if (shown > 0) return `${amount(shown, 'result')}. Use the arrow keys and Enter.`;
-  return `Nothing was found for “${wanted}”. ${SEARCHED}`;
+  return `Nothing was found for “${wanted}”. ${note ?? SEARCHED}`;
 }
 
 const SEARCHED =
   'Finds consumers and targets by the beginning of a name or an id, syncs, records by their upstream id, ' +
-  'entries by their event id or webhook-id, and pages.';
+  'entries and batches by their event id or webhook-id, and pages.';
 
 function Choices(props: {
   id: string;

@@ -34,7 +34,7 @@ import { useRefusal } from '../session.ts';
 import { useZone } from '../settings.ts';
 import { bodyInput } from '../shaping/bodies.ts';
 import type { ExpressionFault } from '../shaping/expressionFault.ts';
-import { triedBody, usePreview, type PreviewState } from '../shaping/usePreview.ts';
+import { triedShape, usePreview, type PreviewState } from '../shaping/usePreview.ts';
 import { Button, buttonLook } from '../ui/button.tsx';
 import { Failed, Hint, Loading, Unsaved } from '../ui/notice.tsx';
 import { PageHead, Panel } from '../ui/panel.tsx';
@@ -118,7 +118,7 @@ function Wizard({ original }: { original: Consumer | null }) {
     stream,
     ...listsOf(draft),
     where: conditionOf(draft),
-    ...(isLast && triedBody(draft.body, stream)),
+    ...(isLast && triedShape(draft, stream)),
   });
   const faults = faultsAt(step, named, preview);
   const { element, isSendable, faultAt } = useFaults(faults, step);

@@ -6,7 +6,13 @@ import { ErrorText, Hint } from '../ui/notice.tsx';
 import type { PreviewState } from './usePreview.ts';
 
 /** What would be sent of the newest entry that matches the filter. */
-export function SampleBody({ stream, preview }: { stream: StreamName; preview: PreviewState }) {
+export function SampleBody(props: {
+  stream: StreamName;
+  /** Whether requests carry several entries. */
+  inBatch: boolean;
+  preview: PreviewState;
+}) {
+  const { stream, inBatch, preview } = props;
   const { data, error, isFetching, bodyFault } = preview;
   const sample = data?.sample_body;
   return (
@@ -24,12 +30,13 @@ export function SampleBody({ stream, preview }: { stream: StreamName; preview: P
       {bodyFault !== null && sample != null && (
         <p className="text-soft">The expression is wrong. This is what came of the one before:</p>
       )}
-      {sample != null && <Sample sample={sample} />}
+      {sample != null && <Sample sample={sample} inBatch={inBatch} />}
     </section>
   );
 }
 
-function Sample({ sample }: { sample: NonNullable<Preview['sample_body']> }) {
+function Sample(props: { sample: NonNullable<Preview['sample_body']>; inBatch: boolean }) {
+  const { sample, inBatch } = props;
   const { text, fault, content_type } = sample;
   if (text === null) {
     return (
@@ -41,7 +48,10 @@ function Sample({ sample }: { sample: NonNullable<Preview['sample_body']> }) {
   return (
     <>
       <Code label="Sample: the newest match" text={text} formatted={prettyText(text)} />
-      <p className="mt-1 text-xs text-soft">{content_type}</p>
+      <p className="mt-1 text-xs text-soft">
+        {content_type}
+        {inBatch && ', with this one entry in the envelope of batches'}
+      </p>
     </>
   );
 }

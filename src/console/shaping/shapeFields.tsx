@@ -32,7 +32,7 @@ export function ShapeFields({ stream, shape, onChange, preview, errorAt }: Shape
         fault={preview.bodyFault}
         errorAt={errorAt}
       />
-      <SampleBody stream={stream} preview={preview} />
+      <SampleBody stream={stream} inBatch={shape.batch !== null} preview={preview} />
       <hr className="border-line" />
       <BatchField
         stream={stream}

@@ -6,6 +6,7 @@ import type { Preview, PreviewInput } from '../../schema/preview.ts';
 import type { StreamName } from '../../schema/stream.ts';
 import { api } from '../api.ts';
 import { useSettled } from '../settled.ts';
+import { batchFaults, batchInput, FIRST_BATCH, type BatchDraft } from './batches.ts';
 import { bodyFaults, bodyInput } from './bodies.ts';
 import { expressionFault, type ExpressionFault } from './expressionFault.ts';
 
@@ -16,11 +17,19 @@ const AGAIN_MS = { lists: 5_000, condition: 20_000 };
 
 /** What is tried: a filter, and how the body of the newest match is made. */
 export type Tried = Pick<PreviewInput, 'stream' | 'syncs' | 'collections' | 'event_types'> &
-  Partial<Pick<PreviewInput, 'where' | 'body'>>;
+  Partial<Pick<PreviewInput, 'where' | 'body' | 'batch'>>;
 
-/** The body as it is tried: only once nothing is wrong with it that can be known without trying. */
-export function triedBody(body: ConsumerBody, stream: StreamName): Pick<Tried, 'body'> {
-  return Object.keys(bodyFaults(body, stream)).length === 0 ? { body: bodyInput(body) } : {};
+/**
+ * The body, and whether it goes in a batch, as they are tried: only once nothing is wrong with the body that can be known
+ * without trying. What is sent of one entry is the same within whatever limits.
+ */
+export function triedShape(
+  { body, batch }: { body: ConsumerBody; batch: BatchDraft | null },
+  stream: StreamName,
+): Pick<Tried, 'body' | 'batch'> {
+  if (Object.keys(bodyFaults(body, stream)).length > 0) return {};
+  const isFaulty = Object.keys(batchFaults(batch)).length > 0;
+  return { body: bodyInput(body), batch: batchInput(isFaulty ? FIRST_BATCH : batch) };
 }
 
 /** What came of it. */
