@@ -213,7 +213,7 @@ function createGather<S extends BatchQueued>(
       const isOwn = own !== undefined && !(follower !== undefined && isBefore(follower, own));
       const slot = isOwn ? own : follower;
       if (slot === undefined) {
-        isFull = false;
+        isFull = slots.length > 0 && bytes >= limits.bytes;
         break;
       }
       if (isOwn) source.take();

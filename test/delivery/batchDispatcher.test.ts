@@ -129,6 +129,16 @@ describe('a batch', () => {
     expect(positions()).toEqual([[1, 2], [3], [4], [5, 6]]);
   });
 
+  test('does not wait for others where none would find room', () => {
+    const { dispatcher, add, positions } = openBatches('none');
+    add('', 2_000);
+    dispatcher.pump();
+    expect(positions()).toEqual([[1]]);
+    for (const bytes of [600, 399]) add('', bytes);
+    dispatcher.pump();
+    expect(positions()).toEqual([[1], [2, 3]]);
+  });
+
   test('has entries of one lane in order, and leaves none of that lane to another batch meanwhile', () => {
     const { dispatcher, add, sent, positions, land } = openBatches('record');
     for (const lane of ['a', 'a', 'b', 'a', 'a', 'b', 'c', 'd']) add(lane);
