@@ -90,7 +90,7 @@ function refusing<T>(text: string, stream: StreamName, parse: () => T): T {
 function refusal(error: unknown, text: string, stream: StreamName): unknown {
   if (!(error instanceof ParseError || error instanceof CelTypeError)) return error;
   return new CelError(
-    celSentence(error, VARIABLES[stream]),
+    celSentence(error, { text, variables: VARIABLES[stream] }),
     placeOf(text, error.range?.start ?? text.length),
   );
 }
@@ -99,7 +99,7 @@ function refusal(error: unknown, text: string, stream: StreamName): unknown {
 function faultOf(error: unknown, text: string): unknown {
   if (!(error instanceof EvaluationError)) return error;
   const start = error.range?.start;
-  const sentence = celSentence(error, []);
+  const sentence = celSentence(error, { text, variables: [] });
   if (start === undefined) return new CelFault(sentence);
   const { line, column } = placeOf(text, start);
   return new CelFault(`${sentence.slice(0, -1)} (line ${line}, column ${column}).`);

@@ -1,6 +1,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 
 import type { StreamName } from '../schema/stream.ts';
+import { functionHabit } from './celHabits.ts';
 
 /** The fields that an entry of each stream has, under the variable's name. */
 const FIELDS: Record<StreamName, { variable: string; names: readonly string[] }> = {
@@ -67,7 +68,7 @@ export function notAllowed(
   root: ASTNode,
   stream: StreamName,
 ): { index: number; detail: string } | null {
-  const refusal = (node: ASTNode, detail: string) => ({ index: node.pos, detail });
+  const refusal = (node: ASTNode, detail: string) => ({ index: placeOfName(node), detail });
 
   function visit(node: ASTNode, depth: number, values: number): ReturnType<typeof notAllowed> {
     if (depth > DEEPEST || values > DEEPEST_VALUES) {
@@ -84,6 +85,14 @@ export function notAllowed(
   }
 
   return visit(root, 0, 0);
+}
+
+/** Where a node is wrong: a method at its name, and not where the value of which it is called begins. */
+function placeOfName(node: ASTNode): number {
+  if (node.op !== 'rcall') return node.pos;
+  const [name, receiver] = node.args;
+  const at = node.input.indexOf(name, receiver.end);
+  return at < 0 ? node.pos : at;
 }
 
 /** A chain of operators may be longer than the deepest tree, as its operands are beside each other. */
@@ -124,6 +133,8 @@ function functionFault(
     );
   }
   if (!FUNCTIONS.has(name)) {
+    const habit = functionHabit(name);
+    if (habit !== null) return `There is no function ${name}. ${habit}.`;
     return `There is no function ${name}. The functions are ${[...FUNCTIONS].join(', ')}.`;
   }
   if (!WITH_VARIABLE.has(name) || first?.op !== 'id') return null;

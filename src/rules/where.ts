@@ -18,7 +18,7 @@ export function compileWhere(text: string, stream: StreamName): Where {
   if (found !== undefined) return found;
   const compiled = compileCel(text, stream);
   if (compiled.type !== 'bool' && compiled.type !== 'dyn') {
-    const detail = `A condition is true or false; this expression is ${typeInWords(compiled.type)}.`;
+    const detail = `A condition is true or false; this expression is ${typeInWords(compiled.type)}. Compare it, for example with == or >.`;
     throw new CelError(detail, { line: 1, column: 1 });
   }
   const where = { holds: (entry: CelEntry) => truthOf(compiled, entry) };

@@ -68,7 +68,7 @@ test('a new consumer gets a condition, which is explained where it is wrong, and
   await expect
     .poll(() => saidOf(condition(page)))
     .toBe(
-      'Line 2, column 3: There is no variable amout. The variables of this stream are event and changes.',
+      'Line 2, column 3: There is no variable amout. The variables of this stream are event and changes. A field of the data is written as event.data.amout.',
     );
   expect(await place(page).innerText()).toBe('amout');
   expect(await axeFaults(page)).toEqual([]);

@@ -92,7 +92,12 @@ test.each([
   [
     'event.data.n > "x"',
     '{"n":1}',
-    "This operator can't be used with values of these types: double > string (line 1, column 1).",
+    "This operator can't be used with values of these types: number > text; double(…) makes a number of a text, string(…) a text of a number (line 1, column 1).",
+  ],
+  [
+    'event.data.vip && true',
+    '{"vip":"yes"}',
+    'The operators && and || take what is true or false, and not values of this type: text (line 1, column 12).',
   ],
   [
     'true &&\n  event.data.l[3] == 1',
@@ -104,8 +109,8 @@ test.each([
 });
 
 test.each<[string, StreamName, number, number, string]>([
-  ['event.data.amount >', 'events', 1, 20, 'Here should be a value, not the end.'],
-  ['(true', 'events', 1, 6, 'Here should be ), not the end.'],
+  ['event.data.amount >', 'events', 1, 20, 'A value is expected here, but the expression ends.'],
+  ['(true', 'events', 1, 6, '“)” is expected here, but the expression ends.'],
   [
     'event.data.a == 1 &&\n  evnt.data.b == 2',
     'events',
@@ -127,14 +132,20 @@ test.each<[string, StreamName, number, number, string]>([
     'events',
     1,
     1,
-    "This operator can't be used with values of these types: int + bool.",
+    "This operator can't be used with values of these types: number + bool.",
   ],
-  ['event.data.a @ 3', 'events', 1, 14, "@ can't be here."],
-  ['"abc', 'events', 1, 1, 'Unterminated string.'],
-  ['', 'events', 1, 1, 'Here should be a value, not the end.'],
-  ['event.data.a.matches("x")', 'events', 1, 1, 'Regular expressions are not available,'],
+  ['event.data.a @ 3', 'events', 1, 14, "“@” can't be here."],
+  ['"abc', 'events', 1, 1, 'The text that begins here has no " at its end.'],
+  ['', 'events', 1, 1, 'A value is expected here, but the expression ends.'],
+  ['event.data.a.matches("x")', 'events', 1, 14, 'Regular expressions are not available,'],
   ['now() > 1', 'events', 1, 1, 'There is no function now. The functions are has, all,'],
-  ['event.data.all(event, true)', 'events', 1, 1, "event is the entry's; give the variable of all"],
+  [
+    'event.data.all(event, true)',
+    'events',
+    1,
+    12,
+    "event is the entry's; give the variable of all",
+  ],
   ['{"constructor": 1}', 'events', 1, 1, "An object can't have a field of this name"],
   [`"${'é'.repeat(2048)}"`, 'events', 1, 1, 'An expression has at most 4,096 bytes.'],
   ['('.repeat(100), 'events', 1, 61, 'The expression is too long or nested too deeply.'],
@@ -142,6 +153,55 @@ test.each<[string, StreamName, number, number, string]>([
   const refusal = refusalOf(text, stream);
   expect({ line: refusal.line, column: refusal.column }).toEqual({ line, column });
   expect(refusal.detail).toContain(detail);
+});
+
+test.each([
+  ['event.data.a = 1', 14, "“=” can't be here. Write == for equal."],
+  ['event.data.a === 1', 16, "“=” can't be here. Write == for equal, and != for not equal."],
+  ['event.data.a !== 1', 16, "“=” can't be here. Write == for equal, and != for not equal."],
+  ['event.data.a <> 1', 15, 'A value is expected here, but found “>”. Write != for not equal.'],
+  ['event.data.a > 1 AND event.data.b', 18, "“AND” can't be here. Write && for “and”."],
+  ['event.data.a > 1 and event.data.b', 18, "“and” can't be here. Write && for “and”."],
+  ['event.data.a &&& event.data.b', 16, "“&” can't be here. Write && for “and”."],
+  ['event.data.a or event.data.b', 14, "“or” can't be here. Write || for “or”."],
+  ['NOT event.data.a', 5, "“event” can't be here. Write ! for “not”."],
+  ['event.data.a IS NOT NULL', 14, "“IS” can't be here. Write != null."],
+  ['event.data.a is null', 14, "“is” can't be here. Write == null."],
+  [
+    "event.data.a LIKE 'x%'",
+    14,
+    `“LIKE” can't be here. Write .contains("…"), .startsWith("…") or .endsWith("…").`,
+  ],
+  [
+    'event.data.a in ("x", "y")',
+    21,
+    '“)” is expected here, but found “,”. Write a list in brackets:',
+  ],
+  ['event.data.a IN ["x"]', 14, "“IN” can't be here. Write in with small letters"],
+  [
+    'event.data?.a',
+    12,
+    'A value is expected here, but found “.”. Write .? for a field that may be',
+  ],
+  ['event.data.a == “x”', 17, "““” can't be here. Write texts in straight quotes:"],
+  ['event.data.a == 1;', 18, "“;” can't be here. An expression ends without a semicolon."],
+  ['event.data.a == None', 17, 'There is no variable None. The variables of this stream are event'],
+  ['event.data.a == NULL', 17, 'event and changes. Write null.'],
+  ['amount > 100', 1, 'event and changes. A field of the data is written as event.data.amount.'],
+  ['data.amount > 100', 1, 'event and changes. Write event.data.'],
+  ['event.data.a.includes("x")', 14, 'There is no function includes. Write contains.'],
+  ['event.data.a.toLowerCase() == "x"', 14, 'There is no function toLowerCase. Write lowerAscii.'],
+  ['len(event.data.a) > 1', 1, 'There is no function len. Write size.'],
+])('%s, which other languages write, is answered with what CEL writes', (text, column, detail) => {
+  const refusal = refusalOf(text, 'events');
+  expect({ line: refusal.line, column: refusal.column }).toEqual({ line: 1, column });
+  expect(refusal.detail).toContain(detail);
+});
+
+test('a name that may be that of a variable is not taken for a field of the data', () => {
+  for (const text of ['evnt.data.a', 'evnt.event == "created"', 'record.data.a', 'evnt.data']) {
+    expect(refusalOf(text, 'events').detail).not.toContain('A field of the data');
+  }
 });
 
 test('the fields that an expression may name are those of the API', () => {
