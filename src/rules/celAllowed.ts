@@ -110,7 +110,8 @@ function faultOf(node: ASTNode, stream: StreamName): string | null {
     const [left, name] = node.args;
     const { variable, names } = FIELDS[stream];
     if (left.op !== 'id' || left.args !== variable || names.includes(name)) return null;
-    return `There is no ${variable}.${name}. The fields of ${variable} are ${names.join(', ')}.`;
+    const inData = `A field of the data is written as ${variable}.data.${name}.`;
+    return `There is no ${variable}.${name}. ${inData} The fields of ${variable} are ${names.join(', ')}.`;
   }
   if (node.op === 'map') {
     const lost = node.args.find(

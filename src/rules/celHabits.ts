@@ -1,6 +1,10 @@
+const PARTS = 'Write .contains("…"), .startsWith("…") or .endsWith("…")';
+
 /** What people write who think of SQL, JavaScript or Python, at the place where CEL stops reading. */
 const HABITS: readonly { at?: RegExp; before?: RegExp; write: string }[] = [
   { before: /[=!]=$/u, at: /^=/u, write: 'Write == for equal, and != for not equal' },
+  { at: /^=>/u, write: 'Write .exists(x, x > 1), .filter(x, x > 1) or .map(x, x.id)' },
+  { at: /^=~/u, write: PARTS },
   { at: /^=/u, write: 'Write == for equal' },
   { before: /<\s*$/u, at: /^>/u, write: 'Write != for not equal' },
   { at: /^(?:and\b|&)/iu, write: 'Write && for “and”' },
@@ -9,13 +13,15 @@ const HABITS: readonly { at?: RegExp; before?: RegExp; write: string }[] = [
   { at: /^is\b/iu, write: 'Write == null' },
   { at: /^not\s+in\b/iu, write: 'Write !(… in […])' },
   { before: /\bnot\s+$/iu, write: 'Write ! for “not”' },
-  { at: /^i?like\b/iu, write: 'Write .contains("…"), .startsWith("…") or .endsWith("…")' },
+  { at: /^i?like\b/iu, write: PARTS },
   { at: /^between\b/iu, write: 'Write … >= 1 && … <= 9' },
   { at: /^I[Nn]\b/u, write: 'Write in with small letters, and a list: … in ["a", "b"]' },
   { before: /\bin\s*\([^()]*$/iu, at: /^,/u, write: 'Write a list in brackets: ["a", "b"]' },
   { before: /\?$/u, at: /^\./u, write: 'Write .? for a field that may be missing' },
   { before: /\?$/u, at: /^\?/u, write: 'Write .?field.orValue(…) for a value in its place' },
   { at: /^[“”„‘’`]/u, write: 'Write texts in straight quotes: "…" or \'…\'' },
+  { before: /\.\s*$/u, at: /^in\b/u, write: 'Write ["in"] for a field of this name' },
+  { at: /^\$/u, write: 'Write a field as event.data.total, or record.data.total' },
   { at: /^;/u, write: 'An expression ends without a semicolon' },
 ];
 
@@ -47,7 +53,6 @@ const ENTRIES = new Set(['event', 'record', 'changes']);
 
 const FUNCTIONS: Record<string, string> = {
   includes: 'contains',
-  has_key: 'in',
   length: 'size',
   len: 'size',
   count: 'size',
@@ -64,8 +69,12 @@ const FUNCTIONS: Record<string, string> = {
   float: 'double',
   coalesce: 'orValue',
 };
+const CLOCKS = new Set(['now', 'today', 'date']);
 
-/** The function of CEL that does what one of this name does elsewhere; null: none is known. */
+/** What CEL has in place of a function of this name, as a sentence without its full stop; null: nothing is known. */
 export function functionHabit(name: string): string | null {
+  if (CLOCKS.has(name)) {
+    return 'There is no clock; compare with a time, such as timestamp("2027-01-01T00:00:00Z")';
+  }
   return Object.hasOwn(FUNCTIONS, name) ? `Write ${FUNCTIONS[name]}` : null;
 }

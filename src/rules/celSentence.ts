@@ -32,9 +32,13 @@ const SENTENCES: Record<string, (summary: string, place: Place) => string> = {
     const habit = nameHabit(name, text.slice(end), variables[0] ?? '');
     return `There is no variable ${name}. ${available(variables)}${asMore(habit)}`;
   },
-  no_such_key: (summary) => `There is no field ${JSON.stringify(afterColon(summary))}.`,
+  no_such_key: (summary) => {
+    const name = afterColon(summary);
+    const size = name === 'length' ? '; size() says how many there are' : '';
+    return `There is no field ${JSON.stringify(name)}${size}.`;
+  },
   index_out_of_bounds: (summary) =>
-    `The ${afterColon(summary).replace('index out', 'index is out')}.`,
+    `The list has no element with the index ${/index (-?\d+)/u.exec(summary)?.[1] ?? 'given'}.`,
   // The library names the last character of what it could not read.
   unexpected_character: (_summary, place) => `${quoted(place)} can't be here.${hint(place)}`,
   unterminated_string: (_summary, { text, start }) =>
@@ -43,10 +47,16 @@ const SENTENCES: Record<string, (summary: string, place: Place) => string> = {
     const kinds = types(afterColon(summary, 'overload'));
     return `This operator can't be used with values of these types: ${kinds}${conversion(kinds)}.`;
   },
-  invalid_logical_operand: (summary) => {
-    const kind = types(/'(.*)'/su.exec(summary)?.[1] ?? 'any');
-    return `The operators && and || take what is true or false, and not values of this type: ${kind}.`;
-  },
+  newline_in_string: () =>
+    String.raw`A text ends in the line in which it begins; write \n for a line break.`,
+  invalid_macro_argument: (summary) =>
+    summary.startsWith('has()')
+      ? 'has takes a field, such as has(event.data.email) or has(record.data.email).'
+      : asItIs(summary),
+  invalid_condition_type: (summary) =>
+    `What stands before ? has to be true or false, and is of this type: ${kindIn(summary)}.`,
+  invalid_logical_operand: (summary) =>
+    `The operators && and || take what is true or false, and not values of this type: ${kindIn(summary)}.`,
   no_matching_overload: (summary) => {
     const call = /'(.*)'/su.exec(summary)?.[1] ?? summary;
     return `This function can't be called with values of these types: ${types(call)}.`;
@@ -87,8 +97,14 @@ function types(text: string): string {
     .replaceAll(/\bstring\b(?!\()/gu, 'text');
 }
 
-/** How a number and a text are brought together. */
+/** The type that a summary names in quotes. */
+function kindIn(summary: string): string {
+  return types(/'(.*)'/su.exec(summary)?.[1] ?? 'any');
+}
+
+/** What brings values of these types together. */
 function conversion(kinds: string): string {
+  if (kinds.endsWith(' in text')) return '; .contains("…") finds a part of a text';
   const isBoth = /^number \S+ text$|^text \S+ number$/u.test(kinds);
   return isBoth ? '; double(…) makes a number of a text, string(…) a text of a number' : '';
 }

@@ -100,9 +100,24 @@ test.each([
     'The operators && and || take what is true or false, and not values of this type: text (line 1, column 12).',
   ],
   [
+    'event.data.vip ? true : false',
+    '{"vip":"yes"}',
+    'What stands before ? has to be true or false, and is of this type: text (line 1, column 12).',
+  ],
+  [
+    'event.data.tags.length > 1',
+    '{"tags":[]}',
+    'There is no field "length"; size() says how many there are (line 1, column 17).',
+  ],
+  [
+    'event.data.l[0] == 1',
+    '{"l":[]}',
+    'The list has no element with the index 0 (line 1, column 1).',
+  ],
+  [
     'true &&\n  event.data.l[3] == 1',
     '{"l":[1]}',
-    'The index is out of bounds, index 3 >= size 1 (line 2, column 3).',
+    'The list has no element with the index 3 (line 2, column 3).',
   ],
 ])('%s over %s fails with a sentence that says where', (text, data, message) => {
   expect(() => valueOf(text, data)).toThrow(new CelFault(message));
@@ -125,8 +140,14 @@ test.each<[string, StreamName, number, number, string]>([
     1,
     'There is no variable event. The variable of this stream is record.',
   ],
-  ['event.dat.a', 'events', 1, 7, 'There is no event.dat. The fields of event are event_id,'],
-  ['record.position', 'records', 1, 8, 'There is no record.position. The fields of record are'],
+  [
+    'event.dat.a',
+    'events',
+    1,
+    7,
+    'There is no event.dat. A field of the data is written as event.data.dat. The fields of event are event_id,',
+  ],
+  ['record.position', 'records', 1, 8, 'record.data.position. The fields of record are'],
   [
     '1 + true == 2',
     'events',
@@ -138,7 +159,7 @@ test.each<[string, StreamName, number, number, string]>([
   ['"abc', 'events', 1, 1, 'The text that begins here has no " at its end.'],
   ['', 'events', 1, 1, 'A value is expected here, but the expression ends.'],
   ['event.data.a.matches("x")', 'events', 1, 14, 'Regular expressions are not available,'],
-  ['now() > 1', 'events', 1, 1, 'There is no function now. The functions are has, all,'],
+  ['hash(1) > 1', 'events', 1, 1, 'There is no function hash. The functions are has, all,'],
   [
     'event.data.all(event, true)',
     'events',
@@ -183,6 +204,17 @@ test.each([
     12,
     'A value is expected here, but found “.”. Write .? for a field that may be',
   ],
+  ['event.data.in == 1', 12, 'found “in”. Write ["in"] for a field of this name.'],
+  ['event.data.a =~ /x/', 14, `“=” can't be here. Write .contains("…"),`],
+  ['event.data.a.filter(x => x > 1)', 23, `“=” can't be here. Write .exists(x, x > 1),`],
+  ['$.data.a > 1', 1, `“$” can't be here. Write a field as event.data.total`],
+  [
+    'event.data.at > now()',
+    17,
+    'There is no function now. There is no clock; compare with a time,',
+  ],
+  ["event.data.a in 'abc'", 1, 'types: any in text; .contains("…") finds a part of a text.'],
+  ['has(event)', 5, 'has takes a field, such as has(event.data.email)'],
   ['event.data.a == “x”', 17, "““” can't be here. Write texts in straight quotes:"],
   ['event.data.a == 1;', 18, "“;” can't be here. An expression ends without a semicolon."],
   ['event.data.a == None', 17, 'There is no variable None. The variables of this stream are event'],
