@@ -57,6 +57,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
     'millrace alerts test --to me@example.com',
     'exit 0: it was accepted; 1: it was not',
   ],
+  parked: ['millrace parked orders', 'with the reason of each'],
   resend: ['millrace resend orders 1042', 'the entry at this position'],
   'dead-letters list': ['millrace dead-letters list orders', ''],
   'dead-letters get': ['millrace dead-letters get orders 0199c1f2', 'the beginning of its id'],

@@ -38,7 +38,11 @@ const VALUES: Record<string, string> = { nil: 'null', none: 'null', undefined: '
 for (const name of ['null', 'true', 'false']) VALUES[name] = name;
 
 /** What CEL writes for a name that is no variable of the stream whose entry is `entry`; null: nothing is known. */
-export function nameHabit(name: string, rest: string, entry: string): string | null {
+export function nameHabit(
+  name: string,
+  { before, rest, entry }: { before: string; rest: string; entry: string },
+): string | null {
+  if (/[{,]\s*$/u.test(before) && /^\s*:/u.test(rest)) return `Write "${name}" in quotes`;
   const value = VALUES[name.toLowerCase()];
   if (value !== undefined) return `Write ${value}`;
   if (name === 'data') return `Write ${entry}.data`;

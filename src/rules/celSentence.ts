@@ -27,9 +27,10 @@ export function celSentence({ code, summary, range }: Said, { text, variables }:
 type Place = About & { start: number; end: number };
 
 const SENTENCES: Record<string, (summary: string, place: Place) => string> = {
-  unknown_variable: (summary, { text, variables, end }) => {
+  unknown_variable: (summary, { text, variables, start, end }) => {
     const name = afterColon(summary);
-    const habit = nameHabit(name, text.slice(end), variables[0] ?? '');
+    const around = { before: text.slice(0, start), rest: text.slice(end) };
+    const habit = nameHabit(name, { ...around, entry: variables[0] ?? '' });
     return `There is no variable ${name}. ${available(variables)}${asMore(habit)}`;
   },
   no_such_key: (summary) => {

@@ -64,7 +64,13 @@ function valueInWords(value: unknown): string {
 function typeInWords(type: string): string {
   const [kind = type] = type.split('<');
   return (
-    { string: 'a text', int: 'a number', double: 'a number', list: 'a list' }[kind] ??
-    `of type ${type}`
+    {
+      string: 'a text',
+      int: 'a number',
+      double: 'a number',
+      computed: 'computed by +',
+      list: 'a list',
+      map: 'an object',
+    }[kind] ?? `of type ${type}`
   );
 }

@@ -221,6 +221,8 @@ test.each([
   ['event.data.a == NULL', 17, 'event and changes. Write null.'],
   ['amount > 100', 1, 'event and changes. A field of the data is written as event.data.amount.'],
   ['data.amount > 100', 1, 'event and changes. Write event.data.'],
+  ['{text: event.data.a}', 2, 'event and changes. Write "text" in quotes.'],
+  ['{"a": 1, text : event.data.a}', 10, 'event and changes. Write "text" in quotes.'],
   ['event.data.a.includes("x")', 14, 'There is no function includes. Write contains.'],
   ['event.data.a.toLowerCase() == "x"', 14, 'There is no function toLowerCase. Write lowerAscii.'],
   ['len(event.data.a) > 1', 1, 'There is no function len. Write size.'],
