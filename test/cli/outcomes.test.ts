@@ -93,7 +93,7 @@ test('retry and resume wait for their outcome, and status says what is wrong unt
 test('an entry of which no body can be made is listed as parked with the reason, and nothing says that it was sent', async () => {
   await using receiver = await openReceiver();
   const body = { mode: 'map', expression: '{"n": event.data.n}' };
-  const { id } = await cluster.consumer(receiver.url, { name: 'shaped', body });
+  const { id } = await cluster.consumer(receiver.url, { name: 'shaped', body, start: 'end' });
   expect((await cli('send', '--id', 'cus_7', '--data', '{"m":1}')).code).toBe(0);
   await until(async () => (await cluster.get(id)).parked === 1, { timeoutMs: 60_000 });
   const parked = await cli('parked', 'shaped');
