@@ -25,6 +25,7 @@ import { addImport } from './src/cli/importCommand.ts';
 import { addIngest } from './src/cli/ingestCommand.ts';
 import { onInterrupt } from './src/cli/interrupt.ts';
 import { reasonOf } from './src/cli/otherApi.ts';
+import { addParked } from './src/cli/parked.ts';
 import { addRecordCommands } from './src/cli/records.ts';
 import { addSeenCommands } from './src/cli/seen.ts';
 import { addSignatureCommands } from './src/cli/signature.ts';
@@ -144,6 +145,7 @@ async function main(argv: string[]): Promise<number> {
   addTargetCommands(program, run);
   addConsumerCommands(program, run);
   addHistoryCommands(program, run);
+  addParked(program, run);
   const keys = program
     .command('keys')
     .description('manage API keys, and rotate the encryption key');

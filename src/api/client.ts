@@ -56,11 +56,13 @@ export class ClientError extends Error {
   readonly requestId: string | null;
   /** The problem that was answered, with its further members. */
   readonly problem: Partial<Problem> & Record<string, unknown>;
+  /** The body of the request. It may hold secrets: never log it. */
+  readonly #sent: unknown;
 
   constructor(
     status: number,
     problem: Partial<Problem> & Record<string, unknown>,
-    cause?: unknown,
+    { cause, sent }: { cause?: unknown; sent?: unknown } = {},
   ) {
     super(problem.detail ?? `status ${status}`, cause === undefined ? undefined : { cause });
     this.status = status;
@@ -68,6 +70,17 @@ export class ClientError extends Error {
     this.detail = this.message;
     this.requestId = problem.request_id ?? null;
     this.problem = problem;
+    this.#sent = sent;
+  }
+
+  /** What the request had at a JSON pointer of the problem; undefined when it had nothing there. */
+  sentAt(pointer: string): unknown {
+    let found = this.#sent;
+    for (const name of pointer.split('/').slice(1)) {
+      if (typeof found !== 'object' || found === null) return undefined;
+      found = (found as Record<string, unknown>)[name];
+    }
+    return found;
   }
 }
 
@@ -142,7 +155,7 @@ function createRequests(options: ClientOptions) {
       throw unreachable(base, cause);
     }
     if (response.ok) return response;
-    throw new ClientError(response.status, await problemOf(response));
+    throw new ClientError(response.status, await problemOf(response), { sent: more.body });
   }
 
   async function request<T>(method: string, path: string, more: RequestOptions = {}): Promise<T> {
@@ -336,5 +349,5 @@ function unreachable(base: string, cause: unknown): ClientError {
   const deepest = (cause as { cause?: { code?: string; message?: string } }).cause;
   const why = deepest?.code ?? deepest?.message ?? (cause as Error).message;
   const detail = `Millrace does not answer at ${base} (${why})`;
-  return new ClientError(0, { detail, code: 'unreachable' }, cause);
+  return new ClientError(0, { detail, code: 'unreachable' }, { cause });
 }

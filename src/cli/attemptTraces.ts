@@ -56,7 +56,11 @@ function producerOf({ trace_id, producer_span_id }: Attempt): string[] {
 }
 
 /** Why an attempt has no trace, as a sentence. */
-function whyNone({ outcome, attempt, batch_size: size, message_id }: Attempt): string {
+function whyNone(one: Attempt): string {
+  const { outcome, attempt, batch_size: size, message_id, error_code, consumer_id } = one;
+  if (error_code === 'BODY_FAILED') {
+    return `Nothing was sent, as no body could be made of it. Why, while it is parked: millrace parked ${consumer_id}`;
+  }
   if (size > 1)
     return `It has no trace: that of ${message_id} is with the first of its entries, if there is one.`;
   return outcome === 'delivered' && attempt === 1

@@ -42,8 +42,10 @@ function valueOf(name: string, { field, units }: (typeof PARTS)[string], text: s
   const value = count === '' ? NaN : Number(count) * (units[unit] ?? NaN);
   const { min, max } = (BATCH_BOUNDS satisfies Bounds)[field];
   if (value >= min && value <= max) return value;
+  const example =
+    unit === '' && units[''] === undefined ? `, with a unit, such as ${name}=200ms` : '';
   throw new InvalidArgumentError(
-    `Its ${name} must be from ${inUnits(field, min)} to ${inUnits(field, max)}.`,
+    `Its ${name} must be from ${inUnits(field, min)} to ${inUnits(field, max)}${example}.`,
   );
 }
 

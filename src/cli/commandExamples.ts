@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { examples } from './values.ts';
 
-/** An example for each command that does not have its own, by its words. */
+/** An example for each command that does not have its own, by its words; some have more than one. */
 const EXAMPLES: Record<string, [command: string, does: string]> = {
   dev: ['millrace dev --port 8080', 'run everything here, with the API on another port'],
   demo: ['millrace demo --once', 'deliver a real data set and check every webhook'],
@@ -57,6 +57,7 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
     'millrace alerts test --to me@example.com',
     'exit 0: it was accepted; 1: it was not',
   ],
+  parked: ['millrace parked orders', 'with the reason of each'],
   resend: ['millrace resend orders 1042', 'the entry at this position'],
   'dead-letters list': ['millrace dead-letters list orders', ''],
   'dead-letters get': ['millrace dead-letters get orders 0199c1f2', 'the beginning of its id'],
@@ -76,6 +77,35 @@ const EXAMPLES: Record<string, [command: string, does: string]> = {
   ],
 };
 
+const MORE: Record<string, [command: string, does: string][]> = {
+  'targets update': [
+    ['millrace targets update shop --client-certificate shop.crt --client-key shop.key', 'mTLS'],
+  ],
+  'consumers create': [
+    [
+      "millrace consumers create --name large --target shop --stream events --where 'event.data.amount > 100'",
+      '',
+    ],
+  ],
+  'consumers update': [
+    [
+      `millrace consumers update orders --body 'map:{"text": "New order " + event.upstream_id}'`,
+      'for Slack',
+    ],
+    ["millrace consumers update orders --where 'event.data.amount > 100'", 'only large ones'],
+    ['millrace consumers update orders --batch entries=100', 'up to 100 with one request'],
+  ],
+  'consumers filter': [
+    ["millrace consumers filter orders --where 'event.data.amount > 100'", 'only large ones'],
+  ],
+  'consumers preview': [
+    [
+      "millrace consumers preview --stream events --where 'event.data.amount > 100' --body thin",
+      '',
+    ],
+  ],
+};
+
 /** Puts an example before the help of each command in the table. Throws for a command that does not exist. */
 export function addExamples(program: Command): void {
   for (const [words, example] of Object.entries(EXAMPLES)) {
@@ -84,6 +114,6 @@ export function addExamples(program: Command): void {
       command = command?.commands.find((one) => one.name() === word);
     }
     if (command === undefined) throw new Error(`There is no command ${words}`);
-    command.addHelpText('before', examples(example));
+    command.addHelpText('before', examples(example, ...(MORE[words] ?? [])));
   }
 }

@@ -40,6 +40,8 @@ const STATUSES: readonly ConsumerStatus[] = ['active', 'paused', 'blocked', 'sto
 const HAS: readonly ConsumerWith[] = ['parked', 'dead_letters', 'cannot_start'];
 const SORTS: readonly ConsumerSort[] = ['newest', 'lag', 'failed'];
 const ORDERINGS = ['record', 'stream', 'none'];
+/** What the flag `--where` takes. */
+const CONDITION = "in CEL: 'event.data.amount > 100', or with changes or record";
 const EVENTS_OR_ALL = [...EVENTS, '*'] as const;
 
 interface ConsumerFlags {
@@ -237,7 +239,7 @@ function addFilter(group: Command, run: RunCommand): void {
     .option('--remove-sync <sync>', 'a sync to remove; repeatable', collect)
     .option('--remove-collection <collection>', 'a collection to remove; repeatable', collect)
     .option('--remove-event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
-    .option('--where <expression>', 'the condition: CEL over event, changes or record')
+    .option('--where <expression>', `the new condition, ${CONDITION}`)
     .option('--no-where', 'no condition any more')
     .action((consumer: string, flags: DeltaFlags) =>
       run(async (context) => {
@@ -279,7 +281,7 @@ function addPreview(group: Command, run: RunCommand): void {
       collect,
     )
     .option('--event <event>', 'created, updated or deleted; repeatable', collectOf(EVENTS))
-    .option('--where <expression>', 'a condition of the filter: CEL over event, changes or record')
+    .option('--where <expression>', `a condition of the filter, ${CONDITION}`)
     .option('--body <body>', 'show what would be sent of the newest match; as in consumers create')
     .option(
       '--batch <limits>',
@@ -345,7 +347,7 @@ function withFlags(command: Command): Command {
       'created, updated or deleted; repeatable (default: *)',
       collectOf(EVENTS_OR_ALL),
     )
-    .option('--where <expression>', 'a condition of its filter: CEL over event, changes or record')
+    .option('--where <expression>', `a condition of its filter, ${CONDITION}`)
     .option('--no-where', 'no condition')
     .addOption(
       new Option('--ordering <ordering>', 'what is kept in order (default: record)').choices(
@@ -354,7 +356,7 @@ function withFlags(command: Command): Command {
     )
     .option(
       '--batch <limits>',
-      'several entries a request: entries=100,bytes=1mb,wait=200ms, of which bytes and wait may be left out; or none',
+      'several entries per request: entries=100, or entries=100,bytes=1mb,wait=200ms; or none',
       batchOption,
     )
     .option('--body <body>', BODY_HELP)

@@ -1,6 +1,7 @@
 import { ClientError } from '../api/client.ts';
 import type { Problem } from '../schema/problem.ts';
 import type { SourceFinding } from '../schema/source.ts';
+import { placeLines } from './expressionPlace.ts';
 import { nameOf, type Flags } from './flagNames.ts';
 import { printable } from './table.ts';
 
@@ -95,13 +96,15 @@ export function describe(
     return lines(error.message, error.hint, page);
   }
   if (error instanceof ClientError) {
-    const [first, ...more] = (error.problem.errors ?? []).map(
+    const errors = error.problem.errors ?? [];
+    const [first, ...more] = errors.map(
       (one) => `${nameOf(one.pointer, flags)}${placeIn(one)} ${one.detail}`,
     );
     const id = error.requestId === null ? null : `  (request ${error.requestId})`;
     const faults = more.map((one) => `  ${one}`);
     return lines(
       printable(first ?? error.detail),
+      ...errors.slice(0, 1).flatMap((one) => placeLines(error.sentAt(one.pointer), one)),
       ...faults.map(printable),
       ...findingsOf(error).map(printable),
       hintOf(error, keySource),

@@ -39,6 +39,8 @@ export interface HealthInput {
   /** How many entries wait; an upper bound unless `exact`. */
   waiting: Pick<Waiting, 'entries' | 'exact'>;
   parked: number;
+  /** The last failure of the newest parked entry that was tried; null: none was. */
+  newestParked: { code: string; detail: string } | null;
   deadLetters: number;
   /** The lasting fault that keeps it from sending; null: there is none. */
   cannotStart: { detail: string; since: string; next_try_at: string } | null;
@@ -117,10 +119,18 @@ function waits({ entries, exact }: HealthInput['waiting']): string {
   return `${upTo}${amount(entries, 'entry', 'entries')} ${isAre(entries)} waiting`;
 }
 
-function parked({ status, parked: count, nextAttemptAt, now }: HealthInput): string {
+function parked({ status, parked: count, nextAttemptAt, newestParked, now }: HealthInput): string {
   const many = `${amount(count, 'entry', 'entries')} ${isAre(count)} parked`;
   if (status !== 'active') return `${many} until the consumer is active`;
-  return nextAttemptAt === null ? many : `${many}; next attempt ${clockText(nextAttemptAt, now)}`;
+  const next = nextAttemptAt === null ? '' : `; next attempt ${clockText(nextAttemptAt, now)}`;
+  return `${many}${next}${unmade(newestParked)}`;
+}
+
+/** Why no body can be made of the newest parked entry; what an endpoint has answered is with the attempts. */
+function unmade(newest: HealthInput['newestParked']): string {
+  if (newest === null || newest.code !== 'BODY_FAILED') return '';
+  const why = newest.detail.replace(/^the expression of the body has no value: /u, '');
+  return `; of the newest no body can be made: ${why}`;
 }
 
 function conditionFault({ entries, since, position, detail }: ConditionTrouble, now: Date): string {

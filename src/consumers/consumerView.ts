@@ -49,6 +49,8 @@ export interface ConsumerRow {
   aging: boolean;
   /** When the next parked entry is due; null unless the consumer is active. */
   parked_due_at: string | null;
+  /** The last failure of the newest parked entry that was tried. */
+  newest_parked: { code: string; detail: string } | null;
   /** The lasting fault that keeps it from sending; null: there is none. */
   cannot_start: Consumer['cannot_start'];
   /** What of its condition could not be evaluated in the last 24 hours; null: nothing. */
@@ -76,7 +78,7 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
            k.ordering, k.batch, k.body, k.alert_emails, ${SHOWN_STATUS} as status, ${SHOWN_REASON} as status_reason,
            stand.shown, c.ahead, s.last_position, c.attempt, c.next_attempt_at, c.last_failure,
            ${SHOWN_FAILING_SINCE} as failing_since,
-           p.parked, p.parked_due_at,
+           p.parked, p.parked_due_at, newest.last_failure as newest_parked,
            (select count(*) from dead_letters d where d.consumer_id = k.id) as dead,
            exists (select from aging a where a.consumer_id = k.id and a.warned_at is not null) as aging,
            coalesce(f.version, k.filter_version) as filter_version,
@@ -106,6 +108,11 @@ export function selectConsumers(rows: string, order = 'created_at'): string {
                  as parked_due_at
           from parked where consumer_id = k.id
      ) p
+      left join lateral (
+        select last_failure from parked
+         where consumer_id = k.id and last_failure is not null
+         order by position desc limit 1
+     ) newest on p.parked > 0
       join streams s on s.name = k.stream
       ${LEADER_JOINS}
      cross join lateral (
@@ -143,6 +150,7 @@ export function newConsumerRow(
     created_at,
     updated_at: created_at,
     parked: 0,
+    newest_parked: null,
     dead: 0,
     aging: false,
     parked_due_at: null,
@@ -216,6 +224,7 @@ export function toConsumer(row: ConsumerRow, lag: Lag, settings: ViewSettings): 
       attempts: row.attempt,
       waiting: lag,
       parked: row.parked,
+      newestParked: row.newest_parked,
       deadLetters: row.dead,
       cannotStart: row.cannot_start,
       aging: agingOf(row, lag, settings.eventRetentionMs),

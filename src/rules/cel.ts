@@ -1,4 +1,5 @@
 import {
+  type ASTNode,
   Environment,
   EvaluationError,
   ParseError,
@@ -22,7 +23,7 @@ export const MOST_BYTES = 4096;
 
 /** An expression that is ready to be evaluated. */
 export interface Compiled {
-  /** The type of its values as far as it is known before: `bool`, `string`, …, or `dyn`. */
+  /** The type of its values as far as it is known before: `bool`, `string`, …, `computed` for a sum, or `dyn`. */
   readonly type: string;
   /**
    * The value for an entry: a string, boolean, null, number, BigInt, list or plain object, or one of the library's
@@ -47,7 +48,7 @@ export function compileCel(text: string, stream: StreamName): Compiled {
   if (!checked.valid) throw refusal(checked.error, text, stream);
   meter.watch(parsed.ast);
   return {
-    type: checked.type ?? 'dyn',
+    type: typeOf(parsed.ast, checked.type),
     evaluate({ variables }) {
       work.begin();
       try {
@@ -57,6 +58,13 @@ export function compileCel(text: string, stream: StreamName): Compiled {
       }
     },
   };
+}
+
+/** Of what is computed the checker knows no type where the data has a part in it, but it is true or false in no case. */
+function typeOf({ op }: ASTNode, checked: string | undefined): string {
+  if (checked !== undefined && checked !== 'dyn') return checked;
+  if (op === '-' || op === '*' || op === '/' || op === '%' || op === '-_') return 'double';
+  return op === '+' ? 'computed' : 'dyn';
 }
 
 interface Prepared {
@@ -90,7 +98,7 @@ function refusing<T>(text: string, stream: StreamName, parse: () => T): T {
 function refusal(error: unknown, text: string, stream: StreamName): unknown {
   if (!(error instanceof ParseError || error instanceof CelTypeError)) return error;
   return new CelError(
-    celSentence(error, VARIABLES[stream]),
+    celSentence(error, { text, variables: VARIABLES[stream] }),
     placeOf(text, error.range?.start ?? text.length),
   );
 }
@@ -99,7 +107,7 @@ function refusal(error: unknown, text: string, stream: StreamName): unknown {
 function faultOf(error: unknown, text: string): unknown {
   if (!(error instanceof EvaluationError)) return error;
   const start = error.range?.start;
-  const sentence = celSentence(error, []);
+  const sentence = celSentence(error, { text, variables: [] });
   if (start === undefined) return new CelFault(sentence);
   const { line, column } = placeOf(text, start);
   return new CelFault(`${sentence.slice(0, -1)} (line ${line}, column ${column}).`);

@@ -1,6 +1,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 
 import type { StreamName } from '../schema/stream.ts';
+import { functionHabit } from './celHabits.ts';
 
 /** The fields that an entry of each stream has, under the variable's name. */
 const FIELDS: Record<StreamName, { variable: string; names: readonly string[] }> = {
@@ -67,7 +68,7 @@ export function notAllowed(
   root: ASTNode,
   stream: StreamName,
 ): { index: number; detail: string } | null {
-  const refusal = (node: ASTNode, detail: string) => ({ index: node.pos, detail });
+  const refusal = (node: ASTNode, detail: string) => ({ index: placeOfName(node), detail });
 
   function visit(node: ASTNode, depth: number, values: number): ReturnType<typeof notAllowed> {
     if (depth > DEEPEST || values > DEEPEST_VALUES) {
@@ -86,6 +87,14 @@ export function notAllowed(
   return visit(root, 0, 0);
 }
 
+/** Where a node is wrong: a method at its name, and not where the value of which it is called begins. */
+function placeOfName(node: ASTNode): number {
+  if (node.op !== 'rcall') return node.pos;
+  const [name, receiver] = node.args;
+  const at = node.input.indexOf(name, receiver.end);
+  return at < 0 ? node.pos : at;
+}
+
 /** A chain of operators may be longer than the deepest tree, as its operands are beside each other. */
 function isOfValues({ op }: ASTNode): boolean {
   return op === 'list' || op === 'map' || op === 'call' || op === 'rcall';
@@ -101,7 +110,8 @@ function faultOf(node: ASTNode, stream: StreamName): string | null {
     const [left, name] = node.args;
     const { variable, names } = FIELDS[stream];
     if (left.op !== 'id' || left.args !== variable || names.includes(name)) return null;
-    return `There is no ${variable}.${name}. The fields of ${variable} are ${names.join(', ')}.`;
+    const inData = `A field of the data is written as ${variable}.data.${name}.`;
+    return `There is no ${variable}.${name}. ${inData} The fields of ${variable} are ${names.join(', ')}.`;
   }
   if (node.op === 'map') {
     const lost = node.args.find(
@@ -124,6 +134,8 @@ function functionFault(
     );
   }
   if (!FUNCTIONS.has(name)) {
+    const habit = functionHabit(name);
+    if (habit !== null) return `There is no function ${name}. ${habit}.`;
     return `There is no function ${name}. The functions are ${[...FUNCTIONS].join(', ')}.`;
   }
   if (!WITH_VARIABLE.has(name) || first?.op !== 'id') return null;

@@ -18,7 +18,7 @@ export function compileWhere(text: string, stream: StreamName): Where {
   if (found !== undefined) return found;
   const compiled = compileCel(text, stream);
   if (compiled.type !== 'bool' && compiled.type !== 'dyn') {
-    const detail = `A condition is true or false; this expression is ${typeInWords(compiled.type)}.`;
+    const detail = `A condition is true or false; this expression is ${typeInWords(compiled.type)}. Compare it, for example with == or >.`;
     throw new CelError(detail, { line: 1, column: 1 });
   }
   const where = { holds: (entry: CelEntry) => truthOf(compiled, entry) };
@@ -64,7 +64,13 @@ function valueInWords(value: unknown): string {
 function typeInWords(type: string): string {
   const [kind = type] = type.split('<');
   return (
-    { string: 'a text', int: 'a number', double: 'a number', list: 'a list' }[kind] ??
-    `of type ${type}`
+    {
+      string: 'a text',
+      int: 'a number',
+      double: 'a number',
+      computed: 'computed by +',
+      list: 'a list',
+      map: 'an object',
+    }[kind] ?? `of type ${type}`
   );
 }

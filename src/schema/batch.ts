@@ -17,6 +17,7 @@ export const ConsumerBatch = z
   .strictObject({
     max_entries: within(BATCH_BOUNDS.max_entries).meta({
       description: 'The most entries of one request',
+      example: 100,
     }),
     max_bytes: within(BATCH_BOUNDS.max_bytes).default(MB).meta({
       description: 'The most bytes of one body; an entry that is larger goes alone',

@@ -7,9 +7,10 @@ const LONGEST_EXPRESSION = 4_096;
 /** The largest number of pointers. */
 const MOST_POINTERS = 100;
 
+/** Nothing else of an entry can be left out. */
 const JsonPointer = text(1_024).regex(
-  /^(?:\/(?:[^~/]|~[01])*)+$/u,
-  'must be a JSON pointer into the entry, such as /data/email (RFC 6901)',
+  /^\/(?:data|changes)(?:\/(?:[^~/]|~[01])*)*$/u,
+  'must be a JSON pointer into data or changes, such as /data/email (RFC 6901)',
 );
 
 /** What the requests of a consumer carry of an entry. */

@@ -63,7 +63,7 @@ export const Preview = z
       )
       .meta({
         description:
-          'The newest entries that pass the lists and do not satisfy the condition, at most 10, and why',
+          'The newest entries that pass the lists and do not satisfy the condition, and why; at most 10, and at most 3 for the same reason',
       }),
     sample_body: z
       .object({

@@ -21,11 +21,13 @@ export interface Matches {
   failed: number;
   /** The newest that match, at most 10, newest first. */
   sample: Entry[];
-  /** The newest that pass the lists and do not satisfy the condition, at most 10, newest first. */
+  /** The newest that pass the lists and do not satisfy the condition, at most 10, and 3 for one reason; newest first. */
   others: { entry: Entry; why: string }[];
 }
 
 const SAMPLE = 10;
+/** Of so many that are left out for the same reason the newest are shown, or they would hide the others. */
+const SAME = 3;
 /** So many entries are read at a time, and so much text of them. */
 const AT_A_TIME = 200;
 const BYTES = 4 * 1024 * 1024;
@@ -89,7 +91,9 @@ function note(result: Omit<Matches, 'scanned' | 'listed'>, entry: Entry, tried: 
     return;
   }
   if (tried.isFault) result.failed += 1;
-  if (result.others.length < SAMPLE) result.others.push({ entry, why: tried.why });
+  if (result.others.length >= SAMPLE) return;
+  const same = result.others.filter(({ why }) => why === tried.why).length;
+  if (same < SAME) result.others.push({ entry, why: tried.why });
 }
 
 /** Why an entry does not satisfy a condition; null: it does. */

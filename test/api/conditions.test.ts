@@ -48,6 +48,10 @@ test('a condition has to be true or false, and not too long', async () => {
   for (const [where, detail] of [
     ['event.data.a == 1 ? "a" : "b"', 'this expression is a text'],
     ['"x"', 'this expression is a text'],
+    ['event.data.a + 1', 'this expression is computed by +. Compare it, for example with == or >.'],
+    ['event.data.a * 2', 'this expression is a number'],
+    ['-event.data.a', 'this expression is a number'],
+    ['{"a": event.data.a}', 'this expression is an object'],
     ['', 'must not be empty'],
     ['e'.repeat(4097), 'must have at most 4096 characters'],
     [7, 'must be a string'],
@@ -87,6 +91,25 @@ test('a preview says how many of the newest entries match, which, and why others
   expect(body.others.map(({ why }: { why: string }) => why)).toEqual([
     'There is no field "tags" (line 1, column 48).',
     'The condition is false.',
+  ]);
+});
+
+test('a preview shows at most three entries that are left out for the same reason, so that others are seen as well', async () => {
+  await append([
+    { amount: 'much' },
+    { amount: 1 },
+    ...Array.from({ length: 20 }, (_, n) => ({ total: n })),
+  ]);
+  const asked = { stream: 'events', where: 'event.data.amount > 100', last: 22 };
+  const { body } = await api.request('POST', '/v1/consumers/preview', asked);
+  expect(body).toMatchObject({ tried: 22, matched: 0, failed: 21 });
+  const reasons = body.others.map(({ why }: { why: string }) => why.split(/ \(|;|\.$/u, 1).join());
+  expect(reasons).toEqual([
+    'There is no field "amount"',
+    'There is no field "amount"',
+    'There is no field "amount"',
+    'The condition is false',
+    "This operator can't be used with values of these types: text > number",
   ]);
 });
 

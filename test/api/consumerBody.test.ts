@@ -52,15 +52,21 @@ test.each([
   ],
   [
     'a pointer without a slash',
-    { mode: 'fields', pointers: ['/data', '/a', '/b', 'data/email'] },
+    { mode: 'fields', pointers: ['/data', '/changes/a', '/data/b', 'data/email'] },
     '/body/pointers/3',
-    'must be a JSON pointer into the entry, such as /data/email (RFC 6901)',
+    'must be a JSON pointer into data or changes, such as /data/email (RFC 6901)',
+  ],
+  [
+    'a pointer that leads elsewhere than into the data',
+    { mode: 'fields', pointers: ['/data/a', '/email'] },
+    '/body/pointers/1',
+    'must be a JSON pointer into data or changes, such as /data/email (RFC 6901)',
   ],
   [
     'a pointer with a single tilde',
     { mode: 'fields', pointers: ['/data/a~2'] },
     '/body/pointers/0',
-    'must be a JSON pointer into the entry, such as /data/email (RFC 6901)',
+    'must be a JSON pointer into data or changes, such as /data/email (RFC 6901)',
   ],
   [
     'a field of another mode',

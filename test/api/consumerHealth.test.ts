@@ -12,6 +12,7 @@ const well: HealthInput = {
   attempts: 0,
   waiting: { entries: 0, exact: true },
   parked: 0,
+  newestParked: null,
   deadLetters: 0,
   cannotStart: null,
   conditionFault: null,
@@ -129,6 +130,25 @@ test('parked entries and dead letters are counted, with the next attempt', () =>
   });
   expect(consumerHealth({ ...parked, status: 'paused', deadLetters: 0 }).notes).toEqual([
     '1 entry is parked until the consumer is active',
+  ]);
+});
+
+test('parked entries of which no body could be made say why, and those that the endpoint refuses do not', () => {
+  const parked = { ...well, parked: 254, nextAttemptAt: '2026-11-23T14:37:00Z' };
+  const unmade = {
+    code: 'BODY_FAILED',
+    detail: 'the expression of the body has no value: There is no field "n" (line 1, column 9)',
+  };
+  expect(consumerHealth({ ...parked, newestParked: unmade }).notes).toEqual([
+    '254 entries are parked; next attempt 14:37 UTC; of the newest no body can be made: There is no field "n" (line 1, column 9)',
+  ]);
+  const other = { code: 'BODY_FAILED', detail: 'the result has no form in JSON' };
+  expect(consumerHealth({ ...parked, newestParked: other }).notes).toEqual([
+    '254 entries are parked; next attempt 14:37 UTC; of the newest no body can be made: the result has no form in JSON',
+  ]);
+  const refused = { code: 'HTTP_4XX', detail: 'HTTP 400' };
+  expect(consumerHealth({ ...parked, newestParked: refused }).notes).toEqual([
+    '254 entries are parked; next attempt 14:37 UTC',
   ]);
 });
 

@@ -27,8 +27,8 @@ test.each([
   ['entries=1', /entries must be from 2 to 1000/u],
   ['entries=10mb', /entries must be from 2 to 1000/u],
   ['entries=9,bytes=9mb', /bytes must be from 1 KB to 8 MB/u],
-  ['entries=9,wait=200', /wait must be from 0 ms to 10000 ms/u],
-  ['entries=9,wait=1m', /wait must be from 0 ms to 10000 ms/u],
+  ['entries=9,wait=200', /wait must be from 0 ms to 10000 ms, with a unit, such as wait=200ms\./u],
+  ['entries=9,wait=1m', /wait must be from 0 ms to 10000 ms\./u],
   ['entries=-9', /entries must be/u],
 ])('--batch %s is refused with what it takes', (text, says) => {
   expect(() => batchOption(text)).toThrow(says);

@@ -103,7 +103,9 @@ test('a target and a consumer are created, changed, given commands and deleted b
   const refused = await cli('consumers', 'update', 'orders', '--where', 'event.data.n >');
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain(
-    '--where, line 1, column 15: Here should be a value, not the end.',
+    '--where, line 1, column 15: A value is expected here, but the expression ends.\n' +
+      '  event.data.n >\n' +
+      '                ^\n',
   );
   expect((await json<Consumer>('consumers', 'update', 'orders', '--no-where')).where).toBeNull();
   const patched = await json<Consumer>('consumers', 'update', 'orders', '--path', '/orders');

@@ -64,6 +64,7 @@ test('the fields say who gets the alerts, and who paused it', async () => {
     attempts: 0,
     waiting: { entries: 0, exact: true },
     parked: 0,
+    newestParked: null,
     deadLetters: 0,
     cannotStart: null,
     conditionFault: null,

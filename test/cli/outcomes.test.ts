@@ -90,6 +90,30 @@ test('retry and resume wait for their outcome, and status says what is wrong unt
   expect(active).toMatchObject({ code: 0, stderr: 'It is active already; nothing is waiting\n' });
 }, 400_000);
 
+test('an entry of which no body can be made is listed as parked with the reason, and nothing says that it was sent', async () => {
+  await using receiver = await openReceiver();
+  const body = { mode: 'map', expression: '{"n": event.data.n}' };
+  const { id } = await cluster.consumer(receiver.url, { name: 'shaped', body, start: 'end' });
+  expect((await cli('send', '--id', 'cus_7', '--data', '{"m":1}')).code).toBe(0);
+  await until(async () => (await cluster.get(id)).parked === 1, { timeoutMs: 60_000 });
+  const parked = await cli('parked', 'shaped');
+  expect(parked).toMatchObject({ code: 0, stderr: '' });
+  expect(parked.stdout).toMatch(
+    /^ +\d+ +created +sample:customer +cus_7 +\d+ +\S+Z +BODY_FAILED: .*There is no field "n"/mu,
+  );
+  const traced = await cli('attempts', 'shaped', '--failed', '--trace', '--limit', '1');
+  expect(traced.stdout).toContain(
+    `Nothing was sent, as no body could be made of it. Why, while it is parked: millrace parked ${id}`,
+  );
+  expect((await cli('status')).stdout).toMatch(
+    /^fail {2}Parked: 1 entry failed by itself and is retried beside the others: shaped\n {6}millrace parked /mu,
+  );
+  expect((await cli('consumers', 'get', 'shaped')).stdout).toContain(
+    'of the newest no body can be made: There is no field "n"',
+  );
+  expect((await cli('consumers', 'delete', 'shaped', '--yes')).code).toBe(0);
+}, 400_000);
+
 test('retry of a consumer that is stopped or paused says why, and names the command that continues it', async () => {
   await using receiver = await openReceiver((_, response) => void response.writeHead(410).end());
   const { id } = await cluster.consumer(receiver.url, { name: 'gone' });

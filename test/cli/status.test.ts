@@ -34,16 +34,16 @@ test('what is wrong is said in a sentence, of one and of several', () => {
     Stopped: '1 consumer sends nothing until it is resumed',
     Blocked: '1 consumer is retrying because its endpoint fails',
     "Can't send": '1 consumer is kept from sending by something other than its endpoint',
-    Parked: '1 entry was rejected by its endpoint and is retried beside the others',
-    'Dead letters': '1 entry was rejected for the whole retry window',
+    Parked: '1 entry failed by itself and is retried beside the others',
+    'Dead letters': '1 entry failed for the whole retry window',
     Outbox: '1 mail or alert webhook is waiting to be sent',
   });
   expect(saidOf(2)).toMatchObject({
     Stopped: '2 consumers send nothing until they are resumed',
     Blocked: '2 consumers are retrying because their endpoints fail',
     "Can't send": '2 consumers are kept from sending by something other than their endpoints',
-    Parked: '2 entries were rejected by their endpoints and are retried beside the others',
-    'Dead letters': '2 entries were rejected for the whole retry window',
+    Parked: '2 entries failed by themselves and are retried beside the others',
+    'Dead letters': '2 entries failed for the whole retry window',
     Outbox: '2 mails or alert webhooks are waiting to be sent',
   });
   const well = saidOf(0);

@@ -97,6 +97,22 @@ test('a new target gets its client certificate from one file with the key, which
   });
 });
 
+test('a refusal of a new target is gone once its fields have to be mended before it can be sent again', async () => {
+  await using tab = await openSigned('/targets/new', [/422/u]);
+  const { page } = tab;
+  const save = page.getByRole('button', { name: 'Save target' });
+  await page.getByLabel('Base URL').fill('https://example.com/in');
+  await page.getByRole('button', { name: 'Add a client certificate' }).click();
+  await certificateOf(page).fill(shop.cert);
+  await keyOf(page).fill(bank.key);
+  await save.click();
+  await page.getByRole('alert').getByText('does not belong to the certificate').waitFor();
+  await certificateOf(page).fill('hello');
+  await save.click();
+  await expect.poll(() => saidOf(certificateOf(page))).toMatch(/^The certificate must be PEM/u);
+  expect(await page.getByRole('alert').count()).toBe(0);
+});
+
 test('a stored certificate is shown without its key, replaced, warned of before it ends, and removed; what is wrong is said at its field', async () => {
   const made = await api.request('POST', '/v1/targets', {
     name: 'Mutual',

@@ -68,7 +68,7 @@ test('a new consumer gets a condition, which is explained where it is wrong, and
   await expect
     .poll(() => saidOf(condition(page)))
     .toBe(
-      'Line 2, column 3: There is no variable amout. The variables of this stream are event and changes.',
+      'Line 2, column 3: There is no variable amout. The variables of this stream are event and changes. A field of the data is written as event.data.amout.',
     );
   expect(await place(page).innerText()).toBe('amout');
   expect(await axeFaults(page)).toEqual([]);
@@ -105,6 +105,18 @@ test('a new consumer gets a condition, which is explained where it is wrong, and
   expect((await opened.read(id)).where).toBe(
     'event.data.amount > 100 &&\n  event.data.amount < 1000',
   );
+});
+
+test('a condition that is too long says so at its field, beside what came of the one before', async () => {
+  await using tab = await openSigned(`/consumers/new?target=${opened.targetId}&step=4`);
+  const { page } = tab;
+  await page.getByRole('button', { name: 'Add a condition' }).click();
+  await condition(page).fill('event.data.amount > 100');
+  await preview(page).getByText('of the last 5 events would have been sent').waitFor();
+  await condition(page).fill('é'.repeat(2_049));
+  await expect.poll(() => saidOf(condition(page))).toBe('An expression has at most 4,096 bytes.');
+  await preview(page).getByText("The condition can't be tried.").waitFor();
+  expect(await preview(page).getByText('where must').count()).toBe(0);
 });
 
 test('a wrong condition keeps its step, and is led back to from the last one', async () => {

@@ -165,6 +165,7 @@ test('the notes of a health lead to where something can be done about them', () 
     attempts: 0,
     waiting: { entries: 0, exact: true },
     parked: 1_300,
+    newestParked: null,
     deadLetters: 1,
     cannotStart: null,
     conditionFault: null,

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import { ClientError } from '../../src/console/api.ts';
 import { sentBody } from '../../src/console/consumers/sentBody.ts';
+import { furtherOf } from '../../src/console/deadLetters/failure.ts';
 import { batchDraft, batchFaults, batchInput } from '../../src/console/shaping/batches.ts';
 import { blankBody, bodyFaults, bodyInput, MODES } from '../../src/console/shaping/bodies.ts';
 import { BODIES, CONDITIONS } from '../../src/console/shaping/examples.ts';
@@ -55,6 +56,18 @@ test('only a refusal of that very expression is shown at a place', () => {
   expect(expressionFault(error, '/body/expression', 'a')).toBeNull();
   expect(expressionFault(new Error('no'), '/where', 'a')).toBeNull();
   expect(expressionFault(null, '/where', 'a')).toBeNull();
+});
+
+test('the failure of an entry of which no body could be made begins with the reason, where two lines are shown', () => {
+  const failure = {
+    code: 'BODY_FAILED',
+    status: null,
+    detail: 'the expression of the body has no value: There is no field "n" (line 1, column 9)',
+    at: '2026-11-30T11:00:00Z',
+    response_head: null,
+  };
+  expect(furtherOf(failure)).toBe('There is no field "n" (line 1, column 9)');
+  expect(furtherOf({ ...failure, detail: 'HTTP 400', status: 400 })).toBe('');
 });
 
 test('every example can be saved', () => {

@@ -83,6 +83,19 @@ test('a condition, a body and batches that are saved while a consumer runs apply
   await append(8);
   await has('"o8"');
   expect(bodies().join('')).not.toContain('"o7"');
+
+  const body = { mode: 'map', expression: '{"text": event.data.missing}' };
+  await cluster.request('PATCH', `/v1/consumers/${id}`, { body });
+  await append(9);
+  await page.getByRole('tab', { name: 'Deliveries' }).click();
+  await page.getByRole('button', { name: 'o9' }).first().click();
+  await drawer
+    .getByText(/^Nothing was sent: no body could be made of this entry, as .*"missing"/u)
+    .waitFor();
+  await drawer.getByLabel('The entry').getByText('"amount":9').waitFor();
+  expect(await drawer.getByText('What was sent').count()).toBe(0);
+  await page.keyboard.press('Escape');
+  await page.getByText(/parked.*of the newest no body can be made: .*"missing"/u).waitFor();
 });
 
 async function save(page: Page): Promise<void> {

@@ -34,6 +34,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     ]);
     const state = await world.get(consumer);
     expect([state.status, state.failing_since]).toEqual(['active', null]);
+    expect(state.health.notes[0]).toMatch(/of the newest no body can be made: .*missing/u);
     const [parked] = await parkedOf(world, consumer);
     expect(parked).toMatchObject({ position: 4, last_failure: { code: 'BODY_FAILED' } });
     expect(parked!.last_failure!.detail).toMatch(

@@ -22,6 +22,7 @@ const GO_MODULE = 'github.com/standard-webhooks/standard-webhooks/libraries@v0.0
 let folder: string;
 let secret: string;
 let delivery: Received;
+let batch: Received;
 let testWebhook: Received;
 
 beforeAll(async () => {
@@ -33,16 +34,21 @@ beforeAll(async () => {
     base_url: receiver.url,
   });
   secret = body.signing_secret;
+  await world.append.events(someEvents(2, { data: '{"name":"Ünïcode ✓","n":9007199254740993}' }));
   await world.consumer(body.id, { start: 'beginning' });
-  await world.append.events(someEvents(1, { data: '{"name":"Ünïcode ✓","n":9007199254740993}' }));
-  delivery = await until(() => receiver.received[0], { what: 'a delivery' });
-  await world.api.request('POST', `/v1/targets/${body.id}/test`);
-  testWebhook = await until(
-    () => receiver.received.find((one) => one.body.startsWith('{"test":')),
-    {
-      what: 'the test webhook',
-    },
+  await world.consumer(body.id, {
+    start: 'beginning',
+    batch: { max_entries: 2, max_bytes: 1_048_576, max_wait_ms: 200 },
+  });
+  const received = (start: string, what: string): Promise<Received> =>
+    until(() => receiver.received.find((one) => one.body.startsWith(start)), { what });
+  delivery = await until(
+    () => receiver.received.find((one) => /^\{"event":.*"o-0"/u.test(one.body)),
+    { what: 'a delivery' },
   );
+  batch = await received('{"events":', 'a batch');
+  await world.api.request('POST', `/v1/targets/${body.id}/test`);
+  testWebhook = await received('{"test":', 'the test webhook');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -62,7 +68,7 @@ test.each([
   'go library',
   'go bare',
 ])(
-  'the program "%s" of the page accepts a real delivery and a test webhook, and refuses one that was changed or is old',
+  'the program "%s" of the page accepts a real delivery, a batch and a test webhook, and refuses one that was changed or is old',
   { timeout: 180_000 },
   async (fence) => {
     const port = await choosePort(undefined);
@@ -85,6 +91,13 @@ test.each([
     await until(() => program.output().includes(`${delivery.id} shop:order o-0`), {
       timeoutMs: 10_000,
     });
+    expect(await send(signatureOf(batch), batch.body)).toBe(204);
+    for (const name of ['o-0', 'o-1']) {
+      await until(() => program.output().includes(`${batch.id} shop:order ${name}`), {
+        timeoutMs: 10_000,
+        what: () => `${fence} prints ${name} of the batch: ${program.output()}`,
+      });
+    }
     expect(await send(signed, delivery.body.replace('o-0', 'o-1'))).toBe(401);
     expect(await send({ ...signed, 'webhook-id': 'other' }, delivery.body)).toBe(401);
     const old = String(Number(signed['webhook-timestamp']) - 3_600);

@@ -92,20 +92,40 @@ test.each([
   [
     'event.data.n > "x"',
     '{"n":1}',
-    "This operator can't be used with values of these types: double > string (line 1, column 1).",
+    "This operator can't be used with values of these types: number > text; double(…) makes a number of a text, string(…) a text of a number (line 1, column 1).",
+  ],
+  [
+    'event.data.vip && true',
+    '{"vip":"yes"}',
+    'The operators && and || take what is true or false, and not values of this type: text (line 1, column 12).',
+  ],
+  [
+    'event.data.vip ? true : false',
+    '{"vip":"yes"}',
+    'What stands before ? has to be true or false, and is of this type: text (line 1, column 12).',
+  ],
+  [
+    'event.data.tags.length > 1',
+    '{"tags":[]}',
+    'There is no field "length"; size() says how many there are (line 1, column 17).',
+  ],
+  [
+    'event.data.l[0] == 1',
+    '{"l":[]}',
+    'The list has no element with the index 0 (line 1, column 1).',
   ],
   [
     'true &&\n  event.data.l[3] == 1',
     '{"l":[1]}',
-    'The index is out of bounds, index 3 >= size 1 (line 2, column 3).',
+    'The list has no element with the index 3 (line 2, column 3).',
   ],
 ])('%s over %s fails with a sentence that says where', (text, data, message) => {
   expect(() => valueOf(text, data)).toThrow(new CelFault(message));
 });
 
 test.each<[string, StreamName, number, number, string]>([
-  ['event.data.amount >', 'events', 1, 20, 'Here should be a value, not the end.'],
-  ['(true', 'events', 1, 6, 'Here should be ), not the end.'],
+  ['event.data.amount >', 'events', 1, 20, 'A value is expected here, but the expression ends.'],
+  ['(true', 'events', 1, 6, '“)” is expected here, but the expression ends.'],
   [
     'event.data.a == 1 &&\n  evnt.data.b == 2',
     'events',
@@ -120,21 +140,33 @@ test.each<[string, StreamName, number, number, string]>([
     1,
     'There is no variable event. The variable of this stream is record.',
   ],
-  ['event.dat.a', 'events', 1, 7, 'There is no event.dat. The fields of event are event_id,'],
-  ['record.position', 'records', 1, 8, 'There is no record.position. The fields of record are'],
+  [
+    'event.dat.a',
+    'events',
+    1,
+    7,
+    'There is no event.dat. A field of the data is written as event.data.dat. The fields of event are event_id,',
+  ],
+  ['record.position', 'records', 1, 8, 'record.data.position. The fields of record are'],
   [
     '1 + true == 2',
     'events',
     1,
     1,
-    "This operator can't be used with values of these types: int + bool.",
+    "This operator can't be used with values of these types: number + bool.",
   ],
-  ['event.data.a @ 3', 'events', 1, 14, "@ can't be here."],
-  ['"abc', 'events', 1, 1, 'Unterminated string.'],
-  ['', 'events', 1, 1, 'Here should be a value, not the end.'],
-  ['event.data.a.matches("x")', 'events', 1, 1, 'Regular expressions are not available,'],
-  ['now() > 1', 'events', 1, 1, 'There is no function now. The functions are has, all,'],
-  ['event.data.all(event, true)', 'events', 1, 1, "event is the entry's; give the variable of all"],
+  ['event.data.a @ 3', 'events', 1, 14, "“@” can't be here."],
+  ['"abc', 'events', 1, 1, 'The text that begins here has no " at its end.'],
+  ['', 'events', 1, 1, 'A value is expected here, but the expression ends.'],
+  ['event.data.a.matches("x")', 'events', 1, 14, 'Regular expressions are not available,'],
+  ['hash(1) > 1', 'events', 1, 1, 'There is no function hash. The functions are has, all,'],
+  [
+    'event.data.all(event, true)',
+    'events',
+    1,
+    12,
+    "event is the entry's; give the variable of all",
+  ],
   ['{"constructor": 1}', 'events', 1, 1, "An object can't have a field of this name"],
   [`"${'é'.repeat(2048)}"`, 'events', 1, 1, 'An expression has at most 4,096 bytes.'],
   ['('.repeat(100), 'events', 1, 61, 'The expression is too long or nested too deeply.'],
@@ -142,6 +174,68 @@ test.each<[string, StreamName, number, number, string]>([
   const refusal = refusalOf(text, stream);
   expect({ line: refusal.line, column: refusal.column }).toEqual({ line, column });
   expect(refusal.detail).toContain(detail);
+});
+
+test.each([
+  ['event.data.a = 1', 14, "“=” can't be here. Write == for equal."],
+  ['event.data.a === 1', 16, "“=” can't be here. Write == for equal, and != for not equal."],
+  ['event.data.a !== 1', 16, "“=” can't be here. Write == for equal, and != for not equal."],
+  ['event.data.a <> 1', 15, 'A value is expected here, but found “>”. Write != for not equal.'],
+  ['event.data.a > 1 AND event.data.b', 18, "“AND” can't be here. Write && for “and”."],
+  ['event.data.a > 1 and event.data.b', 18, "“and” can't be here. Write && for “and”."],
+  ['event.data.a &&& event.data.b', 16, "“&” can't be here. Write && for “and”."],
+  ['event.data.a or event.data.b', 14, "“or” can't be here. Write || for “or”."],
+  ['NOT event.data.a', 5, "“event” can't be here. Write ! for “not”."],
+  ['event.data.a IS NOT NULL', 14, "“IS” can't be here. Write != null."],
+  ['event.data.a is null', 14, "“is” can't be here. Write == null."],
+  [
+    "event.data.a LIKE 'x%'",
+    14,
+    `“LIKE” can't be here. Write .contains("…"), .startsWith("…") or .endsWith("…").`,
+  ],
+  [
+    'event.data.a in ("x", "y")',
+    21,
+    '“)” is expected here, but found “,”. Write a list in brackets:',
+  ],
+  ['event.data.a IN ["x"]', 14, "“IN” can't be here. Write in with small letters"],
+  [
+    'event.data?.a',
+    12,
+    'A value is expected here, but found “.”. Write .? for a field that may be',
+  ],
+  ['event.data.in == 1', 12, 'found “in”. Write ["in"] for a field of this name.'],
+  ['event.data.a =~ /x/', 14, `“=” can't be here. Write .contains("…"),`],
+  ['event.data.a.filter(x => x > 1)', 23, `“=” can't be here. Write .exists(x, x > 1),`],
+  ['$.data.a > 1', 1, `“$” can't be here. Write a field as event.data.total`],
+  [
+    'event.data.at > now()',
+    17,
+    'There is no function now. There is no clock; compare with a time,',
+  ],
+  ["event.data.a in 'abc'", 1, 'types: any in text; .contains("…") finds a part of a text.'],
+  ['has(event)', 5, 'has takes a field, such as has(event.data.email)'],
+  ['event.data.a == “x”', 17, "““” can't be here. Write texts in straight quotes:"],
+  ['event.data.a == 1;', 18, "“;” can't be here. An expression ends without a semicolon."],
+  ['event.data.a == None', 17, 'There is no variable None. The variables of this stream are event'],
+  ['event.data.a == NULL', 17, 'event and changes. Write null.'],
+  ['amount > 100', 1, 'event and changes. A field of the data is written as event.data.amount.'],
+  ['data.amount > 100', 1, 'event and changes. Write event.data.'],
+  ['{text: event.data.a}', 2, 'event and changes. Write "text" in quotes.'],
+  ['{"a": 1, text : event.data.a}', 10, 'event and changes. Write "text" in quotes.'],
+  ['event.data.a.includes("x")', 14, 'There is no function includes. Write contains.'],
+  ['event.data.a.toLowerCase() == "x"', 14, 'There is no function toLowerCase. Write lowerAscii.'],
+  ['len(event.data.a) > 1', 1, 'There is no function len. Write size.'],
+])('%s, which other languages write, is answered with what CEL writes', (text, column, detail) => {
+  const refusal = refusalOf(text, 'events');
+  expect({ line: refusal.line, column: refusal.column }).toEqual({ line: 1, column });
+  expect(refusal.detail).toContain(detail);
+});
+
+test('a name that may be that of a variable is not taken for a field of the data', () => {
+  for (const text of ['evnt.data.a', 'evnt.event == "created"', 'record.data.a', 'evnt.data']) {
+    expect(refusalOf(text, 'events').detail).not.toContain('A field of the data');
+  }
 });
 
 test('the fields that an expression may name are those of the API', () => {

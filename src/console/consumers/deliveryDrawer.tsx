@@ -8,6 +8,7 @@ import { api, type Attempt } from '../api.ts';
 import { adviceOf } from '../attempts/advice.ts';
 import { answerText, useTrace } from '../attempts/trace.ts';
 import { TraceIds } from '../attempts/traceIds.tsx';
+import { UnmadeBody } from '../attempts/unmadeBody.tsx';
 import { Waterfall } from '../attempts/waterfall.tsx';
 import { useInfo } from '../info.ts';
 import { buttonLook } from '../ui/button.tsx';
@@ -66,6 +67,7 @@ export function DeliveryDrawer(props: {
         };
   const temporal = workflowUrl(info, consumer.workflow_id);
   const { error_code: code, status } = attempt;
+  const isUnmade = code === 'BODY_FAILED';
   const advice = adviceOf({ code, status }, trace?.url ?? url);
   return (
     <Drawer
@@ -106,12 +108,15 @@ export function DeliveryDrawer(props: {
             : ['Next attempt, as planned then', <TimeText key="n" at={attempt.next_attempt_at} />],
         ]}
       />
-      {advice !== null && <Hint tone="bad">{advice}</Hint>}
+      {isUnmade && <UnmadeBody attempt={attempt} />}
+      {advice !== null && !isUnmade && <Hint tone="bad">{advice}</Hint>}
       {trace != null && <Waterfall timings={trace.timings} />}
       <AttemptsTimeline attempt={attempt} consumer={consumer} />
       {entry != null && <ChangedFields text={entry} />}
       <SentRequest {...{ attempt, consumer, trace, sent, entry, unread }} target={target.data} />
-      {trace !== undefined && <Code label="Response" text={responseText(attempt, trace)} />}
+      {trace !== undefined && !isUnmade && (
+        <Code label="Response" text={responseText(attempt, trace)} />
+      )}
     </Drawer>
   );
 }

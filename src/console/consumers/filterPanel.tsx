@@ -110,7 +110,7 @@ function Edited(props: {
           where={where}
           onChange={(condition) => set({ where: condition })}
           fault={preview.conditionFault}
-          error={errorsOf(save.error)('/where')}
+          error={preview.conditionError ?? errorsOf(save.error)('/where')}
         />
       </div>
       <div className="flex min-w-0 flex-col gap-3 lg:sticky lg:top-16">

@@ -25,7 +25,9 @@ const MOST = 10;
  */
 export function FilterPreview(props: { stream: StreamName; preview: PreviewState }) {
   const { stream, preview } = props;
-  const { data, error, isFetching, conditionFault, bodyFault } = preview;
+  const { data, error, isFetching, conditionFault, conditionError, bodyFault } = preview;
+  const isOfExpression =
+    conditionFault !== null || conditionError !== undefined || bodyFault !== null;
   // So many of both lists together as of one alone.
   const most = data !== undefined && data.others.length > 0 ? MOST / 2 : MOST;
   return (
@@ -36,7 +38,13 @@ export function FilterPreview(props: { stream: StreamName; preview: PreviewState
           it was not tried. {data !== undefined && 'This is what came of the one before.'}
         </Hint>
       )}
-      {error !== null && conditionFault === null && bodyFault === null && (
+      {conditionError !== undefined && (
+        <Hint tone="warn">
+          The condition can't be tried.{' '}
+          {data !== undefined && 'This is what came of the one before.'}
+        </Hint>
+      )}
+      {error !== null && !isOfExpression && (
         <Hint tone="warn">
           <ErrorText error={error} />
         </Hint>

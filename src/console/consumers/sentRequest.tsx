@@ -46,7 +46,7 @@ export function SentRequest(props: {
       {trace !== undefined && entry != null && !isWhole && (
         <>
           <Code label="The entry" text={entry} formatted={prettyText(entry)} />
-          <Hint>{notWhole(attempt, consumer)}</Hint>
+          {attempt.error_code !== 'BODY_FAILED' && <Hint>{notWhole(attempt, consumer)}</Hint>}
         </>
       )}
       {unread !== null && <Hint tone="warn">{messageOf(unread)}</Hint>}

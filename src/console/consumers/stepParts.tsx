@@ -43,7 +43,7 @@ export function Further(
         where={draft.where}
         onChange={(where) => onChange({ where })}
         fault={preview.conditionFault}
-        error={errorAt('/where')}
+        error={preview.conditionError ?? errorAt('/where')}
       />
     );
   }

@@ -5,9 +5,10 @@ export function failureOf({ code, status }: Pick<DeadLetterGroup, 'code' | 'stat
   return status === null ? code : `${code} ${status}`;
 }
 
-/** What the detail of a failure says beyond its status. */
+/** What the detail of a failure says beyond its code and its status. */
 export function furtherOf({ status, detail }: DeadLetter['last_failure']): string {
-  return detail === `HTTP ${status}` ? '' : detail;
+  if (detail === `HTTP ${status}`) return '';
+  return detail.replace(/^the expression of the body has no value: /u, '');
 }
 
 /** The status of a failure as the API filters by it. */

@@ -91,6 +91,7 @@ function NewTarget() {
           event.preventDefault();
           test.reset();
           if (isSendable()) save.mutate();
+          else save.reset();
         }}
       >
         <div className="flex min-w-0 flex-col gap-3">

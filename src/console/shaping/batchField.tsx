@@ -52,8 +52,8 @@ export function BatchField(props: {
         Send several entries with one request
       </label>
       <p id={id} className="text-soft">
-        The endpoint gets <code>{`{"${stream}":[…]}`}</code>, signed as a whole, in which each
-        element is exactly what it gets of that entry alone.{' '}
+        The endpoint gets <code>{`{"${stream}":[…]}`}</code>, signed as a whole. Each element is
+        exactly what a request for that entry alone would carry.{' '}
         <a href="/docs/shaping#batches" target="_blank" rel="noreferrer" className="underline">
           About batches
         </a>

@@ -1,6 +1,7 @@
 import type { ConsumerBody } from '../../schema/body.ts';
 import type { StreamName } from '../../schema/stream.ts';
 import { faultsIn, type Faults } from '../faults.ts';
+import { lengthFault } from './expressionFault.ts';
 
 type Mode = ConsumerBody['mode'];
 
@@ -61,11 +62,13 @@ const MOST_POINTERS = 100;
 export function bodyFaults(body: ConsumerBody, stream: StreamName): Faults {
   return faultsIn({
     '/body/pointers': body.mode === 'fields' ? pointersFault(body.pointers, stream) : null,
-    '/body/expression':
-      body.mode === 'map' && body.expression.trim() === ''
-        ? 'Fill in an expression: its result is what is sent.'
-        : null,
+    '/body/expression': body.mode === 'map' ? mapFault(body.expression) : null,
   });
+}
+
+function mapFault(expression: string): string | null {
+  if (expression.trim() === '') return 'Fill in an expression: its result is what is sent.';
+  return lengthFault(expression.trimEnd());
 }
 
 function pointersFault(lines: readonly string[], stream: StreamName): string | null {

@@ -82,7 +82,7 @@ function Chosen({ stream, body, onChange, fault, errorAt }: Props) {
         onChange={(expression) => onChange({ ...body, expression })}
         fault={fault}
         error={errorAt('/body/expression')}
-        hint="Signed and sent exactly as its result is written"
+        hint="Its result is what is signed and sent"
         examples={BODIES[stream]}
       />
     </>

@@ -22,6 +22,14 @@ export function expressionFault(
   return { text, line: found.line, column: found.column, detail: found.detail };
 }
 
+const MOST_BYTES = 4_096;
+
+/** What is wrong with an expression that is too long to be tried; null: nothing. */
+export function lengthFault(text: string): string | null {
+  const { length } = new TextEncoder().encode(text);
+  return length > MOST_BYTES ? 'An expression has at most 4,096 bytes.' : null;
+}
+
 /** A line of an expression in three parts, of which the middle one is wrong; it is empty behind the end of the line. */
 export interface MarkedLine {
   before: string;

@@ -8,7 +8,7 @@ import { api } from '../api.ts';
 import { useSettled } from '../settled.ts';
 import { batchFaults, batchInput, FIRST_BATCH, type BatchDraft } from './batches.ts';
 import { bodyFaults, bodyInput } from './bodies.ts';
-import { expressionFault, type ExpressionFault } from './expressionFault.ts';
+import { expressionFault, lengthFault, type ExpressionFault } from './expressionFault.ts';
 
 /** How many of the newest entries are tried. */
 const LAST = 1_000;
@@ -40,6 +40,8 @@ export interface PreviewState {
   error: Error | null;
   /** Where the condition, or the expression of the body, is wrong. */
   conditionFault: ExpressionFault | null;
+  /** What else is wrong with the condition that was tried. */
+  conditionError: string | undefined;
   bodyFault: ExpressionFault | null;
 }
 
@@ -60,11 +62,14 @@ export function usePreview(tried: Tried): PreviewState {
   const [answered, setAnswered] = useState(data);
   if (data !== undefined && data !== answered) setAnswered(data);
   const { where, body } = asked;
+  const tooLong = lengthFault(where ?? '');
+  const conditionFault = tooLong === null ? expressionFault(error, '/where', where ?? '') : null;
   return {
     data: data ?? answered,
     isFetching,
     error,
-    conditionFault: expressionFault(error, '/where', where ?? ''),
+    conditionFault,
+    conditionError: tooLong ?? undefined,
     bodyFault: expressionFault(
       error,
       '/body/expression',
