@@ -1,6 +1,7 @@
-import { bodyOfBatch, elementOf } from '../rules/envelope.ts';
+import { bodyOfBatch, elementOf, envelopeBytes } from '../rules/envelope.ts';
 import type { ConsumerBody } from '../schema/body.ts';
 import type { StreamName } from '../schema/stream.ts';
+import type { BatchSize } from './shaping.ts';
 import type { Message } from './webhookSender.ts';
 
 /**
@@ -12,7 +13,21 @@ export function batchBody(
   stream: StreamName,
   mode: ConsumerBody['mode'] = 'full',
 ): (message: Pick<Message, 'body' | 'bodies'>) => Buffer {
-  const isElement = mode === 'cloudevents' || mode === 'map';
-  const element = isElement ? (one: string) => one : (one: string) => elementOf(stream, one);
+  const element = elementBy(stream, mode);
   return ({ body, bodies = [body] }) => Buffer.from(bodyOfBatch(stream, bodies.map(element)));
+}
+
+/** The size of bodies of several entries, of at most so many bytes. */
+export function batchSize(stream: StreamName, mode: ConsumerBody['mode'], most: number): BatchSize {
+  const element = elementBy(stream, mode);
+  return {
+    most,
+    empty: envelopeBytes(stream) - 1,
+    ofElement: (body) => Buffer.byteLength(element(body)) + 1,
+  };
+}
+
+function elementBy(stream: StreamName, mode: ConsumerBody['mode']): (body: string) => string {
+  const isElement = mode === 'cloudevents' || mode === 'map';
+  return isElement ? (body) => body : (body) => elementOf(stream, body);
 }
