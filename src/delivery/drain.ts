@@ -217,6 +217,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     maxSpan: MAX_SPAN,
     memory: budget.bytes,
     turns: budget.pages,
+    turn: context.conditions.turn,
     slidingWindow,
     filters,
     lanes: createLanes<Entry>(config.ordering),
