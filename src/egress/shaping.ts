@@ -2,9 +2,6 @@ import { BodyFault } from '../rules/bodyFault.ts';
 import type { BodyShape } from '../rules/bodyShape.ts';
 import { failed, type Failed } from '../rules/outcome.ts';
 
-/** So long bodies are made before other work gets a turn, ms. */
-const TURN_MS = 20;
-
 /** The parts of a message that its body is made of, as in `Message`. */
 interface Shapeable {
   body: string;
@@ -22,6 +19,13 @@ export interface BatchSize {
   ofElement(body: string): number;
 }
 
+/** The time that the senders of a process together may take to make bodies before other work gets its turn. */
+export interface MakingTurn {
+  isOver(): boolean;
+  /** Calls `run` in a later turn. */
+  later(run: () => void): void;
+}
+
 export interface ShapingOptions {
   /** Makes what is sent of an entry. */
   shape: BodyShape;
@@ -29,7 +33,11 @@ export interface ShapingOptions {
   bodyOf: ((message: Pick<Shapeable, 'body' | 'bodies'>) => Buffer) | undefined;
   /** What a body of several entries may have; undefined: each entry goes alone. */
   size: BatchSize | undefined;
+  /** Never over unless given. */
+  turn?: MakingTurn | undefined;
 }
+
+const ENDLESS: MakingTurn = { isOver: () => false, later: (run) => void setImmediate(run) };
 
 /**
  * Makes the bodies of requests in another shape, one entry after another. As an expression may take milliseconds for
@@ -63,9 +71,8 @@ interface Job<M> {
 
 /** Creates it without a message. */
 export function createShaping<M extends Shapeable>(options: ShapingOptions): Shaping<M> {
-  const { shape, bodyOf, size } = options;
+  const { shape, bodyOf, size, turn = ENDLESS } = options;
   let jobs: Job<M>[] = [];
-  let leftMs = TURN_MS;
   let running = false;
   let later: Promise<void> | null = null;
 
@@ -73,10 +80,8 @@ export function createShaping<M extends Shapeable>(options: ShapingOptions): Sha
     if (running || later !== null) return;
     running = true;
     try {
-      for (let [job] = jobs; job !== undefined && leftMs > 0; [job] = jobs) {
-        const startedAt = performance.now();
+      for (let [job] = jobs; job !== undefined && !turn.isOver(); [job] = jobs) {
         const body = step(job);
-        leftMs -= performance.now() - startedAt;
         if (body === null) continue;
         jobs = jobs.filter((one) => one !== job);
         job.made(body, job.attempt);
@@ -90,8 +95,7 @@ export function createShaping<M extends Shapeable>(options: ShapingOptions): Sha
   function runLater(): void {
     const next = Promise.withResolvers<void>();
     later = next.promise;
-    setImmediate(() => {
-      leftMs = TURN_MS;
+    turn.later(() => {
       later = null;
       run();
       next.resolve(done() ?? undefined);

@@ -11,7 +11,7 @@ import {
 import { hide, type Hiding } from './hide.ts';
 import type { TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
-import { createShaping, type BatchSize } from './shaping.ts';
+import { createShaping, type BatchSize, type MakingTurn } from './shaping.ts';
 import { traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 import { dispatchWithToken, type Post } from './withToken.ts';
@@ -71,6 +71,8 @@ export interface WebhookSenderOptions<M extends Message> {
   shape?: BodyShape | null;
   /** Bounds bodies of several entries that are made by `shape`; unless given, nothing does. */
   size?: BatchSize;
+  /** What the senders of a process share while they make bodies by a shape. */
+  turn?: MakingTurn;
   /** Called whenever `grown` changes, with the difference. */
   weigh?: ((bytes: number) => void) | undefined;
   /** Headers of the target, credentials included, as a flat list. */
@@ -128,8 +130,8 @@ export function createWebhookSender<M extends Message>(
     headBytes: hiding.bytes,
     late: options.late,
   };
-  const { samples = nothing, bodyOf, shape = null } = options;
-  const shaping = shape === null ? null : createShaping<M>({ shape, bodyOf, size: options.size });
+  const { samples = nothing, bodyOf, shape = null, size } = options;
+  const shaping = shape === null ? null : createShaping<M>({ ...options, shape, bodyOf, size });
   const open = new Set<OpenRequest<M>>();
   let grown = 0;
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited

@@ -10,6 +10,7 @@ import type {
   OpenRequests,
   WebhookSender,
 } from '../egress/webhookSender.ts';
+import { createTurn } from '../flow/turn.ts';
 import type { LateAnswer } from '../rules/outcome.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { openTargetSender, wayTo, type WayToTarget } from '../targets/targetSender.ts';
@@ -54,7 +55,7 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
 
   const sampler = createTraceSampler();
   const shapes = createBodyShapes();
-  const process = { egress, tokens, userAgent, now, ...counted };
+  const process = { egress, tokens, userAgent, now, turn: createTurn(), ...counted };
   return (config, connections, ended, startBy, weigh, late) => {
     const { target, path, consumerId } = config;
     const samples = sampler.ofSender();

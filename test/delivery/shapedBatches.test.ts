@@ -148,6 +148,26 @@ describe.each(HOSTS)('sent by $by', ({ options }) => {
   });
 });
 
+test('costly expressions of many visited consumers together leave turns to other work', async () => {
+  await using world = await openWorld(HOSTS[1]!.options);
+  await using receiver = await openReceiver();
+  const target = await world.target(receiver.url);
+  const consumers = 40;
+  for (let count = 0; count < consumers; count += 1) {
+    await world.consumer(target, { body: COSTLY });
+  }
+  const [first, ...others] = events(3);
+  await world.append.events([first!]); // by which all of them are visited
+  await until(() => receiver.received.length === consumers, { timeoutMs: 60_000 });
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const begun = performance.now();
+  await world.append.events(others);
+  await until(() => receiver.received.length === 3 * consumers, { timeoutMs: 60_000 });
+  delay.disable();
+  expect(delay.max / 1e6).toBeLessThan((performance.now() - begun) / 4);
+});
+
 test('an edit of the body while an endpoint fails, for which no body of the first entry of a batch can be made, parks it and keeps trying', async () => {
   const consumer = { batch: batch(4) };
   await using failing = await openFailingConsumer(answer(429), { events: 4, consumer });
