@@ -12,7 +12,7 @@ import { hide, type Hiding } from './hide.ts';
 import type { TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
 import { createShaping, type BatchSize, type MakingTurn } from './shaping.ts';
-import { traceOf, type RequestRecord } from './trace.ts';
+import { NO_MOMENTS, traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 import { dispatchWithToken, type Post } from './withToken.ts';
 
@@ -391,12 +391,3 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
 
 const never = (): number => Infinity;
 const nothing = (): boolean => false;
-
-/** The moments of a request that was never dispatched. */
-const NO_MOMENTS = {
-  dispatchedAt: 0,
-  opening: null,
-  writtenAt: 0,
-  flushedAt: 0,
-  statusAt: 0,
-} as const;
