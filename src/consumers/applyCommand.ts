@@ -17,7 +17,7 @@ import { applyDelta, filterOf, sameFilter, type Edited } from '../rules/filter.t
 import { filterChange } from '../rules/filterChange.ts';
 import type { ConsumerPatch, Filter } from '../schema/consumer.ts';
 import type { Pages } from '../streams/pages.ts';
-import { refuseCondition } from './conditionCommands.ts';
+import { findUnsatisfying, refuseCondition } from './conditionCommands.ts';
 import { setHeld } from './consumerRows.ts';
 import { needTarget } from './consumers.ts';
 import {
@@ -94,16 +94,21 @@ export function createCommandApplier(options: {
       await setHeld(db, consumerId, false);
     if (done.answer.ok && done.row !== null && !endsSending(given.command)) {
       await untilInForce(db, consumerId, done.answer.version, done.row);
-      if (done.row.live && changesFilter(given.command)) await closeLate(consumerId);
+      if (changesFilter(given.command)) await closeLate(consumerId, done.row);
     }
     return done.answer;
   }
 
-  /** Closes what a sender has parked since the edit was stored and before it knew of it. */
-  async function closeLate(consumerId: string): Promise<void> {
+  /**
+   * Closes what a sender has parked since the edit was stored and before it knew of it, and all that does not satisfy the
+   * condition.
+   */
+  async function closeLate(consumerId: string, { live }: Pick<Row, 'live'>): Promise<void> {
+    const unsatisfying = await findUnsatisfying(db, consumerId);
+    if (!live && unsatisfying === null) return;
     await db.transaction(async (sql) => {
       const row = await lockRow(sql, consumerId);
-      if (row !== null) await closeUnmatched({ sql, consumerId, row }, filterOf(row));
+      if (row !== null) await closeUnmatched({ sql, consumerId }, filterOf(row), unsatisfying);
     });
   }
 

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 
-import { dropPositions, parkedTexts } from '../progress/parkedRows.ts';
+import type { Sql } from '../db/db.ts';
+import { parkedTexts } from '../progress/parkedRows.ts';
 import { CelError } from '../rules/cel.ts';
 import type { CommandAnswer } from '../rules/command.ts';
 import { compileWhere, isCompilable, isSatisfied } from '../rules/where.ts';
 import type { StreamName } from '../schema/stream.ts';
-import type { Tx } from './lockedConsumer.ts';
 
-/** How much text of parked entries is read at a time, and how long they are looked at in one command. */
+/** How much text of parked entries is read at a time, and how long they are looked at for one command. */
 const BYTES = 4 * 1024 * 1024;
 const BUDGET_MS = 10_000;
 /** After so long other work gets a turn. */
@@ -29,31 +29,44 @@ export function refuseCondition(
   }
 }
 
+/** The parked entries that do not satisfy the condition of a consumer's filter. */
+export interface Unsatisfying {
+  where: string;
+  positions: number[];
+}
+
 /**
- * Closes the parked entries that do not satisfy a condition; false when there are none. What there is no time for is
- * closed by the sender, before it tries the entry.
+ * Finds the parked entries that do not satisfy the newest condition, without a lock, as that may take long and commits
+ * of all senders wait for a locked consumer; null: there is no condition. What there is no time for is closed by the
+ * sender, before it tries the entry.
  */
-export async function dropUnsatisfying(
-  tx: Pick<Tx, 'sql' | 'consumerId' | 'row'>,
-  text: string,
-): Promise<boolean> {
-  const { sql, consumerId, row } = tx;
+export async function findUnsatisfying(sql: Sql, consumerId: string): Promise<Unsatisfying | null> {
+  const { rows } = await sql.query<{ stream: StreamName; where: string | null }>({
+    text: `
+      select k.stream, f.condition as "where"
+        from consumers k
+        join filter_versions f on f.consumer_id = k.id and f.version = k.filter_version
+       where k.id = $1`,
+    values: [consumerId],
+  });
+  const { stream, where: text } = rows[0] ?? { stream: 'events', where: null };
   // One that was stored by another version and can't be compiled keeps the consumer from sending; that says what to do.
-  if (!isCompilable(text, row.stream)) return false;
-  const where = compileWhere(text, row.stream);
+  if (text === null || !isCompilable(text, stream)) return null;
+  const where = compileWhere(text, stream);
   const until = performance.now() + BUDGET_MS;
-  const unsatisfying: number[] = [];
+  const positions: number[] = [];
   let turnEnds = performance.now() + TURN_MS;
   for (let after = -1; performance.now() < until;) {
     const texts = await parkedTexts(sql, consumerId, { after, maxBytes: BYTES });
     if (texts.length === 0) break;
     for (const { position, body } of texts) {
       after = position;
-      if (!isSatisfied(where, body, row.stream)) unsatisfying.push(position);
+      if (!isSatisfied(where, body, stream)) positions.push(position);
       if (performance.now() < turnEnds) continue;
+      if (performance.now() > until) break;
       await setImmediate();
       turnEnds = performance.now() + TURN_MS;
     }
   }
-  return unsatisfying.length > 0 && dropPositions(sql, consumerId, unsatisfying);
+  return { where: text, positions };
 }

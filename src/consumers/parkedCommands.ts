@@ -1,5 +1,6 @@
 import {
   dropAbove,
+  dropPositions,
   dropUnmatched,
   makeParkedDue,
   parkDeadLetters,
@@ -9,7 +10,7 @@ import type { CommandAnswer } from '../rules/command.ts';
 import { whereOf } from '../rules/filter.ts';
 import type { Filter } from '../schema/consumer.ts';
 import type { ProblemCode } from '../schema/problem.ts';
-import { dropUnsatisfying } from './conditionCommands.ts';
+import type { Unsatisfying } from './conditionCommands.ts';
 import { countParkedChange } from './consumerRows.ts';
 import { release, write, type Tx } from './lockedConsumer.ts';
 
@@ -24,15 +25,20 @@ export async function hurryUnmade(tx: Tx): Promise<void> {
   if (await notified(tx, changed)) await release(tx);
 }
 
-/** Closes the parked entries that no longer pass the newest filter. */
+/**
+ * Closes the parked entries that no longer pass the lists of the newest filter, and those of which it is known that they
+ * do not satisfy its condition.
+ */
 export async function closeUnmatched(
-  tx: Pick<Tx, 'sql' | 'consumerId' | 'row'>,
+  { sql, consumerId }: Pick<Tx, 'sql' | 'consumerId'>,
   filter: Filter,
+  unsatisfying: Unsatisfying | null = null,
 ): Promise<void> {
-  const where = whereOf(filter);
-  const unlisted = await dropUnmatched(tx.sql, tx.consumerId, filter);
-  const unsatisfying = where !== null && (await dropUnsatisfying(tx, where));
-  await notified(tx, unlisted || unsatisfying);
+  const unlisted = await dropUnmatched(sql, consumerId, filter);
+  const isKnown = unsatisfying !== null && unsatisfying.where === whereOf(filter);
+  const positions = isKnown ? unsatisfying.positions : [];
+  const dropped = positions.length > 0 && (await dropPositions(sql, consumerId, positions));
+  await notified({ sql, consumerId }, unlisted || dropped);
 }
 
 /** Closes the parked entries above the new position, because a seek sends those again. */

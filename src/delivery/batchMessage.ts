@@ -7,13 +7,13 @@ import type { Entry } from '../streams/entry.ts';
 
 /** The entries of one request of a consumer with batches, by position, as one message. */
 export class BatchMessage implements Outgoing {
-  readonly members: readonly Outgoing[];
-  readonly messageId: string;
-  readonly position: number;
-  readonly attempt: number;
+  members: readonly Outgoing[] = [];
+  messageId = '';
+  position = 0;
+  attempt = 1;
   readonly entry: Entry;
   /** That of its entries where all have the same; otherwise the batch has a trace of its own. */
-  readonly traceparent: string | null;
+  traceparent: string | null = null;
   /** A parked entry goes alone. */
   readonly parked: ParkedEntry | null;
   readonly readAt: number;
@@ -23,19 +23,41 @@ export class BatchMessage implements Outgoing {
   readonly sent = true;
   readonly next = null;
   readonly lane = '';
+  readonly #consumerId: string;
+  readonly #leave: (rest: readonly Outgoing[]) => void;
 
-  constructor(consumerId: string, members: readonly Outgoing[]) {
+  /** `leave` is called with the entries that are left to a later request. */
+  constructor(
+    consumerId: string,
+    members: readonly Outgoing[],
+    leave: (rest: readonly Outgoing[]) => void,
+  ) {
+    this.#consumerId = consumerId;
+    this.#leave = leave;
     const first = members[0] as Outgoing;
-    this.members = members;
-    this.messageId = members.length === 1 ? first.messageId : batchId(consumerId, members);
-    this.position = (members.at(-1) as Outgoing).position;
-    this.attempt = members.reduce((most, { attempt }) => Math.max(most, attempt), 1);
+    this.#carry(members);
     this.entry = first.entry;
-    const isOneTrace = members.every(({ traceparent }) => traceparent === first.traceparent);
-    this.traceparent = isOneTrace ? first.traceparent : null;
     this.parked = first.parked;
     this.readAt = first.readAt;
     this.readyAt = first.readyAt;
+  }
+
+  #carry(members: readonly Outgoing[]): void {
+    const first = members[0] as Outgoing;
+    this.members = members;
+    this.messageId = members.length === 1 ? first.messageId : batchId(this.#consumerId, members);
+    this.position = (members.at(-1) as Outgoing).position;
+    this.attempt = members.reduce((most, { attempt }) => Math.max(most, attempt), 1);
+    const isOneTrace = members.every(({ traceparent }) => traceparent === first.traceparent);
+    this.traceparent = isOneTrace ? first.traceparent : null;
+  }
+
+  /** Leaves the entries after the first `count` to a later request. Returns the number of the attempt that it then is. */
+  keep(count: number): number {
+    const rest = this.members.slice(count);
+    this.#carry(this.members.slice(0, count));
+    this.#leave(rest);
+    return this.attempt;
   }
 
   get bodies(): string[] {

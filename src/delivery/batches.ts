@@ -1,5 +1,5 @@
 import { createFailedBatches } from '../failure/failedBatches.ts';
-import type { Outgoing } from '../failure/outgoing.ts';
+import { firstOfLanes, type Outgoing } from '../failure/outgoing.ts';
 import { createBatchDispatcher, type BatchDispatcher } from '../flow/batchDispatcher.ts';
 import { createCohorts } from '../flow/cohorts.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
@@ -28,7 +28,17 @@ export function createBatches(
   function send(members: Outgoing[]): void {
     for (const member of members) startAttempt(stations, member);
     stations.failures.started(members[0] as Outgoing);
-    stations.senders.send(new BatchMessage(consumerId, members));
+    const leave = (rest: readonly Outgoing[]): void => takeBack(members, rest);
+    stations.senders.send(new BatchMessage(consumerId, members, leave));
+  }
+
+  /** Queues the rest of a batch again, apart from entries that wait behind others of it in their lanes. */
+  function takeBack(members: readonly Outgoing[], rest: readonly Outgoing[]): void {
+    const first = new Set(firstOfLanes(members));
+    dispatcher?.takeBack(
+      rest,
+      rest.filter((slot) => first.has(slot)),
+    );
   }
 
   /** Under "stream" nothing is sent beside a batch, so that the rest of one says nothing about the entry at fault. */

@@ -1,3 +1,4 @@
+import { createTurn, type Turn } from '../flow/turn.ts';
 import { celEntry, CelFault, type CelEntry } from '../rules/cel.ts';
 import { compileWhere } from '../rules/where.ts';
 import type { StreamName } from '../schema/stream.ts';
@@ -28,6 +29,8 @@ export type CompileCondition = (where: string, newest: number) => Satisfies;
 export interface Conditions {
   /** The conditions of one consumer; what can't be evaluated is noted. */
   of(consumer: { consumerId: string; stream: StreamName }): CompileCondition;
+  /** The time that evaluations may take before other work gets its turn. */
+  readonly turn: Turn;
 }
 
 /**
@@ -61,6 +64,7 @@ export function createConditions(options: { note: (fault: ConditionFault) => voi
   }
 
   return {
+    turn: createTurn(),
     of:
       ({ consumerId, stream }) =>
       (text, filterVersion) => {

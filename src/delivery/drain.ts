@@ -88,7 +88,7 @@ export function startDrain(options: DrainOptions): Drain {
   const common = { ...state, pages, dispatcher, ending, mark, stir, startBy, maySend, log };
   const opens = (of: SenderConfig) => (until: (slot: Outgoing) => number) =>
     context.openSender(of, way.landed, until);
-  const senders = createOpenSenders(opens(config), common);
+  const senders = createOpenSenders(opens(config), { ...common, made: wake });
   const recordParking = createRecordParking(common);
   const batching = way.failures;
   const failures = createFailureHandler({ ...common, recordParking, isOut, batching });
@@ -143,7 +143,7 @@ export function startDrain(options: DrainOptions): Drain {
   function mayStart(now: number): boolean {
     if (ending.reason !== null || !maySend(now)) return false;
     const alone = dispatcher.inFlight === 0;
-    if (!alone && isOverweight(senders.grown, budget)) return false;
+    if (!alone && (senders.makes || isOverweight(senders.grown, budget))) return false;
     return outage.exists ? outage.mayStart(alone) : failures.mayStart(alone);
   }
 
@@ -217,6 +217,7 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     maxSpan: MAX_SPAN,
     memory: budget.bytes,
     turns: budget.pages,
+    turn: context.conditions.turn,
     slidingWindow,
     filters,
     lanes: createLanes<Entry>(config.ordering),

@@ -24,6 +24,8 @@ export interface OpenSenders {
   close(): void;
   /** How many bytes the bodies of open requests have more than their entries, which alone were counted when they were read. */
   readonly grown: number;
+  /** Whether bodies of started requests are still to be made, so that it is not known how large they are. */
+  readonly makes: boolean;
 }
 
 /** Opens a sender that does not start a request after `startBy`, monotonic ms. */
@@ -35,6 +37,8 @@ export interface OpenSendersOptions {
   /** Once it has begun, no request starts. */
   ending: Pick<Ending, 'reason'>;
   filters: Pick<FilterStack, 'matches'>;
+  /** Called once the bodies are made that were to be made. */
+  made: () => void;
   log: Logger;
 }
 
@@ -68,7 +72,11 @@ export function createOpenSenders(first: OpenOne, options: OpenSendersOptions): 
   }
 
   return {
-    send: (slot) => current.send(slot, slot.attempt),
+    send: (slot) => {
+      const isMaking = current.made !== null;
+      current.send(slot, slot.attempt);
+      if (!isMaking) void current.made?.then(options.made);
+    },
     replace: (next) => {
       current = open(next);
       all.push(current);
@@ -90,6 +98,9 @@ export function createOpenSenders(first: OpenOne, options: OpenSendersOptions): 
       let sum = 0;
       for (const one of all) sum += one.grown;
       return sum;
+    },
+    get makes() {
+      return current.made !== null;
     },
   };
 }

@@ -1,9 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 import type { Logger } from 'pino';
 
 import type { Turns } from '../flow/budget.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import type { Turn } from '../flow/turn.ts';
 import type { StreamName } from '../schema/stream.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Pages } from '../streams/pages.ts';
@@ -15,8 +14,6 @@ import { startFaultOf } from './startFault.ts';
 
 const PAGE = { limit: 1_000, maxBytes: 4 * 1024 * 1024, scanRows: 50_000 };
 const RETRY_MS = 500;
-/** So long conditions are evaluated before other work gets a turn. */
-const TURN_MS = 20;
 /** The least that an entry is assumed to hold: its envelope. It bounds the rows of a page with few bytes. */
 const LEAST_ENTRY_BYTES = 256;
 
@@ -33,6 +30,8 @@ export interface ReaderOptions {
   intake: Pick<Intake, 'wantsMore' | 'room' | 'reserve' | 'accept'>;
   /** Limits how many pages are read at the same time in the process. */
   turns: Turns;
+  /** How long conditions are evaluated before other work gets its turn. */
+  turn: Turn;
   /** Called when everything that can be read without waiting has been read. */
   filled: () => void;
   /** Called to read on once other work has had its turn. */
@@ -54,13 +53,12 @@ export interface Reader {
 
 /** Creates the reader of one drain. */
 export function createReader(options: ReaderOptions): Reader {
-  const { stream, pages, tail, slidingWindow, filters, intake } = options;
+  const { stream, pages, tail, slidingWindow, filters, intake, turn } = options;
   let reading = false;
   let broken = false;
   let generation = 0;
   let pausedUntil = 0;
-  let turnEnds = 0; // monotonic ms
-  let laterFill: NodeJS.Immediate | null = null;
+  let laterFill = false;
 
   function fill(): void {
     catchUp();
@@ -69,8 +67,11 @@ export function createReader(options: ReaderOptions): Reader {
 
   function catchUp(): void {
     const now = performance.now();
-    if (reading || now < pausedUntil || laterFill !== null) return;
-    turnEnds = now + TURN_MS;
+    if (reading || now < pausedUntil || laterFill) return;
+    if (filters.hasCondition && turn.isOver()) {
+      readLater();
+      return;
+    }
     while (intake.wantsMore()) {
       const bytes = Math.floor(Math.min(PAGE.maxBytes, intake.room(fill)));
       if (bytes <= 0) break;
@@ -84,7 +85,7 @@ export function createReader(options: ReaderOptions): Reader {
       }
       if (page.scannedTo <= slidingWindow.readTo) break; // caught up
       offerSome(page, bytes);
-      if (laterFill !== null) break;
+      if (laterFill) break;
     }
   }
 
@@ -96,7 +97,7 @@ export function createReader(options: ReaderOptions): Reader {
       const entry = entries[index];
       offer(entry);
       if (entry === undefined) continue;
-      if (slidingWindow.bytes < upTo && !(takesTurns && isTurnOver())) continue;
+      if (slidingWindow.bytes < upTo && !(takesTurns && turn.isOver())) continue;
       slidingWindow.scanned(entry.position);
       if (slidingWindow.bytes < upTo) readLater();
       return;
@@ -104,14 +105,10 @@ export function createReader(options: ReaderOptions): Reader {
     slidingWindow.scanned(scannedTo);
   }
 
-  /** Whether evaluating a condition has taken so long that other work of the process waits for its turn. */
-  function isTurnOver(): boolean {
-    return performance.now() > turnEnds;
-  }
-
   function readLater(): void {
-    laterFill = setImmediate(() => {
-      laterFill = null;
+    laterFill = true;
+    turn.later(() => {
+      laterFill = false;
       options.fillAgain();
     });
   }
@@ -147,15 +144,13 @@ export function createReader(options: ReaderOptions): Reader {
 
   /** Offers the entries of a page until it is discarded. */
   async function offerInTurns(entries: Entry[], readBy: number): Promise<void> {
-    turnEnds = performance.now() + TURN_MS;
     for (const entry of entries) {
       if (readBy !== generation) return;
       offer(entry);
-      if (!isTurnOver()) continue;
+      if (!turn.isOver()) continue;
       slidingWindow.scanned(entry.position);
       options.filled();
-      await nextTurn();
-      turnEnds = performance.now() + TURN_MS;
+      await new Promise<void>((resolve) => void turn.later(resolve));
     }
   }
 

@@ -1,6 +1,7 @@
-import { bodyOfBatch, elementOf } from '../rules/envelope.ts';
+import { bodyOfBatch, elementOf, envelopeBytes } from '../rules/envelope.ts';
 import type { ConsumerBody } from '../schema/body.ts';
 import type { StreamName } from '../schema/stream.ts';
+import type { BatchSize } from './shaping.ts';
 import type { Message } from './webhookSender.ts';
 
 /**
@@ -13,4 +14,13 @@ export function batchBody(
 ): (message: Pick<Message, 'body' | 'bodies'>) => Buffer {
   const element = (one: string): string => elementOf(stream, one, mode);
   return ({ body, bodies = [body] }) => Buffer.from(bodyOfBatch(stream, bodies.map(element)));
+}
+
+/** The size of bodies of several entries, of at most so many bytes. */
+export function batchSize(stream: StreamName, mode: ConsumerBody['mode'], most: number): BatchSize {
+  return {
+    most,
+    empty: envelopeBytes(stream) - 1,
+    ofElement: (body) => Buffer.byteLength(elementOf(stream, body, mode)) + 1,
+  };
 }

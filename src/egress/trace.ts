@@ -82,3 +82,12 @@ function received(headers: IncomingHttpHeaders): Header[] {
   }
   return kept;
 }
+
+/** The moments of a request that was never dispatched. */
+export const NO_MOMENTS = {
+  dispatchedAt: 0,
+  opening: null,
+  writtenAt: 0,
+  flushedAt: 0,
+  statusAt: 0,
+} as const;

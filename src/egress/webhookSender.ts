@@ -1,5 +1,5 @@
 import type { BodyShape } from '../rules/bodyShape.ts';
-import type { Failed, LateAnswer, Outcome } from '../rules/outcome.ts';
+import type { LateAnswer, Outcome } from '../rules/outcome.ts';
 import { isOfNothing, withoutSecrets, type Ended } from './ended.ts';
 import {
   Exchange,
@@ -11,8 +11,8 @@ import {
 import { hide, type Hiding } from './hide.ts';
 import type { TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
-import { bodyFor } from './shaped.ts';
-import { traceOf, type RequestRecord } from './trace.ts';
+import { createShaping, type BatchSize, type MakingTurn } from './shaping.ts';
+import { NO_MOMENTS, traceOf, type RequestRecord } from './trace.ts';
 import { newTraceparent } from './traceparent.ts';
 import { dispatchWithToken, type Post } from './withToken.ts';
 
@@ -23,6 +23,11 @@ export interface Message {
   body: string;
   /** Of a batch, whose own body is empty: the bodies of its entries, in order. */
   bodies?: readonly string[];
+  /**
+   * Of a batch: leaves the entries after the first `count` to a later request, before anything is sent. Returns the number
+   * of the attempt that it then is.
+   */
+  keep?(count: number): number;
   /** The `traceparent` of the trace that its attempts belong to; a new trace for each attempt unless given. */
   traceparent?: string | null;
 }
@@ -48,6 +53,8 @@ export interface WebhookSender<M extends Message> {
   readonly inFlight: number;
   /** How many bytes the bodies of open requests have more than the entries that they were made of. */
   readonly grown: number;
+  /** Resolves once the bodies of all messages are made; null: they are. */
+  readonly made: Promise<void> | null;
   close(): Promise<void>;
 }
 
@@ -62,6 +69,10 @@ export interface WebhookSenderOptions<M extends Message> {
   bodyOf?: (message: Pick<Message, 'body' | 'bodies'>) => Buffer;
   /** Makes what is sent of each body, which is then what is signed; unless given, bodies are sent unchanged. */
   shape?: BodyShape | null;
+  /** Bounds bodies of several entries that are made by `shape`; unless given, nothing does. */
+  size?: BatchSize;
+  /** What the senders of a process share while they make bodies by a shape. */
+  turn?: MakingTurn;
   /** Called whenever `grown` changes, with the difference. */
   weigh?: ((bytes: number) => void) | undefined;
   /** Headers of the target, credentials included, as a flat list. */
@@ -119,19 +130,12 @@ export function createWebhookSender<M extends Message>(
     headBytes: hiding.bytes,
     late: options.late,
   };
-  const { samples = nothing, bodyOf, shape = null } = options;
+  const { samples = nothing, bodyOf, shape = null, size } = options;
+  const shaping = shape === null ? null : createShaping<M>({ ...options, shape, bodyOf, size });
   const open = new Set<OpenRequest<M>>();
   let grown = 0;
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
-  const fixed = [
-    'content-type',
-    (bodyOf === undefined ? shape?.contentType : undefined) ?? 'application/json',
-    'user-agent',
-    options.userAgent,
-    'millrace-consumer',
-    options.consumerId,
-    ...options.headers,
-  ];
+  const fixed = fixedHeaders(options);
 
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
@@ -140,7 +144,9 @@ export function createWebhookSender<M extends Message>(
     const { startedMono } = request;
     const endedAt = performance.now();
     const durationMs = Math.round(endedAt - startedMono);
-    const shown = isOfNothing(outcome) ? outcome : kept(request, outcome, endedAt);
+    const shown = isOfNothing(outcome)
+      ? outcome
+      : kept(request, outcome, { url: options.origin + options.path, endedAt, hiding });
     options.ended(request.message, shown, request.startedAt, durationMs, startedMono);
   }
 
@@ -149,22 +155,29 @@ export function createWebhookSender<M extends Message>(
     options.weigh?.(bytes);
   }
 
-  /** The outcome with the stored facts about the attempt, without secrets. */
-  function kept(request: OpenRequest<M>, outcome: Ended, endedAt: number): Ended {
-    const { token } = request;
-    const shown = withoutSecrets(outcome, hiding, token);
-    if (outcome.kind !== 'failed' && !request.isTraced) return shown;
-    const url = options.origin + options.path;
-    return { ...shown, trace: traceOf({ url, ...request.record(endedAt), hiding, token }) };
-  }
-
   function send(message: M, attempt: number): void {
-    const startedAt = options.now();
-    const body = bodyFor(message, bodyOf, shape);
-    if (!(body instanceof Uint8Array)) {
-      sendNothing(message, startedAt, body);
+    if (shaping === null) {
+      post(message, attempt, bodyOf === undefined ? Buffer.from(message.body) : bodyOf(message));
       return;
     }
+    shaping.make(message, attempt, (body, nth) => {
+      if (body instanceof Uint8Array) post(message, nth, body);
+      else {
+        const request = begin(message, options.now(), false);
+        setImmediate(() => finish(request, body)); // once the caller has returned and others had their turn
+      }
+    });
+  }
+
+  function begin(message: M, startedAt: number, isTraced: boolean): OpenRequest<M> {
+    const request = new OpenRequest(message, startedAt, isTraced, bounds, finish);
+    open.add(request);
+    requests.open += 1;
+    return request;
+  }
+
+  function post(message: M, attempt: number, body: Buffer): void {
+    const startedAt = options.now();
     const timestamp = Math.floor(startedAt / 1000);
     const headers = [
       ...fixed,
@@ -181,25 +194,22 @@ export function createWebhookSender<M extends Message>(
       'traceparent',
       newTraceparent(message.traceparent),
     ];
-    const isTraced = attempt > 1 || samples();
-    const request = new OpenRequest(message, startedAt, isTraced, bounds, finish);
-    open.add(request);
-    requests.open += 1;
+    const request = begin(message, startedAt, attempt > 1 || samples());
     if (shape !== null) grow((request.grown = Math.max(0, body.length - storedBytes(message))));
-    const post = { path: options.path, method: 'POST', headers, body } as const;
-    if (tokens === null) request.dispatch(post, request.startedMono);
+    const what = { path: options.path, method: 'POST', headers, body } as const;
+    if (tokens === null) request.dispatch(what, request.startedMono);
     else {
       const ends = (outcome: Outcome): void => finish(request, outcome);
-      dispatchWithToken(request, post, tokens, { open: () => open.has(request), ends });
+      dispatchWithToken(request, what, tokens, { open: () => open.has(request), ends });
     }
   }
 
-  /** Ends an attempt that has no body, after the caller has returned and others have had their turn. */
-  function sendNothing(message: M, startedAt: number, outcome: Failed): void {
-    const request = new OpenRequest(message, startedAt, false, bounds, finish);
-    open.add(request);
-    requests.open += 1;
-    setImmediate(() => finish(request, outcome));
+  /** Ends the attempts of which no body has been made yet and which `isOver` names. */
+  function drop(isOver: (message: M) => boolean): void {
+    if (shaping === null) return;
+    for (const message of shaping.drop(isOver)) {
+      finish(begin(message, options.now(), false), LEASE_ENDED);
+    }
   }
 
   function sweep(now: number): void {
@@ -215,22 +225,59 @@ export function createWebhookSender<M extends Message>(
     send,
     sweep,
     cut: () => {
+      drop(() => true);
       for (const request of open) request.end('cut');
       for (const request of overdue) request.end('cut');
       overdue.clear();
     },
     letGo: () => {
       const now = performance.now();
+      drop((message) => now > bounds.startBy(message));
       for (const request of open) if (request.waits && now > request.startBy()) request.end('cut');
     },
     get inFlight() {
-      return open.size;
+      return open.size + (shaping?.waiting ?? 0);
+    },
+    get made() {
+      return shaping?.done ?? null;
     },
     get grown() {
       return grown;
     },
     close: () => options.outlet.close(),
   };
+}
+
+/** The outcome with the stored facts about the attempt, without secrets. */
+function kept<M extends Message>(
+  request: OpenRequest<M>,
+  outcome: Ended,
+  { url, endedAt, hiding }: { url: string; endedAt: number; hiding: Hiding },
+): Ended {
+  const { token } = request;
+  const shown = withoutSecrets(outcome, hiding, token);
+  if (outcome.kind !== 'failed' && !request.isTraced) return shown;
+  return { ...shown, trace: traceOf({ url, ...request.record(endedAt), hiding, token }) };
+}
+
+/** The headers that all requests of a sender have; a flat list. */
+function fixedHeaders({
+  bodyOf,
+  shape,
+  ...options
+}: Pick<
+  WebhookSenderOptions<Message>,
+  'bodyOf' | 'shape' | 'userAgent' | 'consumerId' | 'headers'
+>): string[] {
+  return [
+    'content-type',
+    (bodyOf === undefined ? shape?.contentType : undefined) ?? 'application/json',
+    'user-agent',
+    options.userAgent,
+    'millrace-consumer',
+    options.consumerId,
+    ...options.headers,
+  ];
 }
 
 /** The bounds that the open requests of one sender have in common. */
@@ -349,12 +396,3 @@ function storedBytes({ body, bodies = [body] }: Message): number {
 
 const never = (): number => Infinity;
 const nothing = (): boolean => false;
-
-/** The moments of a request that was never dispatched. */
-const NO_MOMENTS = {
-  dispatchedAt: 0,
-  opening: null,
-  writtenAt: 0,
-  flushedAt: 0,
-  statusAt: 0,
-} as const;

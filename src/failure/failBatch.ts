@@ -1,5 +1,5 @@
 import type { AttemptLog, EndedAttempt } from '../progress/attemptLog.ts';
-import { blameOf, isOfBody, isOverload, isUnanswered, type Failed } from '../rules/outcome.ts';
+import { blameOf, isOverload, isUnanswered, type Failed } from '../rules/outcome.ts';
 import type { Doubt } from './doubt.ts';
 import type { FailedBatches } from './failedBatches.ts';
 import type { FailingEntries } from './failingEntries.ts';
@@ -37,10 +37,6 @@ export type FailBatch = (
 export function createFailBatch(options: FailBatchOptions): FailBatch {
   const { batches, failing, failedAttempts } = options;
   return (members, attempts, outcome, startedMono) => {
-    if (isOfBody(outcome)) {
-      options.doubt.ended(members[0] as Outgoing, false);
-      return 'goes on'; // nothing was sent: halves show of which entry no body can be made
-    }
     const own = blameOf(outcome);
     const blame = own === 'message' && options.isOut() ? 'endpoint' : own;
     if (isOverload(outcome)) options.halve(startedMono);

@@ -51,6 +51,8 @@ export interface BatchDispatcherOptions<S extends BatchQueued> extends Omit<
 export interface BatchDispatcher<S extends BatchQueued> extends Dispatcher<S> {
   /** Whether an incomplete batch waits for others that fill it. */
   readonly gathers: boolean;
+  /** Counts slots as not sent that were to go with a request, and queues those of them again that may go now. */
+  takeBack(slots: readonly S[], ready: readonly S[]): void;
   /** Ends its timer. */
   close(): void;
 }
@@ -170,6 +172,11 @@ export function createBatchDispatcher<S extends BatchQueued>(
     passOn: () => {
       shares -= 1;
       requests.take(-1);
+    },
+    takeBack: (slots, ready) => {
+      sending -= slots.length;
+      for (const slot of slots) slot.sent = false;
+      queue.putBackAll(ready);
     },
     rest: (until) => {
       restsUntil = until;

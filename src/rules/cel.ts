@@ -12,7 +12,7 @@ import type { CelEntry } from './celEntry.ts';
 import { CelError, CelFault, placeOf } from './celFault.ts';
 import { meterOf, type Meter } from './celMeter.ts';
 import { addNumbers } from './celNumbers.ts';
-import { celSentence } from './celSentence.ts';
+import { celFaultSentence, celSentence } from './celSentence.ts';
 import { createWork, type Work } from './celWork.ts';
 
 export { celEntry, type CelEntry } from './celEntry.ts';
@@ -103,12 +103,25 @@ function refusal(error: unknown, text: string, stream: StreamName): unknown {
   );
 }
 
-/** An evaluation error becomes a fault that says where it happened; what is no fault of the entry stays as it is. */
-function faultOf(error: unknown, text: string): unknown {
-  if (!(error instanceof EvaluationError)) return error;
+/**
+ * An evaluation error becomes a fault that says where it happened, without values of the entry. What the library did not
+ * foresee is a fault of the entry as well: no entry may keep those behind it from being sent.
+ */
+function faultOf(error: unknown, text: string): CelFault {
+  if (error instanceof CelFault) return error;
+  if (!(error instanceof EvaluationError)) {
+    return new CelFault("The expression can't be evaluated on this entry.", { cause: error });
+  }
   const start = error.range?.start;
-  const sentence = celSentence(error, { text, variables: [] });
+  const sentence = celFaultSentence(error, text, isConstant(error.node));
   if (start === undefined) return new CelFault(sentence);
   const { line, column } = placeOf(text, start);
   return new CelFault(`${sentence.slice(0, -1)} (line ${line}, column ${column}).`);
+}
+
+/** Whether the name or the index that a node looks up is written in the expression. */
+function isConstant(node: EvaluationError['node']): boolean {
+  if (node === undefined || !('op' in node)) return false;
+  if (node.op === '.' || node.op === '.?') return true;
+  return (node.op === '[]' || node.op === '[?]') && node.args[1].op === 'value';
 }

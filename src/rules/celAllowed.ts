@@ -144,8 +144,9 @@ function functionFault(
 }
 
 /** The library leaves fields of these names out of objects that an expression makes. */
-const UNSAFE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
-const UNSAFE = [...UNSAFE_KEYS].join(', ');
+export const UNSAFE_KEYS: ReadonlySet<unknown> = new Set(['__proto__', 'constructor', 'prototype']);
+/** They, for people. */
+export const UNSAFE = [...UNSAFE_KEYS].join(', ');
 
 function childrenOf(node: ASTNode): ASTNode[] {
   switch (node.op) {

@@ -1,5 +1,6 @@
 import { EvaluationError, type Environment } from '@marcbachmann/cel-js';
 
+import { UNSAFE, UNSAFE_KEYS } from './celAllowed.ts';
 import { CelFault } from './celFault.ts';
 import { equalValues, hasValue, isNested, isPlainObject, type Work } from './celWork.ts';
 
@@ -23,6 +24,8 @@ interface Node {
   evaluate(evaluator: Evaluator, node: Node, context: unknown): unknown;
   handle?: Handle;
   metered?: boolean;
+  /** Whether it gives the name of a field of an object that the expression makes. */
+  isKey?: boolean;
 }
 
 type Handle = (...given: never[]) => unknown;
@@ -58,7 +61,9 @@ export function meterOf(environment: Environment, work: Work): Meter {
   evaluator.run = (node, context) => {
     work.take(1);
     if (node.metered !== true) meter(node, work);
-    return node.evaluate(evaluator, node, context);
+    const value = node.evaluate(evaluator, node, context);
+    if (node.isKey === true) needKey(value, node);
+    return value;
   };
   evaluator.tryEval = (node, context) => {
     try {
@@ -90,6 +95,7 @@ function evaluatorOf(environment: Environment): Evaluator {
 function meter(node: Node, work: Work): void {
   node.metered = true;
   if (node.meta.alternate !== undefined) meter(node.meta.alternate, work);
+  if (node.op === 'map') for (const [key] of node.args as [Node, Node][]) key.isKey = true;
   const { handle } = node;
   if (handle === undefined) return;
   const metered = HANDLES[node.op]?.(handle as never, work, node);
@@ -100,19 +106,30 @@ function meter(node: Node, work: Work): void {
 const HANDLES: Record<string, (handle: never, work: Work, node: Node) => unknown> = {
   '==': equality(true),
   '!=': equality(false),
-  in: (inner: Operation, work: Work): Operation => {
-    return (value, list, ...rest) =>
-      Array.isArray(list) ? hasValue(list, value, work) : inner(value, list, ...rest);
+  in: (inner: Operation, work: Work, node: Node): Operation => {
+    return (value, list, ...rest) => {
+      if (Array.isArray(list)) return hasValue(list, value, work);
+      if (isNested(value) && isPlainObject(list)) throw noKey(node);
+      return inner(value, list, ...rest);
+    };
   },
   '+': sized(16, 1),
+  '-': sized(16, 1),
   '<': sized(64, 1),
   '<=': sized(64, 1),
   '>': sized(64, 1),
   '>=': sized(64, 1),
   '.': field,
-  '[]': field,
-  '[?]': (inner: Operation, work: Work): Operation => {
+  '[]': (inner: Operation, work: Work, node: Node): Operation => {
+    const operation = field(inner, work, node);
     return (left, right, ...rest) => {
+      if (isNested(right)) throw noKey(node);
+      return operation(left, right, ...rest);
+    };
+  },
+  '[?]': (inner: Operation, work: Work, node: Node): Operation => {
+    return (left, right, ...rest) => {
+      if (isNested(right)) throw noKey(node);
       // The library makes an error of an index beyond the end, and takes it back.
       if (Array.isArray(left)) work.take(STEPS_OF_ERROR);
       return inner(left, right, ...rest);
@@ -140,14 +157,45 @@ function equality(equal: boolean) {
 }
 
 function sized(perText: number, perList: number) {
-  return (inner: Operation, work: Work): Operation =>
+  return (inner: Operation, work: Work, node: Node): Operation =>
     (left, right, ...rest) => {
       for (const one of [left, right]) {
         if (typeof one === 'string') work.take(one.length / perText);
         else if (Array.isArray(one)) work.take(one.length / perList);
       }
-      return inner(left, right, ...rest);
+      try {
+        return inner(left, right, ...rest);
+      } catch (error) {
+        throw ofTheEntry(error, node, 'This');
+      }
     };
+}
+
+/** Throws unless a value can name a field of an object that an expression makes. */
+function needKey(value: unknown, node: Node): void {
+  if (isNested(value)) throw noKey(node);
+  if (!UNSAFE_KEYS.has(value)) return;
+  const message = `An object can't have a field of this name: ${UNSAFE}`;
+  throw new EvaluationError({ code: 'no_key', message, node: node as never });
+}
+
+/** A list or an object would become a text, as long as all that is in it, to be looked up. */
+function noKey(node: Node): EvaluationError {
+  return new EvaluationError({
+    code: 'no_key',
+    message: 'The name of a field is a text; a list or an object is none',
+    node: node as never,
+  });
+}
+
+/** What JavaScript itself refuses, such as an unknown time zone, is a fault of the evaluation like any other. */
+function ofTheEntry(error: unknown, node: Node, what: string): unknown {
+  if (!(error instanceof RangeError || error instanceof TypeError)) return error;
+  return new EvaluationError({
+    code: 'not_computable',
+    message: `${what} can't be computed of these values, such as an unknown time zone or a time that no calendar has`,
+    node: node as never,
+  });
 }
 
 function field(inner: Operation, _work: Work, node: Node): Operation {
@@ -167,7 +215,12 @@ function called(inner: Call, work: Work, node: Node): Call {
   const name = (node.args as [string])[0];
   return (args, ...rest) => {
     take(name, args, work);
-    const result = inner(args, ...rest);
+    let result: unknown;
+    try {
+      result = inner(args, ...rest);
+    } catch (error) {
+      throw ofTheEntry(error, node, name);
+    }
     if (Array.isArray(result)) work.take(result.length);
     else if (typeof result === 'string') work.take(result.length / 16);
     return result;
@@ -187,11 +240,18 @@ function take(name: string, args: unknown[], work: Work): void {
   }
   for (const one of args) {
     if (typeof one === 'string') work.take(one.length / 8);
-    else if (Array.isArray(one)) work.take(name === 'join' ? one.length : 0);
+    else if (Array.isArray(one) && name === 'join') takeJoined(one, second, work);
     else if (isPlainObject(one)) work.take(Object.keys(one).length * STEPS_OF_NAME);
   }
   if (typeof second !== 'string') return;
   // A search compares each character of one text with each of the other one, at worst.
   if (typeof first === 'string') work.take((first.length * second.length) / 64);
   else if (name.startsWith('get')) work.take(STEPS_OF_TIME_ZONE);
+}
+
+/** Counts the text that a list is joined to before it is made, as its parts may be the same one again and again. */
+function takeJoined(list: readonly unknown[], separator: unknown, work: Work): void {
+  const between = typeof separator === 'string' ? separator.length : 0;
+  work.take(list.length * (1 + between / 16));
+  for (const text of list) if (typeof text === 'string') work.take(text.length / 16);
 }

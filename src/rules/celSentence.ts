@@ -24,6 +24,27 @@ export function celSentence({ code, summary, range }: Said, { text, variables }:
   return (SENTENCES[code] ?? asItIs)(short, { text, variables, start, end });
 }
 
+/**
+ * Why an evaluation has no value, as a sentence without values of the entry: failures go to places that data may not
+ * reach. `isConstant` says that the name or index that was looked up is written in the expression.
+ */
+export function celFaultSentence(said: Said, text: string, isConstant: boolean): string {
+  const withoutValues = WITH_VALUES[said.code];
+  if (withoutValues === undefined || (isConstant && LOOKED_UP.has(said.code)))
+    return celSentence(said, { text, variables: [] });
+  return withoutValues;
+}
+
+const LOOKED_UP = new Set(['no_such_key', 'index_out_of_bounds']);
+/** For each code of the library whose summary quotes a value what is said instead. */
+const WITH_VALUES: Record<string, string> = {
+  no_such_key: 'There is no field of this name.',
+  index_out_of_bounds: 'The index is out of bounds.',
+  bool_conversion_error: 'The text can be converted to neither true nor false.',
+  invalid_duration: 'The text is no duration, such as 90s or 1h30m.',
+  numeric_overflow: 'The integer is too large.',
+};
+
 type Place = About & { start: number; end: number };
 
 const SENTENCES: Record<string, (summary: string, place: Place) => string> = {

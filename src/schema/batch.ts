@@ -20,7 +20,7 @@ export const ConsumerBatch = z
       example: 100,
     }),
     max_bytes: within(BATCH_BOUNDS.max_bytes).default(MB).meta({
-      description: 'The most bytes of one body; an entry that is larger goes alone',
+      description: 'The most bytes of one body, as it is sent; an entry that is larger goes alone',
     }),
     max_wait_ms: within(BATCH_BOUNDS.max_wait_ms).default(200).meta({
       description:

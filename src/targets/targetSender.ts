@@ -1,6 +1,7 @@
 import type { Egress } from '../egress/egress.ts';
 import { hide, type Hiding } from '../egress/hide.ts';
 import type { Tokens } from '../egress/oauth.ts';
+import type { BatchSize, MakingTurn } from '../egress/shaping.ts';
 import { createSigner, type Signer } from '../egress/signing.ts';
 import {
   createWebhookSender,
@@ -66,6 +67,10 @@ export function openTargetSender<M extends Message>(
     samples?: () => boolean;
     /** As in `WebhookSenderOptions`. */
     bodyOf?: (message: Pick<Message, 'body' | 'bodies'>) => Buffer;
+    /** As in `WebhookSenderOptions`. */
+    size?: BatchSize;
+    /** As in `WebhookSenderOptions`. */
+    turn?: MakingTurn;
     requests?: OpenRequests;
     /** As in `WebhookSenderOptions`. */
     startBy?: (message: M) => number;

@@ -1,6 +1,6 @@
 import { createBodyShapes } from '../delivery/bodyShapes.ts';
 import type { SenderConfig } from '../delivery/senderConfig.ts';
-import { batchBody } from '../egress/batchBody.ts';
+import { batchBody, batchSize } from '../egress/batchBody.ts';
 import type { Egress } from '../egress/egress.ts';
 import { createTokens } from '../egress/oauth.ts';
 import { createTraceSampler } from '../egress/traceSampler.ts';
@@ -10,6 +10,7 @@ import type {
   OpenRequests,
   WebhookSender,
 } from '../egress/webhookSender.ts';
+import { createTurn } from '../flow/turn.ts';
 import type { LateAnswer } from '../rules/outcome.ts';
 import type { OpenTarget } from '../targets/openTarget.ts';
 import { openTargetSender, wayTo, type WayToTarget } from '../targets/targetSender.ts';
@@ -54,17 +55,22 @@ export function createOpenSender(options: OpenSenderOptions): OpenSender {
 
   const sampler = createTraceSampler();
   const shapes = createBodyShapes();
-  const process = { egress, tokens, userAgent, now, ...counted };
+  const process = { egress, tokens, userAgent, now, turn: createTurn(), ...counted };
   return (config, connections, ended, startBy, weigh, late) => {
-    const { target, path, consumerId, stream, batch, body } = config;
+    const { target, path, consumerId } = config;
     const samples = sampler.ofSender();
     const shape = shapes.of(config);
     const own = { path, consumerId, connections, shape, weigh, ended, startBy, samples };
     return openTargetSender(wayOf(target), {
       ...process,
       ...own,
-      ...(batch === null ? {} : { bodyOf: batchBody(stream, body.mode) }),
+      ...batching(config),
       ...(late === undefined ? {} : { late }),
     });
   };
+}
+
+function batching({ stream, batch, body: { mode } }: SenderConfig) {
+  if (batch === null) return {};
+  return { bodyOf: batchBody(stream, mode), size: batchSize(stream, mode, batch.max_bytes) };
 }

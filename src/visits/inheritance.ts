@@ -83,6 +83,9 @@ export class Inheritance implements WebhookSender<Outgoing> {
       get grown() {
         return sender.grown;
       },
+      get made() {
+        return sender.made;
+      },
     };
   }
 
@@ -170,6 +173,10 @@ export class Inheritance implements WebhookSender<Outgoing> {
 
   get inFlight(): number {
     return this.#sender.inFlight + this.#waiting.length;
+  }
+
+  get made(): Promise<void> | null {
+    return this.#sender.made;
   }
 
   get grown(): number {

@@ -100,6 +100,7 @@ export class QuietSender implements Drain, Committing {
       tail,
       filters: this.#filters,
       memory: context.budget.bytes,
+      turn: context.conditions.turn,
       position: lease.position,
       again: this.#again,
     });

@@ -1,5 +1,6 @@
 import type { FilterStack } from '../delivery/filterStack.ts';
 import { TIMES, type Shared } from '../flow/budget.ts';
+import type { Turn } from '../flow/turn.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Tail } from '../streams/tail.ts';
 
@@ -8,6 +9,8 @@ export interface WaitingEntriesOptions {
   tail: Pick<Tail, 'since' | 'end' | 'told'>;
   filters: Pick<FilterStack, 'passes' | 'onlySync' | 'hasCondition'>;
   memory: Pick<Shared, 'room' | 'take' | 'wait'>;
+  /** How long conditions are evaluated before other work gets its turn. */
+  turn: Turn;
   /** Everything up to here is settled. */
   position: number;
   /** Called when there is memory for an entry again, and when other work has had its turn. */
@@ -18,8 +21,6 @@ export interface WaitingEntriesOptions {
 const MOST_WAITING = 16;
 /** So many entries are examined at a time. */
 const PAGE = 1_000;
-/** So long conditions are evaluated before other work gets a turn, ms. */
-const TURN_MS = 20;
 
 /** The entries that a quiet sender has to send, in order. They come from the tail alone. */
 export class WaitingEntries {
@@ -30,7 +31,8 @@ export class WaitingEntries {
   #caughtUp = false;
   #entries: Entry[] = [];
   #readAt: number[] = []; // of each entry
-  #later: NodeJS.Immediate | null = null;
+  /** Takes back that it looks again later; null: it does not. */
+  #later: (() => void) | null = null;
   #held = 0; // bytes of the budget
   #lastMatchAt = performance.now();
 
@@ -79,15 +81,16 @@ export class WaitingEntries {
     if (this.#caughtUp && before > this.#readTo) this.#readTo = before;
     this.#caughtUp = false;
     if (this.#later !== null) return true;
-    const { tail, filters } = this.#options;
-    const turnEnds = filters.hasCondition ? performance.now() + TURN_MS : Infinity;
+    const { tail, filters, turn } = this.#options;
+    const takesTurns = filters.hasCondition;
+    if (takesTurns && turn.isOver()) return this.#lookLater();
     for (;;) {
       const page = tail.since(this.#readTo, PAGE, filters.onlySync);
       if (page === null) return tail.end === null; // it calls once it has begun
       for (let index = page.from; index < page.to; index += 1) {
         const taken = this.#take(page.entries[index]!);
         if (taken !== 'taken') return taken === 'later';
-        if (turnEnds !== Infinity && performance.now() > turnEnds) return this.#lookLater();
+        if (takesTurns && turn.isOver()) return this.#lookLater();
       }
       this.#readTo = Math.max(this.#readTo, page.scannedTo);
       this.#caughtUp = page.scannedTo >= (tail.end ?? 0);
@@ -97,7 +100,7 @@ export class WaitingEntries {
 
   /** Looks again once other work has had its turn. */
   #lookLater(): true {
-    this.#later = setImmediate(() => {
+    this.#later = this.#options.turn.later(() => {
       this.#later = null;
       this.#options.again();
     });
@@ -141,7 +144,7 @@ export class WaitingEntries {
   /** Gives back the bytes of the budget; nothing is examined any more. */
   letGo(): void {
     this.#caughtUp = false;
-    if (this.#later !== null) clearImmediate(this.#later);
+    this.#later?.();
     this.#hold(-this.#held);
   }
 

@@ -222,6 +222,28 @@ test('a costly condition leaves turns to other work, while entries are read and 
   expect(numbers.filter((n) => n < 60).length).toBeLessThan(60);
 }, 120_000);
 
+test('costly conditions of many visited consumers together leave turns to other work', async () => {
+  await using world = await openWorld(HOSTS[1]!.options);
+  await using receiver = await openReceiver();
+  const target = await world.target(receiver.url);
+  const list = `[${Array(200).fill(1).join(',')}]`;
+  // Some 20 ms for each entry and consumer.
+  const where = 'event.data.l.all(a, event.data.l.all(b, a + b == 2))';
+  const consumers = 40;
+  for (let count = 0; count < consumers; count += 1) await world.consumer(target, { where });
+  const events = someEvents(3).map((one) => ({ ...one, data: `{"n":1,"l":${list}}` }));
+  await world.append.events(events.slice(0, 1)); // by which all of them are visited
+  await until(() => receiver.received.length === consumers, { timeoutMs: 60_000 });
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const begun = performance.now();
+  await world.append.events(events.slice(1));
+  await until(() => receiver.received.length === 3 * consumers, { timeoutMs: 60_000 });
+  delay.disable();
+  // A fraction of the whole, as the machine may be slow.
+  expect(delay.max / 1e6).toBeLessThan((performance.now() - begun) / 4);
+}, 150_000);
+
 test('a signal with a malformed condition is ignored, one that is no condition is refused, and both are noted', async () => {
   await using world = await openWorld();
   await using receiver = await openReceiver();

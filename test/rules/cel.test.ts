@@ -119,6 +119,33 @@ test.each([
     '{"l":[1]}',
     'The list has no element with the index 3 (line 2, column 3).',
   ],
+  // Values of the entry are not quoted.
+  [
+    'bool(event.data.s)',
+    '{"s":"secret"}',
+    'The text can be converted to neither true nor false (line 1, column 1).',
+  ],
+  [
+    'duration(event.data.s) == duration("1s")',
+    '{"s":"secret"}',
+    'The text is no duration, such as 90s or 1h30m (line 1, column 1).',
+  ],
+  [
+    'event.data.m[event.data.s] == 1',
+    '{"m":{},"s":"secret"}',
+    'There is no field of this name (line 1, column 1).',
+  ],
+  ['event.data.m["key"] == 1', '{"m":{}}', 'There is no field "key" (line 1, column 1).'],
+  [
+    'event.data.l[event.data.n] == 1',
+    '{"l":[],"n":4711}',
+    'The index is out of bounds (line 1, column 1).',
+  ],
+  [
+    'int(event.data.n) * 9000000000000000000 > 1',
+    '{"n":4711}',
+    'The integer is too large (line 1, column 1).',
+  ],
 ])('%s over %s fails with a sentence that says where', (text, data, message) => {
   expect(() => valueOf(text, data)).toThrow(new CelFault(message));
 });

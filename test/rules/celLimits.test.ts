@@ -19,6 +19,8 @@ const LIST = `{"l":${ones(500_000)}}`;
 const TWO = `{"a":${ones(240_000)},"b":${ones(240_000)}}`;
 const TEXT = `{"s":"${'a'.repeat(1_000_000)}","t":"b${'a'.repeat(40_000)}"}`;
 const KEYS = `{${Array.from({ length: 90_000 }, (_, n) => `"k${n}":1`).join(',')}}`;
+/** One long text, which an expression may take again and again. */
+const LONG = `{"s":"${'a'.repeat(500_000)}","l":${ones(80_000)},"m":{"a":1},"n":1}`;
 const DEEP = `{"x":${'['.repeat(900)}${']'.repeat(900)},"y":${'['.repeat(900)}${']'.repeat(900)}}`;
 
 /** Expressions that would take from seconds to forever, had their work no end. */
@@ -48,6 +50,41 @@ const HOSTILE: [name: string, data: string, text: string][] = [
   ['names that are listed often', KEYS, 'event.data.all(k, event.data.exists(j, true))'],
   ['texts in a loop', LIST, 'event.data.l.map(x, string(x)).join(",").size() > 1'],
   ['durations in a loop', LIST, 'event.data.l.all(x, duration("1h2m3s") == duration("1h2m3s"))'],
+  [
+    'a long text that is joined with itself',
+    LONG,
+    'event.data.l.map(x, event.data.s).join("").size() > 1',
+  ],
+  [
+    'a list that is joined by a long text',
+    LONG,
+    'event.data.l.map(x, "").join(event.data.s).size() > 1',
+  ],
+  [
+    'a long list that is looked up as if it were a name',
+    LONG,
+    'event.data.l.exists(x, event.data.m[event.data.l] == 2)',
+  ],
+  [
+    'a long list that is looked up where nothing has fields',
+    LONG,
+    'event.data.l.exists(x, event.data.n[event.data.l] == 2)',
+  ],
+  [
+    'a long list that is looked up as an optional name',
+    LONG,
+    'event.data.l.exists(x, event.data.m[?event.data.l].hasValue())',
+  ],
+  [
+    'a long list that is searched for among names',
+    LONG,
+    'event.data.l.exists(x, event.data.l in event.data.m)',
+  ],
+  [
+    'a long list that is to name a field',
+    LONG,
+    'event.data.l.exists(x, {event.data.l: 1}.size() == 2)',
+  ],
   [
     'time zones in a loop',
     LIST,
@@ -129,3 +166,42 @@ test('chains of operators may be as long as the text', () => {
   expect(compileCel(either(450, 'false'), 'events').evaluate(entry)).toBe(false);
   expect(compileCel(`${'!'.repeat(900)}true`, 'events').evaluate(entry)).toBe(true);
 });
+
+/** Data at which JavaScript itself throws, in ways that the library does not foresee. */
+const UNFORESEEN = {
+  at: '2026-01-01T00:00:00Z',
+  zone: 'Mars/Secret',
+  ages: '99999999999999999h',
+  odd: { toString: 1, valueOf: 1 },
+  m: { a: 1 },
+  n: 1,
+  name: 'constructor',
+};
+
+test.each([
+  'timestamp(event.data.at).getHours(event.data.zone) == 1',
+  'timestamp(event.data.at).getDayOfYear(event.data.zone) == 1',
+  '(timestamp(event.data.at) + duration(event.data.ages)).getFullYear() == 1',
+  'timestamp(event.data.at) - (timestamp(event.data.at) + duration(event.data.ages)) == duration("1s")',
+  'event.data.m[event.data.odd] == 1',
+  'event.data.n[event.data.odd] == 1',
+  'event.data.m[?event.data.odd].hasValue()',
+  'event.data.odd in event.data.m',
+  '{event.data.odd: 1}.size() == 1',
+  '{event.data.name: 1}.size() == 1',
+])(
+  '%s is a fault of the entry, which says nothing of its data, and no matter where it does not matter',
+  (text) => {
+    const entry = celEntry(JSON.stringify({ event: { data: UNFORESEEN } }), 'events');
+    let thrown: unknown;
+    try {
+      compileCel(text, 'events').evaluate(entry);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(CelFault);
+    expect((thrown as CelFault).message).toMatch(/ \(line 1, column \d+\)\.$/u);
+    expect((thrown as CelFault).message).not.toMatch(/Secret|99999/u);
+    expect(compileCel(`${text} || true`, 'events').evaluate(entry)).toBe(true);
+  },
+);

@@ -123,6 +123,7 @@ export function createHeldEndpoint(options: HeldEndpointOptions): HeldEndpoint {
         return own.size;
       },
       grown: 0,
+      made: null,
       close: () => Promise.resolve(),
       drop: () => {
         dropped = true;

@@ -1,0 +1,48 @@
+/** So long a process does costly work before other work gets its turn, ms. */
+const TURN_MS = 20;
+
+/**
+ * The time that all senders of a process together may spend on costly work before other work gets its turn. Each alone
+ * would take little of it, but there may be thousands.
+ */
+export interface Turn {
+  /** Whether it is over; what is left to do is then continued by `later`. */
+  isOver(): boolean;
+  /** Calls `run` in a later turn, after those that asked before; the returned function takes that back. */
+  later(run: () => void): () => void;
+}
+
+/** Creates it; a turn begins when it is first asked about. */
+export function createTurn(): Turn {
+  let endsAt: number | null = null; // monotonic ms; null: none has begun
+  const waiting = new Set<() => void>();
+
+  function begin(): number {
+    endsAt = performance.now() + TURN_MS;
+    setImmediate(next);
+    return endsAt;
+  }
+
+  function next(): void {
+    if (waiting.size === 0) {
+      endsAt = null;
+      return;
+    }
+    const until = begin();
+    for (const run of waiting) {
+      waiting.delete(run);
+      run();
+      if (performance.now() > until) return;
+    }
+  }
+
+  return {
+    isOver: () => performance.now() > (endsAt ?? begin()),
+    later: (run) => {
+      const own = (): void => run(); // a new one, as the same may be asked for twice
+      waiting.add(own);
+      if (endsAt === null) begin();
+      return () => void waiting.delete(own);
+    },
+  };
+}
