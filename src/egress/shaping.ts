@@ -64,6 +64,8 @@ interface Job<M> {
   message: M;
   attempt: number;
   made: Made;
+  /** The bodies of all of its entries, in order. */
+  bodies: readonly string[];
   /** What is sent of the first entries. */
   texts: string[];
   bytes: number;
@@ -108,27 +110,26 @@ export function createShaping<M extends Shapeable>(options: ShapingOptions): Sha
 
   /** Makes what is sent of the next entry; null: others follow. */
   function step(job: Job<M>): Buffer | Failed | null {
-    const { message, texts } = job;
-    const { body, bodies = [body] } = message;
+    const { bodies, texts } = job;
     const text = shaped(bodies[texts.length] as string, shape);
     const isMade = typeof text === 'string';
     if (bodyOf === undefined) return isMade ? Buffer.from(text) : text;
     job.bytes += isMade ? (size?.ofElement(text) ?? 0) : 0;
     const fits = texts.length === 0 ? isMade : isMade && job.bytes <= (size?.most ?? Infinity);
     if (fits) texts.push(text as string);
-    else cutOff(job, Math.max(1, texts.length));
+    else job.attempt = cutOff(job, Math.max(1, texts.length));
     if (fits && texts.length < bodies.length) return null;
     return texts.length === 0 ? (text as Failed) : bodyOf({ body: '', bodies: texts });
   }
 
-  function cutOff(job: Job<M>, count: number): void {
-    const { bodies = [], keep } = job.message;
-    if (bodies.length > count) job.attempt = keep?.call(job.message, count) ?? job.attempt;
+  function cutOff({ message, bodies, ...job }: Job<M>, count: number): number {
+    return bodies.length > count ? (message.keep?.(count) ?? job.attempt) : job.attempt;
   }
 
   return {
     make: (message, attempt, made) => {
-      jobs.push({ message, attempt, made, texts: [], bytes: size?.empty ?? 0 });
+      const { body, bodies = [body] } = message;
+      jobs.push({ message, attempt, made, bodies, texts: [], bytes: size?.empty ?? 0 });
       run();
     },
     drop: (isOver) => {

@@ -11,9 +11,9 @@ import {
 import { hide, type Hiding } from './hide.ts';
 import type { TokenSource } from './oauth.ts';
 import type { Outlet } from './outlet.ts';
+import { headersOf } from './requestHeaders.ts';
 import { createShaping, type BatchSize, type MakingTurn } from './shaping.ts';
 import { NO_MOMENTS, traceOf, type RequestRecord } from './trace.ts';
-import { newTraceparent } from './traceparent.ts';
 import { dispatchWithToken, type Post } from './withToken.ts';
 
 /** The content of one webhook; the body is sent unchanged, unless its sender has a shape or a `bodyOf`. */
@@ -135,7 +135,8 @@ export function createWebhookSender<M extends Message>(
   const open = new Set<OpenRequest<M>>();
   let grown = 0;
   const overdue = new Set<OpenRequest<M>>(); // those whose late answers are awaited
-  const fixed = fixedHeaders(options);
+  const contentType = (bodyOf === undefined ? shape?.contentType : undefined) ?? 'application/json';
+  const headersFor = headersOf({ ...options, contentType });
 
   function finish(request: OpenRequest<M>, outcome: Outcome): void {
     if (!open.delete(request)) return;
@@ -161,12 +162,21 @@ export function createWebhookSender<M extends Message>(
       return;
     }
     shaping.make(message, attempt, (body, nth) => {
-      if (body instanceof Uint8Array) post(message, nth, body);
-      else {
-        const request = begin(message, options.now(), false);
-        setImmediate(() => finish(request, body)); // once the caller has returned and others had their turn
-      }
+      if (!(body instanceof Uint8Array)) endSoon(message, body);
+      else
+        try {
+          post(message, nth, body);
+        } catch (error) {
+          endSoon(message, notMade(error)); // nobody may be there any more to catch it
+        }
     });
+  }
+
+  /** Ends an attempt with which nothing was sent, once the caller has returned and others had their turn. */
+  function endSoon(message: M, outcome: Outcome): void {
+    const begun = open.values().find((request) => request.message === message);
+    const request = begun ?? begin(message, options.now(), false);
+    setImmediate(() => finish(request, outcome));
   }
 
   function begin(message: M, startedAt: number, isTraced: boolean): OpenRequest<M> {
@@ -179,21 +189,8 @@ export function createWebhookSender<M extends Message>(
   function post(message: M, attempt: number, body: Buffer): void {
     const startedAt = options.now();
     const timestamp = Math.floor(startedAt / 1000);
-    const headers = [
-      ...fixed,
-      'webhook-id',
-      message.messageId,
-      'webhook-timestamp',
-      String(timestamp),
-      'webhook-signature',
-      options.sign(message.messageId, timestamp, body),
-      'millrace-position',
-      String(message.position),
-      'millrace-attempt',
-      String(attempt),
-      'traceparent',
-      newTraceparent(message.traceparent),
-    ];
+    const signature = options.sign(message.messageId, timestamp, body);
+    const headers = headersFor({ message, attempt, timestamp, signature });
     const request = begin(message, startedAt, attempt > 1 || samples());
     if (shape !== null) grow((request.grown = Math.max(0, body.length - storedBytes(message))));
     const what = { path: options.path, method: 'POST', headers, body } as const;
@@ -258,26 +255,6 @@ function kept<M extends Message>(
   const shown = withoutSecrets(outcome, hiding, token);
   if (outcome.kind !== 'failed' && !request.isTraced) return shown;
   return { ...shown, trace: traceOf({ url, ...request.record(endedAt), hiding, token }) };
-}
-
-/** The headers that all requests of a sender have; a flat list. */
-function fixedHeaders({
-  bodyOf,
-  shape,
-  ...options
-}: Pick<
-  WebhookSenderOptions<Message>,
-  'bodyOf' | 'shape' | 'userAgent' | 'consumerId' | 'headers'
->): string[] {
-  return [
-    'content-type',
-    (bodyOf === undefined ? shape?.contentType : undefined) ?? 'application/json',
-    'user-agent',
-    options.userAgent,
-    'millrace-consumer',
-    options.consumerId,
-    ...options.headers,
-  ];
 }
 
 /** The bounds that the open requests of one sender have in common. */
@@ -392,6 +369,11 @@ class OpenRequest<M extends Message> implements ExchangeOwner {
 /** How many bytes the entries of a message have as they are stored. */
 function storedBytes({ body, bodies = [body] }: Message): number {
   return bodies.reduce((sum, one) => sum + Buffer.byteLength(one), 0);
+}
+
+/** An error of a kind that nobody foresaw says nothing about the endpoint. */
+function notMade(error: unknown): Outcome {
+  return { kind: 'ours', detail: `the request could not be made: ${(error as Error).message}` };
 }
 
 const never = (): number => Infinity;
