@@ -1,6 +1,9 @@
 import type { Dispatcher } from 'undici';
 
-import { batchBody } from '../../src/egress/batchBody.ts';
+import { createBodyShapes } from '../../src/delivery/bodyShapes.ts';
+import type { SenderConfig } from '../../src/delivery/senderConfig.ts';
+import { batchBody, batchSize } from '../../src/egress/batchBody.ts';
+import type { MakingTurn } from '../../src/egress/shaping.ts';
 import { createWebhookSender } from '../../src/egress/webhookSender.ts';
 import type { OpenSender } from '../../src/temporal/openSender.ts';
 
@@ -37,6 +40,7 @@ export interface ScriptedOutlet {
 /** Nothing leaves by it once `isDead` holds. */
 export function createScriptedOutlet(wire: Wire, isDead: () => boolean): ScriptedOutlet {
   const requests = new Set<() => void>();
+  const shapes = createBodyShapes();
 
   const openSender: OpenSender = (config, _connections, ended, startBy) =>
     createWebhookSender({
@@ -44,7 +48,9 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
       outlet: { dispatch, close: () => Promise.resolve(), destroy: () => Promise.resolve() },
       path: '/hook',
       sign: () => '',
-      ...(config.batch === null ? {} : { bodyOf: batchBody(config.stream) }),
+      shape: shapes.of(config),
+      turn: createShortTurn(),
+      ...batching(config),
       headers: [],
       consumerId: config.consumerId,
       userAgent: 'Millrace/test',
@@ -100,10 +106,24 @@ export function createScriptedOutlet(wire: Wire, isDead: () => boolean): Scripte
   };
 }
 
+function batching({ stream, batch, body: { mode } }: SenderConfig) {
+  if (batch === null) return {};
+  return { bodyOf: batchBody(stream, mode), size: batchSize(stream, mode, batch.max_bytes) };
+}
+
+/** A turn that is over after every third entry, whatever time that took. */
+function createShortTurn(): MakingTurn {
+  let asked = 0;
+  return {
+    isOver: () => (asked += 1) % 4 === 0,
+    later: (run) => void setTimeout(run, 1),
+  };
+}
+
 function requestOf(headers: string[], body: string): Arrival {
   const header = (name: string): string => headers[headers.indexOf(name) + 1] ?? '';
   const sent = JSON.parse(body) as Record<string, unknown>;
-  const [envelope = '', content] = Object.entries(sent)[0] ?? [];
+  const [envelope = '', content] = Object.entries('mapped' in sent ? { one: sent } : sent)[0] ?? [];
   const entries = (Array.isArray(content) ? content : [content]) as Sent[];
   return {
     position: Number(header('millrace-position')),

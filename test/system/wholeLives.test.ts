@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 
 import type { ConsumerBatch } from '../../src/schema/batch.ts';
+import type { ConsumerBody } from '../../src/schema/body.ts';
 import type { FilterDelta, Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { openEngine, type Engine } from '../support/engine.ts';
@@ -46,6 +47,16 @@ const batch = fc.option(
   }),
   { freq: 3 },
 );
+
+/** Half of them send entries as they are stored. Mapped ones are so large that few have room in a batch. */
+const BODIES: Record<string, (stream: StreamName) => ConsumerBody> = {
+  full: () => ({ mode: 'full' }),
+  thin: () => ({ mode: 'thin' }),
+  mapped: (stream) => ({
+    mode: 'map',
+    expression: `{"mapped": true, "position": ${stream === 'events' ? 'event.position' : 'record.updated_idx'}, "padding": "${'x'.repeat(400)}"}`,
+  }),
+};
 
 function weighed(
   weight: number,
@@ -96,6 +107,7 @@ const story = fc.noBias(
     ordering: fc.constantFrom<Ordering>('record', 'record', 'stream', 'none'),
     maxInFlight: fc.integer({ min: 1, max: 5 }),
     batch,
+    body: fc.constantFrom('full', 'full', 'thin', 'mapped'),
     visits: fc.boolean(),
     syncs: fc.subarray(['a', 'b'], { minLength: 1 }),
     where: fc.constantFrom(null, null, ...Object.keys(CONDITIONS)),
@@ -122,7 +134,8 @@ async function live(engine: Engine, told: Story): Promise<void> {
   const model = createModel({ ...told, db: engine.db, name, filter });
   const random = vi.spyOn(Math, 'random').mockImplementation(drawFrom(told.seed + 1));
   const { stream, ordering, maxInFlight, visits } = told;
-  const input = { stream, ordering, batch: told.batch, ...filter };
+  const body = BODIES[told.body]?.(stream) ?? { mode: 'full' };
+  const input = { stream, ordering, batch: told.batch, body, ...filter };
   const life = await engine.live(
     { input, maxInFlight, visits, timeoutMs: 2_000, idleAfterMs: 400 },
     model.watcher,
