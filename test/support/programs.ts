@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /** A program that tests run, and where it comes from. */
@@ -10,6 +11,8 @@ export interface Program {
   debian: string;
   /** The tests that need it, for messages. */
   tests: string;
+  /** What does as well, only slower: taken where the program can't be had. */
+  others?: readonly string[];
   /** What can be done instead of installing it, for messages. */
   orElse?: string;
 }
@@ -20,16 +23,21 @@ const LOCK = '/var/lock/millrace-apt';
 
 /**
  * The path of a program: the first of its names on the PATH. Where there is none, root on Debian gets it by
- * apt-get, once; elsewhere this throws what to do. So no test is left out for want of a program.
+ * apt-get, once; elsewhere another that does as well is taken, or this throws what to do. So no test is left out
+ * for want of a program.
  */
 export function programOf(program: Program): string {
-  const { names, debian, tests, orElse } = program;
+  const { names, debian, tests, others = [], orElse } = program;
   const found = find(names);
   if (found !== undefined) return found;
   const way = orElse === undefined ? '' : `, or ${orElse}`;
-  if (process.getuid?.() !== 0 || !isDebian()) {
+  const other = find(others);
+  const failed = join(tmpdir(), `millrace-no-${debian}`);
+  const isTried = other !== undefined && existsSync(failed);
+  if (process.getuid?.() !== 0 || !isDebian() || isTried) {
+    if (other !== undefined) return other;
     throw new Error(
-      `${tests} need ${names.join(' or ')} and find none on the PATH: install it ` +
+      `${tests} need ${[...names, ...others].join(' or ')} and find none on the PATH: install it ` +
         `(Debian: sudo apt-get install ${debian})${way}.`,
     );
   }
@@ -41,6 +49,10 @@ export function programOf(program: Program): string {
   });
   const installed = find(names);
   if (installed !== undefined) return installed;
+  if (other !== undefined) {
+    writeFileSync(failed, `${done.stdout}${done.stderr}`); // so that not each file of tests tries it again
+    return other;
+  }
   throw new Error(
     `apt-get install ${debian} failed; run it by hand${way}:\n${done.stdout}${done.stderr}`,
   );
