@@ -1,20 +1,23 @@
 import { type Command, Option } from 'commander';
 
-import type { ConsumerBatch } from '../schema/batch.ts';
-import type {
-  ConsumerInput,
-  ConsumerSort,
-  ConsumerStatus,
-  ConsumerWith,
-} from '../schema/consumer.ts';
+import type { ConsumerSort, ConsumerStatus, ConsumerWith } from '../schema/consumer.ts';
 import type { Preview } from '../schema/preview.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
 import { batchOption } from './batchOption.ts';
-import { BODY_HELP, bodyOf } from './bodyFlag.ts';
+import { bodyOf } from './bodyFlag.ts';
 import { confirm, withYes, type YesFlag } from './confirm.ts';
+import {
+  batchOf,
+  CONDITION,
+  EVENTS_OR_ALL,
+  inputOf,
+  whereOf,
+  withFlags,
+  type ConsumerFlags,
+} from './consumerFlags.ts';
 import { CONSUMERS, showConsumer } from './consumerView.ts';
-import type { Context, RunCommand } from './context.ts';
+import type { RunCommand } from './context.ts';
 import { usage } from './exit.ts';
 import { findConsumer, findTarget } from './find.ts';
 import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
@@ -22,7 +25,6 @@ import { printable } from './table.ts';
 import {
   collect,
   collectOf,
-  collectPair,
   EVENTS,
   examples,
   given,
@@ -32,35 +34,12 @@ import {
   placeOf,
   streamOption,
   wholeNumber,
-  withInput,
 } from './values.ts';
 import { watchConsumer } from './watch.ts';
 
 const STATUSES: readonly ConsumerStatus[] = ['active', 'paused', 'blocked', 'stopped'];
 const HAS: readonly ConsumerWith[] = ['parked', 'dead_letters', 'cannot_start'];
 const SORTS: readonly ConsumerSort[] = ['newest', 'lag', 'failed'];
-const ORDERINGS = ['record', 'stream', 'none'];
-/** What the flag `--where` takes. */
-const CONDITION = "in CEL: 'event.data.amount > 100', or with changes or record";
-const EVENTS_OR_ALL = [...EVENTS, '*'] as const;
-
-interface ConsumerFlags {
-  name?: string;
-  target?: string;
-  stream?: StreamName;
-  path?: string;
-  sync?: string[];
-  collection?: string[];
-  event?: string[];
-  where?: string | false;
-  ordering?: string;
-  body?: string;
-  batch?: ReturnType<typeof batchOption>;
-  start?: string;
-  alertEmail?: string[];
-  metadata?: Record<string, string>;
-  input?: string;
-}
 
 type DeltaFlags = Pick<ConsumerFlags, 'where'> & {
   [list in `${'add' | 'remove'}${'Sync' | 'Collection' | 'Event'}`]?: string[];
@@ -329,74 +308,4 @@ function sentOf({ sample_body: sent }: Preview): (readonly [string, unknown])[] 
     ['Content type', sent.content_type],
     ['Sent', sent.text],
   ];
-}
-
-function withFlags(command: Command): Command {
-  return command
-    .option('--name <name>', 'its name')
-    .option('--target <target>', 'its id, its name, or the beginning of either')
-    .option('--path <path>', "appended to the target's base URL")
-    .option('--sync <sync>', 'a sync of its filter; repeatable (default: *)', collect)
-    .option(
-      '--collection <collection>',
-      'a collection of its filter; repeatable (default: *)',
-      collect,
-    )
-    .option(
-      '--event <event>',
-      'created, updated or deleted; repeatable (default: *)',
-      collectOf(EVENTS_OR_ALL),
-    )
-    .option('--where <expression>', `a condition of its filter, ${CONDITION}`)
-    .option('--no-where', 'no condition')
-    .addOption(
-      new Option('--ordering <ordering>', 'what is kept in order (default: record)').choices(
-        ORDERINGS,
-      ),
-    )
-    .option(
-      '--batch <limits>',
-      'several entries per request: entries=100, or entries=100,bytes=1mb,wait=200ms; or none',
-      batchOption,
-    )
-    .option('--body <body>', BODY_HELP)
-    .option('--alert-email <address>', 'where its alerts are mailed; repeatable', collect)
-    .option('--metadata <name=value>', 'your own data; repeatable', collectPair)
-    .option(
-      '--input <file>',
-      'a file with a JSON object of API fields, - for stdin; flags override it',
-    );
-}
-
-/** The condition that flags give; null: none, undefined: they do not say. */
-function whereOf({ where }: Pick<ConsumerFlags, 'where'>): string | null | undefined {
-  return where === false ? null : where;
-}
-
-/** The batches that flags give; null: none, undefined: they do not say. */
-function batchOf({ batch }: Pick<ConsumerFlags, 'batch'>): ConsumerBatch | null | undefined {
-  return batch === 'none' ? null : batch;
-}
-
-async function inputOf(
-  { client }: Context,
-  flags: ConsumerFlags,
-  more: object,
-): Promise<Partial<ConsumerInput>> {
-  const { target } = flags;
-  return withInput(flags.input, {
-    name: flags.name,
-    target_id: target === undefined ? undefined : await findTarget(client, target),
-    path: flags.path,
-    syncs: flags.sync,
-    collections: flags.collection,
-    event_types: flags.event,
-    where: whereOf(flags),
-    ordering: flags.ordering,
-    body: await bodyOf(flags.body),
-    batch: batchOf(flags),
-    alert_emails: flags.alertEmail,
-    metadata: flags.metadata,
-    ...more,
-  });
 }
