@@ -7,8 +7,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     expect: { poll: { timeout: 15_000 } },
     globalSetup: ['test/support/servers.ts'],
-    // Workers in the process of a test run workflows there, and start no thread that loads the SDK anew for each.
-    env: { TEMPORAL_DEBUG: 'true' },
     pool: 'forks',
     maxWorkers: 5, // on 2 cores, as many tests wait
     sequence: { sequencer: Mixed },
