@@ -10,17 +10,23 @@ export interface Fixed {
   headers: readonly string[];
 }
 
-/** What differs from one request to the next. */
-export interface OfAttempt {
-  message: { messageId: string; position: number; traceparent?: string | null };
-  attempt: number;
-  /** Unix seconds. */
-  timestamp: number;
-  signature: string;
+/** The parts of a message that its headers name. */
+interface Named {
+  messageId: string;
+  position: number;
+  traceparent?: string | null;
 }
 
-/** Returns the function that makes the headers of a request, as a flat list. */
-export function headersOf(fixed: Fixed): (one: OfAttempt) => string[] {
+/** Makes the headers of a request, as a flat list; `timestamp` is unix seconds. */
+type HeadersFor = (
+  message: Named,
+  attempt: number,
+  timestamp: number,
+  signature: string,
+) => string[];
+
+/** Returns the function that makes the headers of the requests of a sender. */
+export function headersOf(fixed: Fixed): HeadersFor {
   const same = [
     'content-type',
     fixed.contentType,
@@ -30,7 +36,7 @@ export function headersOf(fixed: Fixed): (one: OfAttempt) => string[] {
     fixed.consumerId,
     ...fixed.headers,
   ];
-  return ({ message, attempt, timestamp, signature }) => [
+  return (message, attempt, timestamp, signature) => [
     ...same,
     'webhook-id',
     message.messageId,

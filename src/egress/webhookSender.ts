@@ -190,7 +190,7 @@ export function createWebhookSender<M extends Message>(
     const startedAt = options.now();
     const timestamp = Math.floor(startedAt / 1000);
     const signature = options.sign(message.messageId, timestamp, body);
-    const headers = headersFor({ message, attempt, timestamp, signature });
+    const headers = headersFor(message, attempt, timestamp, signature);
     const request = begin(message, startedAt, attempt > 1 || samples());
     if (shape !== null) grow((request.grown = Math.max(0, body.length - storedBytes(message))));
     const what = { path: options.path, method: 'POST', headers, body } as const;
