@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { ConsumerBatch } from '../../src/schema/batch.ts';
 import type { ConsumerInput, Ordering } from '../../src/schema/consumer.ts';
 import { deliveredIn, elementsOf, type Element } from '../support/batches.ts';
-import { openFailingConsumer } from '../support/failingConsumer.ts';
+import { openFailingConsumer, unmakeFirst } from '../support/failingConsumer.ts';
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
 import { answer, openReceiver, type TestReceiver } from '../support/receiver.ts';
@@ -171,12 +171,7 @@ test('costly expressions of many visited consumers together leave turns to other
 test('an edit of the body while an endpoint fails, for which no body of the first entry of a batch can be made, parks it and keeps trying', async () => {
   const consumer = { batch: batch(4) };
   await using failing = await openFailingConsumer(answer(429), { events: 4, consumer });
-  await failing.start();
-  await failing.tried(1, 1);
-  const body = map('event.position == 1 ? event.data.missing : {"n": 1}');
-  expect(await failing.command({ kind: 'patch', patch: { body } })).toMatchObject({ ok: true });
-  await failing.command({ kind: 'retry' });
-  const end = await failing.ended();
+  const end = await unmakeFirst(failing);
   expect(end.reason).toBe('blocked'); // `deliver` continues, as entries are parked
   expect(await failing.parked()).toEqual([1]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 
 import { openBlockedConsumer } from '../support/blocked.ts';
-import { openFailingConsumer } from '../support/failingConsumer.ts';
+import { openFailingConsumer, unmakeFirst } from '../support/failingConsumer.ts';
 import { failedHead, sent } from '../support/headResults.ts';
 import { HOSTS } from '../support/hosts.ts';
 import { until } from '../support/poll.ts';
@@ -180,12 +180,7 @@ describe('deliver', () => {
 
 test('an edit of the body while the endpoint fails, for which no body of the head can be made, parks the head and keeps trying the endpoint', async () => {
   await using failing = await openFailingConsumer(answer(429), { events: 3 });
-  await failing.start();
-  await failing.tried(1, 1);
-  const body = map('event.position == 1 ? event.data.missing : {"n": 1}');
-  expect(await failing.command({ kind: 'patch', patch: { body } })).toMatchObject({ ok: true });
-  await failing.command({ kind: 'retry' });
-  const end = await failing.ended();
+  const end = await unmakeFirst(failing);
   expect(end.reason).toBe('blocked'); // `deliver` continues, as entries are parked
   expect(await failing.parked()).toEqual([1]);
   expect((await failing.cursor()).last_failure).toMatchObject({ code: 'THROTTLED' });

@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+
 import { createCommandApplier } from '../../src/consumers/applyCommand.ts';
 import type { Drain, DrainContext } from '../../src/delivery/drainContext.ts';
 import type { DrainEnd } from '../../src/delivery/ending.ts';
@@ -89,4 +91,18 @@ export async function openFailingConsumer(
       await blocked[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * While the endpoint fails, edits the body of its consumer so that none can be made of the first entry, and has it
+ * retried. Returns how the drain ended.
+ */
+export async function unmakeFirst(failing: FailingConsumer): Promise<DrainEnd> {
+  await failing.start();
+  await failing.tried(1, 1);
+  const expression = 'event.position == 1 ? event.data.missing : {"n": 1}';
+  const patch = { body: { mode: 'map' as const, expression } };
+  expect(await failing.command({ kind: 'patch', patch })).toMatchObject({ ok: true });
+  await failing.command({ kind: 'retry' });
+  return failing.ended();
 }

@@ -12,6 +12,16 @@ const visit = createQuietVisit();
 const { open, positions, answer, answerAll } = visit;
 afterEach(visit.end);
 
+/** While the lane closes, a request fails whose entry is no longer in memory; no page is read before `release`. */
+function failWhileClosing(outcome: Outcome): { release: () => void; closed: Promise<void> } {
+  visit.host.arrive({});
+  visit.host.forget();
+  const release = visit.host.holdPages();
+  const closed = visit.host.close();
+  answer(outcome);
+  return { release, closed };
+}
+
 test('entries are sent one at a time and in order, and stored; after a while without an entry the consumer is released', async () => {
   const { store, handedOver } = await open();
   visit.host.arrive({}, { sync: 'b' }, {});
@@ -252,11 +262,7 @@ test('an entry whose request is open is not sent again when an edit is in force 
 
 test('a failure that comes while its lane closes is stored with when to try again, also when a drain has to read the entry first', async () => {
   const { store, model } = await open();
-  visit.host.arrive({});
-  visit.host.forget();
-  const release = visit.host.holdPages();
-  const closed = visit.host.close();
-  answer(BUSY);
+  const { release, closed } = failWhileClosing(BUSY);
   await visit.host.pass(500);
   release();
   await visit.host.pass(500);
@@ -268,11 +274,7 @@ test('a failure that comes while its lane closes is stored with when to try agai
 
 test('a lane that closes does not wait for a drain that never gets the entry that failed', async () => {
   const { store } = await open();
-  visit.host.arrive({});
-  visit.host.forget();
-  const release = visit.host.holdPages();
-  const closed = visit.host.close();
-  answer(UNAVAILABLE);
+  const { release, closed } = failWhileClosing(UNAVAILABLE);
   await visit.host.pass(LEASE_MS);
   await closed;
   expect(store.row).toMatchObject({ position: 0, successes: [] });
@@ -281,11 +283,7 @@ test('a lane that closes does not wait for a drain that never gets the entry tha
 
 test('a lane that closes does not wait for an entry that has failed and that an edit has closed', async () => {
   const { store } = await open();
-  visit.host.arrive({});
-  visit.host.forget();
-  const release = visit.host.holdPages();
-  const closed = visit.host.close();
-  answer(UNAVAILABLE);
+  const { release, closed } = failWhileClosing(UNAVAILABLE);
   store.refilter({ ...OF_A, syncs: ['b'] });
   visit.host.notify();
   await visit.host.pass(2 * COMMITTED_MS);
