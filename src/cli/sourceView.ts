@@ -1,3 +1,4 @@
+import { sizeInWords } from '../rules/words.ts';
 import type { Source, SourceProblem, SourceTable, SourceTest } from '../schema/source.ts';
 import { span } from './consumerView.ts';
 import type { Output } from './output.ts';
@@ -81,18 +82,9 @@ export function showTest(out: Output, tested: SourceTest): void {
 }
 
 function behind({ bytes, seconds }: NonNullable<Source['lag']>): string {
-  return `${bytesText(bytes)}, ${span(seconds)}`;
+  return `${sizeInWords(bytes)}, ${span(seconds)}`;
 }
 
 function limitOf({ limit_bytes: limit }: NonNullable<Source['lag']>): string {
-  return limit === null ? '' : `; its slot is lost beyond ${bytesText(limit)}`;
-}
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** Prints a number of bytes: `12 kB`, `3.4 GB`. */
-export function bytesText(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  const value = bytes / 1_000 ** power;
-  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[power]}`;
+  return limit === null ? '' : `; its slot is lost beyond ${sizeInWords(limit)}`;
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { bytesText } from '../../src/cli/sourceView.ts';
 import { commandLine } from '../../src/embedded/processes.ts';
 import type { Source } from '../../src/schema/source.ts';
 import { KEY } from '../support/app.ts';
@@ -157,15 +156,4 @@ test.each([
   const result = await cli(words(line));
   expect(result.stderr).toMatch(stderr);
   expect([result.code, result.stdout]).toEqual([2, '']);
-});
-
-test.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1_000, '1.0 kB'],
-  [12_345, '12 kB'],
-  [5_000_000_000, '5.0 GB'],
-  [7e15, '7000 TB'],
-])('%d bytes are printed as %s', (bytes, text) => {
-  expect(bytesText(bytes)).toBe(text);
 });
