@@ -24,7 +24,7 @@ const SEARCH = createRoute({
   path: '/v1/search',
   summary: 'Find anything by a name or an id',
   description:
-    'Consumers and targets are found by the beginning of their id, of their name, or of a word within it; syncs by ' +
+    'Consumers, targets and sources are found by the beginning of their id, of their name, or of a word within it; syncs by ' +
     'the beginning of their id or name (a new one within a minute); records by their whole `upstream_id`; events by ' +
     'their `event_id`, and by the `upstream_id` of their record if they are among the newest 10,000; entries of both ' +
     'streams by the `webhook-id` of their webhooks, on the records stream as long as that version is the latest; ' +

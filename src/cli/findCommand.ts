@@ -11,12 +11,15 @@ export function addFind(program: Command, run: RunCommand): void {
   program
     .command('find <text>')
     .description(
-      'find consumers, targets, syncs, records, events and batches by a name, an id or a webhook-id',
+      'find consumers, targets, sources, syncs, records, events and batches by a name, an id or a webhook-id',
     )
     .addHelpText(
       'before',
       examples(
-        ['millrace find crm', 'consumers, targets and syncs by the beginning of a name or id'],
+        [
+          'millrace find crm',
+          'consumers, targets, sources and syncs by the beginning of a name or id',
+        ],
         ['millrace find cus_1', 'a record by its upstream id, and its newest events'],
         ['millrace find 01a22282-4d54-78ef-84d2-96c4627635a5', 'an entry by its webhook-id'],
         ['millrace find batch_1042_5f2b7c0d9e1a4b6c8d3e2f10', 'a batch by its webhook-id'],
@@ -41,7 +44,7 @@ export function addFind(program: Command, run: RunCommand): void {
 }
 
 const SEARCHED =
-  'It looks for consumers, targets and syncs by the beginning of a name or an id, ' +
+  'It looks for consumers, targets, sources and syncs by the beginning of a name or an id, ' +
   'for records by their upstream id, and for entries and batches by their event id or webhook-id.';
 
 const COLUMNS = [
@@ -67,6 +70,7 @@ function idOf(hit: SearchHit): string {
 function aboutOf(hit: SearchHit): string {
   if (hit.kind === 'consumer') return `${hit.status}, to ${hit.target_name}`;
   if (hit.kind === 'target') return hit.base_url;
+  if (hit.kind === 'source') return `${hit.status}, into ${hit.sync_id}`;
   if (hit.kind === 'sync') return hit.last_at === null ? '' : `last event ${hit.last_at}`;
   if (hit.kind === 'batch') return aboutBatch(hit);
   const where = `${hit.collection_id} of ${hit.sync_id}, position ${hit.position}`;

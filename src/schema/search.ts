@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AttemptOutcome } from './attempt.ts';
 import { ConsumerStatus } from './consumer.ts';
 import { Position, Timestamp, Uuid } from './fields.ts';
+import { SourceStatus } from './source.ts';
 import { EventType } from './stream.ts';
 
 const entry = {
@@ -24,6 +25,13 @@ export const SearchHit = z
       target_name: z.string(),
     }),
     z.object({ kind: z.literal('target'), id: Uuid, name: z.string(), base_url: z.string() }),
+    z.object({
+      kind: z.literal('source'),
+      id: Uuid,
+      name: z.string(),
+      status: SourceStatus,
+      sync_id: z.string(),
+    }),
     z.object({
       kind: z.literal('sync'),
       sync_id: z.string(),
@@ -73,7 +81,7 @@ export const SearchResult = z
   .object({
     data: z.array(SearchHit).meta({
       description:
-        'By kind: consumers, targets, syncs, records, events; the best match of each kind first. The `webhook-id` of a batch finds the batch alone',
+        'By kind: consumers, targets, sources, syncs, records, events; the best match of each kind first. The `webhook-id` of a batch finds the batch alone',
     }),
     note: z.string().optional().meta({
       description:

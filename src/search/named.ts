@@ -42,6 +42,19 @@ export async function findTargets(sql: Sql, text: string, limit: number): Promis
   return rows;
 }
 
+/** Finds sources as `findConsumers` finds consumers; those that have failed come first. */
+export async function findSources(sql: Sql, text: string, limit: number): Promise<Hit<'source'>[]> {
+  const { rows } = await sql.query<Hit<'source'>>({
+    text: `
+      with ${foundIn('sources', 'true')}
+      select 'source' as kind, k.id, k.name, k.status, k.sync_id
+        from best join sources k on k.id = best.id
+       order by k.status <> 'failed', ${BEST_FIRST}`,
+    values: valuesOf(text, limit),
+  });
+  return rows;
+}
+
 /** Finds syncs by the beginning of their id or name, in any case; a new one can be found within a minute. */
 export async function findSyncs(sql: Sql, text: string, limit: number): Promise<Hit<'sync'>[]> {
   const { rows } = await sql.query<Hit<'sync'>>({
@@ -72,7 +85,7 @@ const BEST_FIRST = 'best.place, lower(k.name) collate "C", k.id limit $2';
  * CTEs with the ids of a table that match, ordered by how well they do; each branch reads an index and stops at
  * the limit.
  */
-function foundIn(table: 'consumers' | 'targets', condition: string): string {
+function foundIn(table: 'consumers' | 'targets' | 'sources', condition: string): string {
   return `found as (
         (select id, 1 as place from ${table}
           where ${condition} and id >= $4::uuid and id <= $5::uuid

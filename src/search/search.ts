@@ -3,12 +3,12 @@ import { firstOfBatch } from '../rules/batchId.ts';
 import type { SearchHit, SearchResult } from '../schema/search.ts';
 import { findBatch } from './batches.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from './entries.ts';
-import { findConsumers, findSyncs, findTargets } from './named.ts';
+import { findConsumers, findSources, findSyncs, findTargets } from './named.ts';
 
 /** Finds things by what people know about them. */
 export interface Search {
   /**
-   * Finds consumers, targets and syncs by the beginning of their id or name, records by their upstream id, and entries by
+   * Finds consumers, targets, sources and syncs by the beginning of their id or name, records by their upstream id, and entries by
    * their id, which is their `webhook-id`: at most `limit` of each kind. The `webhook-id` of a batch finds the batch, or
    * says why it does not. Costs the same however many there are.
    */
@@ -22,15 +22,16 @@ export function createSearch(sql: Sql): Search {
       const text = withoutHeaderName(given);
       const first = firstOfBatch(text);
       if (first !== null) return findBatch(sql, text, first);
-      const [consumers, targets, syncs, records, ofThisId, ofRecord] = await Promise.all([
+      const [consumers, targets, sources, syncs, records, ofThisId, ofRecord] = await Promise.all([
         findConsumers(sql, text, limit),
         findTargets(sql, text, limit),
+        findSources(sql, text, limit),
         findSyncs(sql, text, limit),
         findRecords(sql, text, limit),
         findEvent(sql, text),
         findEventsOf(sql, text, limit),
       ]);
-      const found: SearchHit[] = [...consumers, ...targets, ...syncs, ...records];
+      const found: SearchHit[] = [...consumers, ...targets, ...sources, ...syncs, ...records];
       found.push(...[...ofThisId, ...ofRecord.filter(isNot(ofThisId))].slice(0, limit));
       return { data: found.length > 0 ? found : await findVersion(sql, text) };
     },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newId } from '../../src/db/ids.ts';
 import type { SearchHit } from '../../src/schema/search.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { addSource } from '../support/sourceRow.ts';
 
 let opened: ConsumersApi;
 let crm: string;
@@ -103,6 +104,23 @@ test('a consumer of which only its sender knows that it fails is shown as failin
 test('syncs are found by the beginning of their id or name', async () => {
   expect(await named('ONLINE')).toEqual(['sync Online shop']);
   expect(await named('shop-')).toEqual(['sync Online shop', 'sync shop-2']);
+});
+
+test('sources are found by the beginning of their id, their name or a word in it, those that have failed first', async () => {
+  const { db } = opened.api;
+  const shop = await addSource(db, 'Database of the shop', { sync_id: "'shop-db'" });
+  await addSource(db, 'Tills, a database', { status: "'failed'" });
+  expect(await named('DATAB')).toEqual(['source Tills, a database', 'source Database of the shop']);
+  expect(await named(shop)).toEqual(['source Database of the shop']);
+  expect(await find('of the shop')).toEqual([
+    {
+      kind: 'source',
+      id: shop,
+      name: 'Database of the shop',
+      status: 'active',
+      sync_id: 'shop-db',
+    },
+  ]);
 });
 
 test('a record is found by its upstream id in every collection, with its events, the newest first', async () => {

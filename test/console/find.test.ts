@@ -251,6 +251,7 @@ test('each result leads to the page that shows it, whatever its text', () => {
   const entry = { sync_id: 's', collection_id: 'a:b', upstream_id: 'x & y', position: 1_042 };
   const at = '2026-11-23T10:00:00Z';
   const hits: SearchHit[] = [
+    { kind: 'source', id: 's_1', name: 'Shop database', status: 'failed', sync_id: 'shop' },
     { kind: 'sync', sync_id: 'a/b?c', name: null, last_at: at },
     { kind: 'sync', sync_id: 's2', name: 'Shop', last_at: at },
     { kind: 'event', event_id: 'e_1', event: 'updated', event_inserted_at: at, ...entry },
@@ -270,6 +271,7 @@ test('each result leads to the page that shows it, whatever its text', () => {
   ];
   const choices = choicesOf(hits);
   expect(choices.map(({ text, about, href }) => [text, about, href])).toEqual([
+    ['Shop database', 'failed, into shop', '/sources/s_1'],
     ['a/b?c', '', '/streams?sync=a%2Fb%3Fc'],
     ['Shop', 's2', '/streams?sync=s2'],
     ['updated x & y', 'a:b, position 1,042', '/streams?entry=e_1'],
@@ -277,6 +279,7 @@ test('each result leads to the page that shows it, whatever its text', () => {
     ['Shop', '1,000 entries, failed (TIMEOUT)', '/consumers/c1?event=batch_1042_ab'],
   ]);
   expect(byKind(choices).map(({ kind, choices: of }) => [kind, of.length])).toEqual([
+    ['source', 1],
     ['sync', 2],
     ['event', 1],
     ['record', 1],

@@ -5,7 +5,7 @@ import { createTargetAttempts } from '../../src/attempts/targetAttempts.ts';
 import type { Sql } from '../../src/db/db.ts';
 import { findBatch } from '../../src/search/batches.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from '../../src/search/entries.ts';
-import { findConsumers, findSyncs, findTargets } from '../../src/search/named.ts';
+import { findConsumers, findSources, findSyncs, findTargets } from '../../src/search/named.ts';
 import { readTargetSeries } from '../../src/telemetry/targetSeries.ts';
 import { readTroubles } from '../../src/telemetry/troubles.ts';
 import {
@@ -34,6 +34,7 @@ const rows = manyRowsOfFile({
   large: [
     'consumers',
     'targets',
+    'sources',
     'syncs',
     'records',
     'event',
@@ -44,6 +45,9 @@ const rows = manyRowsOfFile({
   fill: `
     ${manyTargets(5_000, { name: `'Target ' || n || ' of shop ' || n % 97` })}
     ${manyConsumers(CONSUMERS, { target: '1 + n % 50', name: `'Orders ' || n || ' to the crm' || n % 89` })}
+    insert into sources (id, name, kind, sync_id, region, url, url_shown, slot, publication, status, status_since, version, created_at, updated_at)
+    select ${uuidOf('n')}, 'Database ' || n || ' of shop ' || n % 97, 'postgres', 'sync-' || n, 'local', 'sealed', 'shown',
+           'slot_' || n, 'millrace', 'active', now(), 1, now(), now() from generate_series(1, 5000) n;
     insert into syncs (sync_id, name, events, last_at)
     select 'sync-' || n, case when n % 3 = 0 then 'Shop ' || n end, 1, now() - n * interval '1 min' from generate_series(1, 5000) n;
     insert into collections select 'sync-' || n, 'a:b', 1, now() - n * interval '1 min' from generate_series(1, 5000) n;
@@ -103,6 +107,12 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number
       work: (sql) => findTargets(sql, 'target 4711 of', 5),
       finds: 1,
       by: [/(using|on) targets_by_name/u, /(using|on) targets_by_word/u],
+    },
+    {
+      what: 'sources by a name',
+      work: (sql) => findSources(sql, 'database 4711 of', 5),
+      finds: 1,
+      by: [/(using|on) sources_by_beginning/u, /(using|on) sources_by_word/u],
     },
     {
       what: 'syncs by an id',

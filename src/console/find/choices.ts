@@ -19,6 +19,7 @@ export const KINDS: Record<ChoiceKind, string> = {
   page: 'Pages',
   consumer: 'Consumers',
   target: 'Targets',
+  source: 'Sources',
   sync: 'Syncs',
   record: 'Records',
   event: 'Events',
@@ -72,6 +73,11 @@ const SHOWN: { [K in SearchHit['kind']]: Shown<K> } = {
     href: `/consumers/${id}`,
   }),
   target: ({ id, name, base_url }) => ({ text: name, about: base_url, href: `/targets/${id}` }),
+  source: ({ id, name, status, sync_id }) => ({
+    text: name,
+    about: `${status}, into ${sync_id}`,
+    href: `/sources/${id}`,
+  }),
   sync: ({ sync_id, name }) => ({
     text: name ?? sync_id,
     about: name === null ? '' : sync_id,
