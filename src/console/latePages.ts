@@ -146,8 +146,13 @@ export function targetSearch(search: Record<string, unknown>): TargetSearch {
 export interface AlertsSearch {
   kind?: AlertKind | undefined;
   consumer?: string | undefined;
+  source?: string | undefined;
 }
 
 export function alertsSearch(search: Record<string, unknown>): AlertsSearch {
-  return { kind: wordOf(search, 'kind', ALERT_KINDS), consumer: textOf(search, 'consumer') };
+  return {
+    kind: wordOf(search, 'kind', ALERT_KINDS),
+    consumer: textOf(search, 'consumer'),
+    source: textOf(search, 'source'),
+  };
 }

@@ -148,6 +148,19 @@ test('an alert about a source is listed by its name, says what the mail says, an
   await drawer.getByRole('link', { name: 'Open the source' }).click();
   await tab.page.waitForURL(`${site.url}/sources/${id}`);
   await tab.page.getByRole('heading', { name: 'Shop' }).waitFor();
+  await tab.page.getByRole('link', { name: 'Its alerts' }).click();
+  await tab.page.waitForURL(`${site.url}/alerts?source=${id}`);
+  const buttons = tab.page.getByRole('button', { name: /^Open: / });
+  await expect.poll(() => buttons.count()).toBe(1);
+  const field = tab.page.getByRole('combobox', { name: 'Source' });
+  await expect.poll(() => field.inputValue()).toBe('Shop');
+  await tab.page.getByRole('combobox', { name: 'Consumer' }).click();
+  await tab.page.getByRole('option', { name: 'Orders' }).click();
+  await tab.page.waitForURL(`${site.url}/alerts?consumer=${ids[0]}`);
+  await expect.poll(() => field.inputValue()).toBe('');
+  await expect.poll(() => buttons.count()).toBe(1);
+  await tab.page.getByRole('button', { name: 'Clear' }).click();
+  await expect.poll(() => buttons.count()).toBe(5);
   await db.query('delete from sources');
 });
 

@@ -12,6 +12,7 @@ import { ConsumerChoice } from '../consumerChoice.tsx';
 import type { AlertsSearch as Search } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useList } from '../queries.ts';
+import { SourceChoice } from '../sourceChoice.tsx';
 import { buttonLook } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
 import { SelectField } from '../ui/field.tsx';
@@ -21,13 +22,13 @@ import { TimeText, useTimeWidth } from '../ui/timeText.tsx';
 /** The alerts, and whether their mails were sent. */
 export function AlertsPage() {
   const search = useSearch({ from: '/inside/alerts' });
-  const { kind, consumer } = search;
+  const { kind, consumer, source } = search;
   const navigate = useNavigate();
   const set = (change: Search): void =>
     void navigate({ to: '/alerts', search: { ...search, ...change }, replace: true });
   const list = useList(
-    ['alerts', kind, consumer],
-    (cursor) => api.alerts({ limit: 100, cursor, kind, consumer_id: consumer }),
+    ['alerts', kind, consumer, source],
+    (cursor) => api.alerts({ limit: 100, cursor, kind, consumer_id: consumer, source_id: source }),
     { everyMs: 5_000 },
   );
   const [open, setOpen] = useState<Alert | null>(null);
@@ -38,7 +39,7 @@ export function AlertsPage() {
         below={<p className="text-soft">What people were alerted to, and when.</p>}
       />
       <OutboxHint />
-      <div className="grid gap-3 sm:max-w-2xl sm:grid-cols-[12rem_1fr]">
+      <div className="grid gap-3 sm:max-w-4xl sm:grid-cols-[12rem_1fr_1fr]">
         <SelectField
           label="Kind"
           value={kind ?? ''}
@@ -51,7 +52,12 @@ export function AlertsPage() {
         <ConsumerChoice
           value={consumer ?? ''}
           placeholder="All consumers"
-          onPick={(next) => set({ consumer: next })}
+          onPick={(next) => set({ consumer: next, source: undefined })}
+        />
+        <SourceChoice
+          value={source ?? ''}
+          placeholder="All sources"
+          onPick={(next) => set({ source: next, consumer: undefined })}
         />
       </div>
       <DataTable
@@ -60,8 +66,8 @@ export function AlertsPage() {
         list={list}
         rowKey={({ id }) => id}
         onOpen={setOpen}
-        isFiltered={kind !== undefined || consumer !== undefined}
-        onClearFilters={() => set({ kind: undefined, consumer: undefined })}
+        isFiltered={[kind, consumer, source].some((one) => one !== undefined)}
+        onClearFilters={() => set({ kind: undefined, consumer: undefined, source: undefined })}
         empty={{
           title: 'No alerts yet',
           text: 'An alert is created when an endpoint fails for a while, a consumer stops or recovers, entries become dead letters, events become too old to be kept, or a source fails, falls behind or asks something.',

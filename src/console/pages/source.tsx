@@ -98,7 +98,7 @@ function Loaded({ source }: { source: Source }) {
 
 /** Its name and status, what it does, and the commands for all of it. */
 function Head({ source, commands }: { source: Source; commands: Commands }) {
-  const { name, url, tables, status } = source;
+  const { id, name, url, tables, status } = source;
   const verb = mainVerb(source);
   const state = stateOf(source, useNow());
   const readable = tables.filter(({ state: one }) => one !== 'gone').map(({ table }) => table);
@@ -112,7 +112,12 @@ function Head({ source, commands }: { source: Source; commands: Commands }) {
       }
       below={
         <>
-          <p className="foreign line-clamp-2 text-soft">{url}</p>
+          <p className="foreign line-clamp-2 text-soft">
+            {url}{' '}
+            <Link to="/alerts" search={{ source: id }} className="underline">
+              Its alerts
+            </Link>
+          </p>
           {state === null && (
             <p data-sentence className="foreign mt-0.5">
               {sentenceOf(source)}
