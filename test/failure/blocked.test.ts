@@ -112,7 +112,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
   });
 
   test.concurrent('after the retry window the consumer stops, an alert goes out, and resume continues exactly where it stopped', async () => {
-    await using world = await openWorld({ ...options, retryWindowMs: 4_000 });
+    await using world = await openWorld({ ...options, retryWindowMs: 10_000 });
     await using receiver = await openReceiver(answer(500));
     const target = await world.target(receiver.url);
     const consumer = await world.consumer(target);
@@ -208,7 +208,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
 });
 
 test.concurrent('a new length of the retry window also applies to consumers that were created before, even while they fail', async () => {
-  const before = 8_000;
+  const before = 16_000; // long enough for a slow machine to end the worker within it
   await using world = await openWorld({ retryWindowMs: before });
   await using receiver = await openReceiver((one, response) =>
     answer(one.path === '/hook/failing' || down ? 503 : 204)(one, response),

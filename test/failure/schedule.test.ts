@@ -120,7 +120,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       values: [consumer],
     });
     expect(rows).toHaveLength(1);
-    for (const one of rows) expectPlanned(consumer, one);
+    expect(rows.filter((one) => !isPlanned(consumer, one))).toEqual([]);
   });
 
   test.concurrent('attempts by command that fail do not change when the endpoint is tried next', async () => {
@@ -146,7 +146,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       });
       return rows.length > 12 && rows;
     });
-    for (const one of made) expectPlanned(consumer, one);
+    expect(made.filter((one) => !isPlanned(consumer, one))).toEqual([]);
   });
 });
 
@@ -157,8 +157,7 @@ interface Planned {
   nextMs: number;
 }
 
-function expectPlanned(consumer: string, { nextMs, ...made }: Planned): void {
+function isPlanned(consumer: string, { nextMs, ...made }: Planned): boolean {
   const { least, most } = plannedBetween(consumer, made);
-  expect(nextMs).toBeGreaterThanOrEqual(least);
-  expect(nextMs).toBeLessThanOrEqual(most);
+  return nextMs >= least && nextMs <= most;
 }
