@@ -80,6 +80,8 @@ export interface DbOptions {
   applicationName?: string;
   /** A minute unless given. A connection without an answer for much longer counts as lost. */
   statementTimeoutMs?: number;
+  /** How long a query waits at most for a connection, ms; 5 s unless given. */
+  connectMs?: number;
   /** After this long without an answer, a pipe asks whether Postgres still works on it, ms; 10 s unless given. */
   silenceMs?: number;
   onError: (error: Error) => void;
@@ -89,6 +91,7 @@ export interface DbOptions {
 const CONFLICTS = 4;
 const STATEMENT_TIMEOUT_MS = 60_000;
 const SILENCE_MS = 10_000;
+const CONNECT_MS = 5_000;
 /** How long after the time for a statement its answer may come, ms; then its connection counts as lost. */
 export const ANSWER_MS = 2_000;
 
@@ -357,6 +360,6 @@ function connection(options: DbOptions): pg.ClientConfig {
     application_name: options.applicationName ?? 'millrace',
     options: `-c timezone=UTC -c statement_timeout=${options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000 -c random_page_cost=1.1 -c jit=off`,
     keepAlive: true,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: options.connectMs ?? CONNECT_MS,
   };
 }

@@ -10,13 +10,13 @@ import { ConsumerInput, type Consumer } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { openApp, openOwnApp, type OwnApp } from '../support/app.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
 import { openReceiver, type Received } from '../support/receiver.ts';
 test('after a kill -9 of the API between a change and its stored answer, the change repeated with the same Idempotency-Key exists once', async () => {
   await using database = await createDatabase();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   await using cluster = await openCluster(database.url);
   await using receiver = await openReceiver();
   const [server] = await Promise.all([cluster.startServer(), cluster.startWorker()]);
@@ -32,7 +32,7 @@ test('after a kill -9 of the API between a change and its stored answer, the cha
     events,
   });
   await until(() => receiver.received.length === 1);
-  await cluster.caughtUp(id, 40_000);
+  await cluster.caughtUp(id, 90_000);
 
   const posts: [path: string, body: object][] = [
     ['/v1/targets', { name: 'made', base_url: receiver.url }],
@@ -60,7 +60,7 @@ test('after a kill -9 of the API between a change and its stored answer, the cha
   const authorization = `Bearer ${key?.['key']}`;
   await cluster.request('GET', '/v1/info', undefined, { authorization });
   expect(resent).toEqual({ count: 1 });
-  await cluster.caughtUp(id, 40_000);
+  await cluster.caughtUp(id, 90_000);
   const { rows } = await db.query(`select from changes where action = 'resent'`);
   expect(rows).toHaveLength(1);
   await until(() => receiver.received.filter((one) => one.id === 'resent').length === 2);

@@ -6,10 +6,16 @@ import { expect, inject, test } from 'vitest';
 import { openDb, type Db } from '../../src/db/db.ts';
 import type { Locked, OpenTransaction } from '../../src/db/lockPatience.ts';
 import { migrate, migrateOnceItIsThere, pendingMigrations } from '../../src/db/migrate.ts';
+import { PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 
 async function withEmptyDatabase(work: (url: string) => Promise<void>): Promise<void> {
-  const admin = openDb({ url: inject('databaseUrl'), max: 1, onError: () => undefined });
+  const admin = openDb({
+    url: inject('databaseUrl'),
+    ...PATIENT,
+    max: 1,
+    onError: () => undefined,
+  });
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await admin.query(`create database ${name}`);
   const url = new URL(inject('databaseUrl'));
@@ -24,7 +30,7 @@ async function withEmptyDatabase(work: (url: string) => Promise<void>): Promise<
 
 test('an empty database is migrated once, by the first of several processes that start together', async () => {
   await withEmptyDatabase(async (url) => {
-    await using db = openDb({ url, max: 1, onError: () => undefined });
+    await using db = openDb({ url, ...PATIENT, max: 1, onError: () => undefined });
     const pending = await pendingMigrations(db);
     expect(pending[0]).toBe('0001_streams');
     const applied = await Promise.all([migrate(url), migrate(url), migrate(url)]);
@@ -36,7 +42,7 @@ test('an empty database is migrated once, by the first of several processes that
 test('a database whose migrations differ from those in the folder is refused with an explanation', async () => {
   await withEmptyDatabase(async (url) => {
     await migrate(url);
-    await using db = openDb({ url, max: 1, onError: () => undefined });
+    await using db = openDb({ url, ...PATIENT, max: 1, onError: () => undefined });
     const edit = (sha256: string) =>
       db.query(`update schema_migrations set ${sha256} where name = '0001_streams'`);
     await edit(`sha256 = sha256 || 'x'`);
@@ -59,7 +65,7 @@ async function withLongReader(
 ): Promise<void> {
   await withEmptyDatabase(async (url) => {
     await migrate(url);
-    await using db = openDb({ url, max: 2, onError: () => undefined });
+    await using db = openDb({ url, ...PATIENT, max: 2, onError: () => undefined });
     await db.query('alter table attempts drop column trace');
     await db.query(`delete from schema_migrations where name = '${OF_ATTEMPTS}'`);
     const reader = new Client({ connectionString: url, application_name: 'a long report' });

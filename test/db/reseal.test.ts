@@ -17,7 +17,7 @@ import { findSource } from '../../src/sources/sourceView.ts';
 import { openTarget } from '../../src/targets/openTarget.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { selfSigned } from '../support/certificate.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 
 const older = { id: 'older', key: randomBytes(32) };
 const newer = { id: 'newer', key: randomBytes(32) };
@@ -34,7 +34,7 @@ const input = TargetInput.parse({
 
 test('everything sealed under an older key is sealed under the active one, in batches, and opens the same', async () => {
   await using database = await createDatabase();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const before = createTargets({ db, vault: createVault([older]), egress });
   const ids: string[] = [];
   for (let n = 0; n < 7; n += 1) ids.push((await before.create(input)).id);
@@ -62,7 +62,7 @@ test('everything sealed under an older key is sealed under the active one, in ba
 
 test('a value that no key opens is named and left alone, and the rest is sealed all the same', async () => {
   await using database = await createDatabase();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const gone: string[] = [];
   for (let n = 0; n < 5; n += 1) {
     gone.push((await createTargets({ db, vault: createVault([lost]), egress }).create(input)).id);
@@ -78,7 +78,7 @@ test('a value that no key opens is named and left alone, and the rest is sealed 
 
 test('the command says what it did and shows no secret; a missing variable is named', async () => {
   await using database = await createDatabase();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   await createTargets({ db, vault: createVault([older]), egress }).create(input);
   const keys = [newer, older].map(({ id, key }) => `${id}:${key.toString('base64')}`).join(',');
   const { code, stdout, stderr } = await run({
@@ -103,7 +103,7 @@ test('the command says what it did and shows no secret; a missing variable is na
 
 test('every sealed column is sealed again', async () => {
   await using database = await createDatabase();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const { rows } = await db.query<{ at: string }>(`
     select table_name || '.' || column_name as at from information_schema.columns
      where table_schema = 'public' and data_type = 'text'

@@ -127,16 +127,16 @@ describe.each(HOSTS)('$by', ({ options }) => {
     const consumer = await consumerOf(world, receiver, { batch: batch(2, { max_wait_ms: 0 }) });
     await world.append.events(someEvents(2));
     await world.caughtUp(consumer); // it runs, and reads ahead as others do
-    await patch(world, consumer, { batch: batch(10, { max_wait_ms: 6_000 }) });
+    // Far longer than a full batch needs, however slow the machine is.
+    await patch(world, consumer, { batch: batch(10, { max_wait_ms: 10_000 }) });
     const before = receiver.received.length;
     const appendedAt = performance.now();
     await world.append.events(someEvents(25, { from: 2 }));
     await until(() => receiver.received.length === before + 3);
     const [first, second, last] = receiver.received.slice(before) as [Got, Got, Got];
     expect([first, second, last].map((one) => elementsOf(one).length)).toEqual([10, 10, 5]);
-    expect(Math.max(first.at, second.at) - appendedAt).toBeLessThan(5_500);
-    expect(last.at - appendedAt).toBeGreaterThanOrEqual(6_000);
-    expect(last.at - appendedAt).toBeLessThan(15_000);
+    expect(Math.max(first.at, second.at) - appendedAt).toBeLessThan(10_000);
+    expect(last.at - appendedAt).toBeGreaterThanOrEqual(10_000);
   });
 
   test.concurrent('an endpoint that asks to wait gets the same batch again, under the same id, and then the others', async () => {
@@ -149,7 +149,7 @@ describe.each(HOSTS)('$by', ({ options }) => {
     const input = { batch: batch(10), ordering: 'stream', start: 'beginning' } as const;
     await world.append.events(someEvents(30));
     const consumer = await consumerOf(world, receiver, input);
-    await until(() => receiver.received.length >= 2, { timeoutMs: 30_000 });
+    await until(() => receiver.received.length >= 2);
     refusing = false;
     await world.caughtUp(consumer);
     const [first, second] = receiver.received as [Got, Got];
@@ -170,7 +170,7 @@ describe.each(HOSTS)('$by', ({ options }) => {
     await using world = await openWorld(options);
     await using receiver = await openReceiver();
     const consumer = await consumerOf(world, receiver, {
-      batch: batch(100, { max_wait_ms: 6_000 }),
+      batch: batch(10, { max_wait_ms: 10_000 }),
       syncs: ['stays', 'goes'],
     });
     const some = ['stays', 'goes', 'stays', 'goes', 'stays'];
@@ -180,9 +180,13 @@ describe.each(HOSTS)('$by', ({ options }) => {
     const edit = { remove: { syncs: ['goes'] } };
     const { status } = await world.api.request('POST', `/v1/consumers/${consumer}/filter`, edit);
     expect(status).toBe(200);
-    await until(() => receiver.received.length > 0, { timeoutMs: 30_000 });
+    expect(receiver.received).toEqual([]);
+    // What fills the batch, now that some have left it, makes it go.
+    await world.append.events(someEvents(7, { syncId: 'stays', from: 5 }));
     await world.caughtUp(consumer);
-    expect(receiver.received.map((one) => positionsOf(elementsOf(one)))).toEqual([[1, 3, 5]]);
+    expect(receiver.received.map((one) => positionsOf(elementsOf(one)))).toEqual([
+      [1, 3, 5, 6, 7, 8, 9, 10, 11, 12],
+    ]);
   });
 });
 
@@ -286,7 +290,8 @@ test.concurrent('a batch that is too large for the endpoint (413) is halved unti
 test.concurrent('an edit of the batch takes effect from the next request on, and nothing is lost or repeated', async () => {
   await using world = await openWorld();
   const isSingle = ({ body }: Got): boolean => body.startsWith('{"event":{');
-  const slowly = later(100, accept); // so that much is left when an edit comes
+  let editing = false;
+  const slowly = later(() => (editing ? 2_000 : 100), accept); // so that much is left when an edit is in force
   await using receiver = await openReceiver((one, response) => {
     (isSingle(one) ? accept : slowly)(one, response);
   });
@@ -294,6 +299,7 @@ test.concurrent('an edit of the batch takes effect from the next request on, and
   const input = { batch: batch(10), start: 'beginning' } as const;
   const consumer = await consumerOf(world, receiver, input, { max_in_flight: 2 });
   await until(() => receiver.received.length > 10);
+  editing = true;
   await patch(world, consumer, { batch: batch(100) });
   const larger = receiver.received.length;
   await until(() => receiver.received.length > larger + 3);

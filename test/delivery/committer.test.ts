@@ -7,6 +7,7 @@ import { createCommitter, type Committing } from '../../src/progress/committer.t
 import { createProgress, type Progress } from '../../src/progress/progress.ts';
 import type { Committed } from '../../src/progress/senderOutcomes.ts';
 import { openConsumersApi } from '../support/consumers.ts';
+import { PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 
 const LEASE_MS = 8_000;
@@ -35,7 +36,7 @@ function sender(own: Pick<Committing, 'consumerId' | 'fenced'> & { epoch: number
 
 test('when several drains end at the same moment, the outcomes of each are stored by the time its flush is answered', async () => {
   await using opened = await openConsumersApi();
-  await using db = openDb({ url: opened.databaseUrl, onError: () => undefined });
+  await using db = openDb({ url: opened.databaseUrl, ...PATIENT, onError: () => undefined });
   const progress = createProgress(db);
   const log = pino({ level: 'silent' });
   // So long an interval that nothing but a flush stores anything.
@@ -66,7 +67,7 @@ test('when several drains end at the same moment, the outcomes of each are store
 
 test('outcomes that may wait longer are stored together with others that come in time, and otherwise alone', async () => {
   await using opened = await openConsumersApi();
-  await using db = openDb({ url: opened.databaseUrl, onError: () => undefined });
+  await using db = openDb({ url: opened.databaseUrl, ...PATIENT, onError: () => undefined });
   const progress = createProgress(db);
   const commits: string[][] = [];
   const counted: Progress = {

@@ -22,21 +22,20 @@ test('an edit of a condition that takes long over parked entries keeps no one el
     values: [failing.consumerId, data],
   });
   let isDone = false;
-  let longestMs = 0;
+  let meanwhile = 0;
   const edit = failing.command({ kind: 'patch', patch: { where: COSTLY } }).finally(() => {
     isDone = true;
   });
-  const begun = performance.now();
   while (!isDone) {
-    const asked = performance.now();
     // What a commit of senders and the leader do, each for all consumers at once.
     await db.transaction(async (tx) => {
       await tx.query(`update tails set position = position where stream = 'events'`);
       await tx.query('update cursors set position = position');
     });
-    longestMs = Math.max(longestMs, performance.now() - asked);
+    meanwhile += 1;
   }
   expect(await edit).toMatchObject({ ok: true });
-  expect(longestMs).toBeLessThan((performance.now() - begun) / 3);
+  // One that waited for the edit would be the last.
+  expect(meanwhile).toBeGreaterThan(PARKED / 10);
   expect(await failing.parked()).toHaveLength(50);
 }, 60_000);

@@ -18,7 +18,7 @@ async function drainOnce(
     ...faultsOf(blocked.api.api.db),
     context: { ...blocked.context, idleAfterMs: 50, ...context },
     holder: HOLDER,
-    leaseMs: 300,
+    leaseMs: 5_000, // what crashed does not release it, so the next one waits as long
     register: (running) => {
       const timer = setInterval(() => running.tick(performance.now()), 10);
       return () => clearInterval(timer);

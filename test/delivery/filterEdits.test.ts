@@ -30,7 +30,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       // Slow until the edit is in force: it must not come when everything has been read.
       let slow = true;
       await using receiver = await openReceiver((one, response) => {
-        if (slow && one.position > 500) setTimeout(() => accept(one, response), 20);
+        if (slow && one.position > 500) setTimeout(() => accept(one, response), 100);
         else accept(one, response);
       });
       await appendMixed(world, 5_000);

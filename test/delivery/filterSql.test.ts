@@ -5,7 +5,7 @@ import { compile, type Matchable } from '../../src/rules/filter.ts';
 import { passes, PASSES_FILTER } from '../../src/rules/filterSql.ts';
 import { inForce, type FilterVersion } from '../../src/rules/filterVersions.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT, type TestDatabase } from '../support/database.ts';
 import { drawFrom } from '../support/seeded.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
@@ -17,7 +17,7 @@ let db: Db;
 
 beforeAll(async () => {
   database = await createDatabase();
-  db = openDb({ url: database.url, onError: () => undefined });
+  db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
 });
 
 afterAll(async () => {

@@ -56,8 +56,9 @@ test('a target is tested with a webhook that its own secret verifies; the answer
   expect((await api.request('GET', '/v1/targets')).body.data).toHaveLength(1);
 });
 
-/** Twice the timeout, so that a busy machine does not confuse the two. */
-const ANSWERS_AFTER_MS = 1_600;
+/** An answer is awaited for twice as long as this after it. */
+const TIMEOUT_MS = 2_000;
+const ANSWERS_AFTER_MS = 3_000;
 
 test('a test of a target that answers too late says that it answers, and after how long', async () => {
   await using api = await openOwnApp();
@@ -67,18 +68,19 @@ test('a test of a target that answers too late says that it answers, and after h
   const { body: target } = await api.request('POST', '/v1/targets', {
     name: 't',
     base_url: receiver.url,
-    timeout_ms: 800,
+    timeout_ms: TIMEOUT_MS,
   });
   const { body } = await api.request('POST', `/v1/targets/${target.id}/test`);
   expect(body).toMatchObject({ outcome: 'failed', status: null, error_code: 'TIMEOUT' });
-  expect(body.duration_ms).toBeLessThan(ANSWERS_AFTER_MS); // it is the timeout that has failed it
-  expect(body.detail).toMatch(
-    /^no answer within 800 ms; it answers, but later than its timeout \(HTTP 204 after about (1\.[6-9]|2|2\.\d) s\)$/u,
-  );
+  const [, seconds] =
+    /^no answer within 2000 ms; it answers, but later than its timeout \(HTTP 204 after about ([\d.]+) s\)$/u.exec(
+      body.detail,
+    ) ?? [];
+  expect(Number(seconds)).toBeGreaterThanOrEqual(ANSWERS_AFTER_MS / 1_000 - 0.1);
 
   receiver.respond = () => undefined;
   const { body: silent } = await api.request('POST', `/v1/targets/${target.id}/test`);
-  expect(silent).toMatchObject({ outcome: 'failed', detail: 'no answer within 800 ms' });
+  expect(silent).toMatchObject({ outcome: 'failed', detail: 'no answer within 2000 ms' });
 });
 
 test('blocked consumers of a target are tried immediately when a test of the target succeeds, and only then', async () => {
@@ -91,9 +93,9 @@ test('blocked consumers of a target are tried immediately when a test of the tar
   const next = await until(
     async () => {
       const at = Date.parse((await world.get(consumer)).next_attempt_at ?? '');
-      return at - Date.now() > 8_000 && at;
+      return at - Date.now() > 15_000 && at;
     },
-    { timeoutMs: 40_000 },
+    { timeoutMs: 90_000 },
   );
   const retries = "select actor, detail from changes where action = 'retried'";
   await world.api.request('POST', `/v1/targets/${target}/test`);

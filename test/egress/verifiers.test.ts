@@ -108,7 +108,7 @@ const BATCHED = [
   ...Array.from({ length: 3 }, () => `"${'😀'.repeat(87_000)}"`),
   `"${'😀'.repeat((1_048_576 - 2) / 4)}"`,
 ];
-const BATCH: ConsumerBatch = { max_entries: 3, max_bytes: 1_048_576, max_wait_ms: 4_000 };
+const BATCH: ConsumerBatch = { max_entries: 3, max_bytes: 1_048_576, max_wait_ms: 10_000 };
 
 /** The requests in which a consumer gets entries of these data, and the secret with which they are signed. */
 async function sentInBatches(

@@ -76,7 +76,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     await world.append.events(someEvents(500, { records: 50 }));
     await world.becomes(consumer, 'blocked');
     const tries = receiver.received.length;
-    await until(() => receiver.received.length > tries, { timeoutMs: 30_000 });
+    await until(() => receiver.received.length > tries, { timeoutMs: 90_000 });
     const { rows } = await world.db.query('select from parked union all select from dead_letters');
     expect(rows).toHaveLength(0);
     receiver.respond = accept;
@@ -265,7 +265,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       (await world.db.query<{ kind: string }>('select kind from alerts order by id')).rows.map(
         (one) => one.kind,
       );
-    await until(async () => (await kinds()).length === 1, { timeoutMs: 15_000 });
+    await until(async () => (await kinds()).length === 1);
     receiver.respond = accept;
     await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
     await world.caughtUp(consumer);

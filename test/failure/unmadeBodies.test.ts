@@ -66,7 +66,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     const consumer = await world.consumer(await world.target(receiver.url), { body: BROKEN });
     const path = `/v1/consumers/${consumer}`;
     await world.append.events(someEvents(5));
-    await until(async () => (await world.get(consumer)).dead_letters === 1, { timeoutMs: 30_000 });
+    await until(async () => (await world.get(consumer)).dead_letters === 1, { timeoutMs: 90_000 });
     const { body: letters } = await world.api.request('GET', `${path}/dead-letters`);
     expect(letters.data).toMatchObject([{ position: 4, last_failure: { code: 'BODY_FAILED' } }]);
     await world.api.request('PATCH', path, { body: MENDED });

@@ -5,7 +5,7 @@ import { openDb } from '../../src/db/db.ts';
 import { startClock } from '../../src/process/clock.ts';
 import { clockNotes, noteClock, wrongClocks } from '../../src/process/clockNotes.ts';
 import { aheadText, keepReading } from '../../src/process/clockReadings.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 
 describe('of several readings of the clock of Postgres', () => {
@@ -34,7 +34,7 @@ async function openClock() {
   const database = await createDatabase();
   const lines: { level: number; msg: string }[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const db = openDb({ url: database.url, onError: () => undefined });
+  const db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const machine = { aheadMs: 0 };
   const wallMs = (): number => Date.now() + machine.aheadMs;
   const clock = startClock({ sql: db, process: 'worker here/1', log, wallMs });

@@ -79,22 +79,22 @@ test.each([
     };
     const signed = signatureOf(delivery);
     await until(() => send({}, '{}').then((status) => status === 401), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: `${fence} listens: ${program.output()}`,
     });
     expect(await send(signatureOf(testWebhook), testWebhook.body)).toBe(204);
     await until(() => program.output().includes(`${testWebhook.id} is a test webhook`), {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       what: () => `${fence} prints the test webhook: ${program.output()}`,
     });
     expect(await send(signed, delivery.body)).toBe(204);
     await until(() => program.output().includes(`${delivery.id} shop:order o-0`), {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
     });
     expect(await send(signatureOf(batch), batch.body)).toBe(204);
     for (const name of ['o-0', 'o-1']) {
       await until(() => program.output().includes(`${batch.id} shop:order ${name}`), {
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
         what: () => `${fence} prints ${name} of the batch: ${program.output()}`,
       });
     }

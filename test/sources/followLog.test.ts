@@ -8,7 +8,10 @@ import { createProxy } from '../support/proxy.ts';
 import { into, openSourceLog, START, type SourceLog, type Store } from '../support/sourceLog.ts';
 import { configOf, openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
 
-const TIMEOUT_MS = 2_000;
+/** Within half of it a process that a busy machine stalls has to answer the server. */
+const TIMEOUT_MS = 5_000;
+
+const PATIENCE = { timeoutMs: 90_000 };
 
 let postgres: SourcePostgres;
 let log: SourceLog;
@@ -151,7 +154,7 @@ describe('while our side stands still', () => {
     });
     expect(end - parseLsn(sent ?? '')).toBeGreaterThan(30_000_000n);
     const began = await until(replyTime);
-    await until(async () => (await replyTime()) > began + 3 * TIMEOUT_MS);
+    await until(async () => (await replyTime()) > began + 2 * TIMEOUT_MS, PATIENCE);
     expect((await log.slot('active_pid'))[0]).toBe(pid);
     gate.resolve();
     await until(() => copy.hasMark('end'));
@@ -169,7 +172,7 @@ test('a server that has nothing to send for many times its timeout is not lost',
   await until(() => copy.hasMark('first'));
   const [pid] = await log.slot('active_pid');
   const began = await until(replyTime);
-  await until(async () => (await replyTime()) > began + 4 * TIMEOUT_MS);
+  await until(async () => (await replyTime()) > began + 3 * TIMEOUT_MS, PATIENCE);
   expect(await log.slot('active_pid')).toEqual([pid]);
   log.stopping.abort();
   expect(await following).toEqual({ kind: 'stopped' });
@@ -187,7 +190,7 @@ test('a server that has gone without a word counts as lost after twice its timeo
   const begun = performance.now();
   expect(await following).toEqual({
     kind: 'disconnected',
-    message: expect.stringMatching(/^The server has sent nothing for [4-9]\d{3} ms$/u) as unknown,
+    message: expect.stringMatching(/^The server has sent nothing for [1-9]\d{4} ms$/u) as unknown,
   });
   expect(performance.now() - begun).toBeGreaterThan(TIMEOUT_MS);
 });

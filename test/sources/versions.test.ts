@@ -10,6 +10,7 @@ import { openFollowedSource, type FollowedSource } from '../support/followedSour
 import { IS_LONG } from '../support/long.ts';
 import { openOtherPostgres } from '../support/otherPostgres.ts';
 import { until } from '../support/poll.ts';
+import { holdRecord } from '../support/recordGate.ts';
 import { drawFrom } from '../support/seeded.ts';
 import type { SourcePostgres } from '../support/sourcePostgres.ts';
 import { eventFaults, eventNames, tableDifferences } from '../support/sourceRecords.ts';
@@ -311,6 +312,7 @@ describe.each(VERSIONS)('a kill -9 of Postgres %s', (major) => {
       );
       return Number(found[0]?.count);
     };
+    await using held = await holdRecord(site.databaseUrl, '20000'); // or all might be read before a kill
     for (const least of [100, 8_000]) {
       const writing = startWriting(
         () =>
@@ -323,6 +325,7 @@ describe.each(VERSIONS)('a kill -9 of Postgres %s', (major) => {
       expect((await site.get(id)).tables[0]?.state).toBe('reading');
       await postgres.restart();
     }
+    await held[Symbol.asyncDispose]();
     await site.reconnect();
     await site.session.run(
       'delete from t where id % 10 = 0',

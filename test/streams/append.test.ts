@@ -5,6 +5,7 @@ import { isDatabaseAway } from '../../src/db/errors.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { createAppender } from '../../src/streams/append.ts';
 import { createPages, type Pages } from '../../src/streams/pages.ts';
+import { PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { createProxy } from '../support/proxy.ts';
 import { aChange, anEvent, EVERYTHING, openStreams, silent } from '../support/streams.ts';
@@ -181,7 +182,7 @@ test('an append whose partition is missing creates it and continues', async () =
 test('when connections break during appends, every answered append is stored exactly once', async () => {
   await using streams = await openStreams();
   const { appender, url } = streams;
-  const admin = openDb({ url, max: 2, onError: () => undefined });
+  const admin = openDb({ url, ...PATIENT, max: 2, onError: () => undefined });
   let done = false;
   let answered = 0;
   let killed = 0;

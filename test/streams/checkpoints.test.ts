@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { openDb } from '../../src/db/db.ts';
 import { openOwnApp, type OwnApp } from '../support/app.ts';
+import { PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { aChange, openStreams } from '../support/streams.ts';
 
@@ -101,7 +102,7 @@ test('events have no checkpoint', async () => {
 test('when connections break, a checkpoint is never ahead of its records nor behind what was answered', async () => {
   await using streams = await openStreams();
   const { appender, url } = streams;
-  const admin = openDb({ url, max: 2, onError: () => undefined });
+  const admin = openDb({ url, ...PATIENT, max: 2, onError: () => undefined });
   const look = async (): Promise<{ value: number; stored: number }> => {
     const { rows } = await admin.query<{ value: number; stored: number }>(
       `select coalesce((select value::int from checkpoints), 0) as value,

@@ -6,6 +6,8 @@ import type { OlderRequest } from '../../src/streams/older.ts';
 import { createPages } from '../../src/streams/pages.ts';
 import { EVERYTHING, aChange, anEvent, openStreams, type Streams } from '../support/streams.ts';
 const ROWS = 300_000;
+/** For reading all rows with nothing else, on an idle machine at most. */
+const BARE_MS = 200;
 const PAGE = { stream: 'events' as const, limit: 500, maxBytes: 4e6, scanRows: 20_000 };
 
 let streams: Streams;
@@ -120,8 +122,12 @@ describe('pages', () => {
     };
     const best = async (filter: Partial<PageRequest['filter']>): Promise<number> =>
       Math.min(await time(filter), await time(filter), await time(filter));
-    expect(await best({ syncs: syncs(10, 2) })).toBeLessThan(300);
-    expect(await best({ collections: ['no:thing'] })).toBeLessThan(1_500);
+    // A machine that reads the bare table slowly has as much more time.
+    const started = performance.now();
+    await streams.db.query('select sum(length(data)) from events');
+    const slower = Math.max(1, (performance.now() - started) / BARE_MS);
+    expect(await best({ syncs: syncs(10, 2) })).toBeLessThan(300 * slower);
+    expect(await best({ collections: ['no:thing'] })).toBeLessThan(1_500 * slower);
     expect(await planOf({ ...EVERYTHING, syncs: syncs(10, 2) }, 50)).toMatch(
       /Merge Append[^]*Index Scan using events_0_sync_id_position_idx/u,
     );

@@ -22,7 +22,7 @@ import { testTarget } from '../../src/targets/testTarget.ts';
 import { readConsumerFigures } from '../../src/telemetry/consumerFigures.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createOverviews } from '../../src/telemetry/overview.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, PATIENT } from './database.ts';
 
 export const KEY = 'test-key-0123456789';
 /** Where the receivers of tests listen. */
@@ -94,7 +94,12 @@ export function openApp(
 ): TestApp {
   const logged: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(line) });
-  const db = openDb({ url: databaseUrl, max: 4, onError: (error) => logged.push(error.message) });
+  const db = openDb({
+    url: databaseUrl,
+    ...PATIENT,
+    max: 4,
+    onError: (error) => logged.push(error.message),
+  });
   const appender = createAppender({ db, url: databaseUrl, log });
   const listener = createListener({ url: databaseUrl, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);

@@ -18,11 +18,10 @@ export interface ConsumersApi extends AsyncDisposable {
 /** The API on a database of its own with one target. */
 export async function openConsumersApi(overrides: AppOverrides = {}): Promise<ConsumersApi> {
   const api = await openOwnApp(overrides);
-  const made = await api.request('POST', '/v1/targets', {
+  const { id: targetId } = await request('POST', '/v1/targets', {
     name: 'one',
     base_url: 'https://example.com/hooks',
   });
-  const targetId: string = made.body.id;
 
   async function append(syncId: string, count = 1): Promise<number> {
     const event = (): NewEvent => ({

@@ -6,6 +6,9 @@ import { inject } from 'vitest';
 /** The migrated database that each test's own is a copy of. */
 export const TEMPLATE = 'millrace_template';
 
+/** For `openDb` where it is not about a Postgres that is away: a busy machine may take longer to connect than 5 s. */
+export const PATIENT = { connectMs: 60_000 };
+
 export interface TestDatabase extends AsyncDisposable {
   url: string;
 }

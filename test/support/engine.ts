@@ -13,7 +13,7 @@ import { createAppender, type Appender } from '../../src/streams/append.ts';
 import { createTargets } from '../../src/targets/targets.ts';
 import { consumer } from '../../src/workflows/consumer.ts';
 import { createActivityHost, type ActivityWatcher } from './activityHost.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, PATIENT } from './database.ts';
 import { FAKED } from './faked.ts';
 import { counted, createBusy, type Busy } from './gate.ts';
 import { createHints } from './hints.ts';
@@ -68,7 +68,7 @@ export interface Engine extends AsyncDisposable {
 export async function openEngine(): Promise<Engine> {
   const database = await createDatabase();
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
-  const db = openDb({ url: database.url, onError: () => undefined });
+  const db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const append = createAppender({ db, url: database.url, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const visits = noteVisits();

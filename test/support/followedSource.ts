@@ -12,7 +12,7 @@ import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { createAppender } from '../../src/streams/append.ts';
 import { createPasses } from '../../src/streams/passes.ts';
 import { LOOPBACK } from './app.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, PATIENT } from './database.ts';
 import { keepFollowing } from './keepFollowing.ts';
 import { until } from './poll.ts';
 import type { SourcePostgres, SourceSession } from './sourcePostgres.ts';
@@ -21,6 +21,8 @@ import { silent } from './streams.ts';
 /** Millrace's database, and one of somebody's whose tables are followed. */
 export interface FollowedSource extends AsyncDisposable {
   db: Db;
+  /** Of Millrace. */
+  databaseUrl: string;
   sources: Sources;
   /** Of the database that is followed. */
   url: string;
@@ -48,10 +50,16 @@ export interface Following {
   stop(): Promise<Followed>;
 }
 
+/** A stalled process may not renew it for some seconds. */
+const LEASE_MS = 20_000;
+
 /** Opens both. Every table of the source database is dropped with it. */
-export async function openFollowedSource(postgres: SourcePostgres): Promise<FollowedSource> {
+export async function openFollowedSource(
+  postgres: SourcePostgres,
+  { leaseMs = LEASE_MS } = {},
+): Promise<FollowedSource> {
   const own = await createDatabase();
-  const db = openDb({ url: own.url, onError: () => undefined });
+  const db = openDb({ url: own.url, ...PATIENT, onError: () => undefined });
   const url = await postgres.createDatabase();
   let session = await postgres.connect(url);
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
@@ -68,7 +76,7 @@ export async function openFollowedSource(postgres: SourcePostgres): Promise<Foll
     passes: createPasses({ db }),
     openSocket: sockets.open,
     holder: `test/${randomUUID()}`,
-    leaseMs: 2_000,
+    leaseMs,
     log: silent,
   };
   const followings: Following[] = [];
@@ -119,6 +127,7 @@ export async function openFollowedSource(postgres: SourcePostgres): Promise<Foll
 
   return {
     db,
+    databaseUrl: own.url,
     sources,
     url,
     get session() {

@@ -1,4 +1,4 @@
-/** A workflow with one activity, which Temporal gives up when it has not beaten for a second. */
+/** A workflow with one activity, which Temporal gives up when it has not beaten for some seconds. */
 import { proxyActivities } from '@temporalio/workflow';
 
 export interface LateActivities {
@@ -9,7 +9,7 @@ export interface LateActivities {
 export async function late(): Promise<number> {
   const { attempt } = proxyActivities<LateActivities>({
     startToCloseTimeout: '1m',
-    heartbeatTimeout: '1s',
+    heartbeatTimeout: '6s',
     retry: { initialInterval: '100ms' },
   });
   return attempt();

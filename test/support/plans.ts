@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 
 import { openDb, type Db, type Pipe, type Sql } from '../../src/db/db.ts';
-import { createDatabase, type TestDatabase } from './database.ts';
+import { createDatabase, PATIENT, type TestDatabase } from './database.ts';
 
 const FILL_MS = 240_000;
 
@@ -26,6 +26,7 @@ export function manyRowsOfFile({ fill, large }: { fill: string; large?: string[]
     database = await createDatabase();
     db = openDb({
       url: database.url,
+      ...PATIENT,
       statementTimeoutMs: FILL_MS,
       onError: () => undefined, // a lost connection also fails the query on it
     });

@@ -8,7 +8,7 @@ export interface UntilOptions {
 }
 
 /** Below the time a test may take, so that what is waited for is named. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 90_000;
 const FIRST_MS = 10;
 /** What takes long is not asked so often: a probe that asks a server takes its time from what it waits for. */
 const LAST_MS = 100;

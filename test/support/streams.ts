@@ -15,7 +15,7 @@ import type { NewEvent, RecordChange } from '../../src/streams/derive.ts';
 import { createPages, type Pages } from '../../src/streams/pages.ts';
 import { createStreamEnds } from '../../src/streams/streamEnds.ts';
 import { createSyncs } from '../../src/streams/syncs.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, PATIENT } from './database.ts';
 import { lastingPermit } from './permit.ts';
 
 export interface Streams extends AsyncDisposable {
@@ -35,7 +35,7 @@ export const silent = { info: () => undefined, warn: () => undefined, error: () 
 export async function openStreams(): Promise<Streams> {
   const database = await createDatabase();
   const { url } = database;
-  const db = openDb({ url, onError: () => undefined });
+  const db = openDb({ url, ...PATIENT, onError: () => undefined });
   const appender = createAppender({ db, url, log: silent });
   const listener = createListener({ url, log: silent });
   const pages = createPages(db);

@@ -29,7 +29,7 @@ import {
   type Workflows,
 } from '../../src/temporal/workflowClient.ts';
 import { LOOPBACK, openApp, type TestApp } from './app.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, PATIENT } from './database.ts';
 import { noteVisits } from './hosts.ts';
 import { until } from './poll.ts';
 import { createProxy, type Proxy } from './proxy.ts';
@@ -91,7 +91,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const databaseUrl = postgres?.url ?? own.url;
   const address = temporal === null ? inject('temporalAddress') : new URL(temporal.url).host;
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
-  const db = openDb({ url: databaseUrl, onError: () => undefined });
+  const db = openDb({ url: databaseUrl, ...PATIENT, onError: () => undefined });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const queue = { taskQueue: `test-${id}`, deliveryQueue: `test-${id}-deliver` };
   const retryWindowMs = options.retryWindowMs ?? 86_400_000;
@@ -215,12 +215,12 @@ function createActors(given: {
       return consumerId;
     },
     get,
-    becomes: (consumerId, status, timeoutMs = 40_000) =>
+    becomes: (consumerId, status, timeoutMs = 90_000) =>
       comesTo(consumerId, (consumer) => consumer.status === status, {
         timeoutMs,
         what: `consumer ${consumerId} becomes ${status}`,
       }),
-    caughtUp: (consumerId, timeoutMs = 60_000) =>
+    caughtUp: (consumerId, timeoutMs = 90_000) =>
       comesTo(consumerId, ({ lag }) => lag.entries === 0, {
         timeoutMs,
         what: `consumer ${consumerId} catches up`,

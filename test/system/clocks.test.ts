@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import { examine } from '../../src/cli/doctor.ts';
 import { choosePort } from '../../src/embedded/state.ts';
+import { RETRY_SECONDS } from '../../src/rules/retry.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFeed } from '../support/feed.ts';
@@ -63,7 +64,7 @@ test.concurrent.each([
     const began = Date.now();
     receiver.respond = (one, response) => (one.attempt === 1 ? answer(503) : accept)(one, response);
     const taken = await next(0);
-    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(Date.now() - began).toBeLessThan(Math.abs(shiftMs) / 2);
     expect(receiver.received.every((one) => isTaken(first, one))).toBe(true);
     expect(taken.attempt).toBe(2);
     const { data } = await attemptsOf(cluster, id);
@@ -117,17 +118,25 @@ test.concurrent('an attempt that a frozen worker makes late plans the next one f
       },
       { timeoutMs: 90_000, what: `attempt ${number} is stored` },
     );
-  // Frozen once Temporal knows of the second attempt: it gives out the third one 5 s after it, and by
-  // the schedule the fourth follows 10 s after that.
-  const third = Date.parse((await attempt(2)).next_attempt_at ?? '');
-  await until(() => Date.now() > third - 2_000);
+  // Frozen before an attempt that is planned, until after the one that would follow it by the schedule.
+  const before = await until(
+    async () => {
+      const [newest] = (await attemptsOf(cluster, id)).data;
+      const leftMs = Date.parse(newest?.next_attempt_at ?? '') - Date.now();
+      return leftMs > 3_500 && newest;
+    },
+    { timeoutMs: 90_000, what: 'an attempt is planned in some seconds' },
+  );
+  const planned = Date.parse(before.next_attempt_at ?? '');
+  await until(() => Date.now() > planned - 2_500);
   process.kill(worker.pid, 'SIGSTOP');
+  const woken = planned + RETRY_SECONDS[before.attempt]! * 1_100 + 2_000;
   try {
-    await until(() => Date.now() > third + 13_000, { timeoutMs: 30_000 });
+    await until(() => Date.now() > woken, { timeoutMs: 90_000 });
   } finally {
     process.kill(worker.pid, 'SIGCONT');
   }
-  const late = await attempt(3);
-  expect(Date.parse(late.started_at)).toBeGreaterThan(third + 13_000);
+  const late = await attempt(before.attempt + 1);
+  expect(Date.parse(late.started_at)).toBeGreaterThan(woken - 50);
   expect(Date.parse(late.next_attempt_at ?? '')).toBeGreaterThan(Date.parse(late.started_at));
 }, 180_000);

@@ -41,7 +41,6 @@ test(`conditions that are edited while a consumer drains let through exactly wha
   for (const [edits, condition] of conditions.slice(1).entries()) {
     const before = receiver.received.length;
     await until(async () => receiver.received.length > before + 20 || (await isIdle()), {
-      timeoutMs: 20_000,
       what: 'some entries arrive',
     });
     if (edits >= EDITS / 2) await world.append.events(partOf(edits - EDITS / 2));

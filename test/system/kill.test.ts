@@ -17,7 +17,7 @@ const MIDDLE = 2_000;
 /** `max_in_flight`. */
 const IN_FLIGHT = 64;
 /** From one commit to the next, as a rule: 25 ms, and as long as one takes on a slow machine. */
-const COMMIT_MS = 500;
+const COMMIT_MS = 1_500;
 /** Until the middle no more is appended ahead of what has arrived. */
 const AHEAD = 12_000;
 /** A killed sender is replaced after its heartbeat timeout of 15 s and its lease of 8 s. */

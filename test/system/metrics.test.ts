@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { openDb } from '../../src/db/db.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { parseExposition, type Sample } from '../support/exposition.ts';
 import { until } from '../support/poll.ts';
 import { openCluster, type Cluster, type Running } from '../support/processes.ts';
@@ -46,13 +46,13 @@ beforeAll(async () => {
   ({ id: failing } = await cluster.consumer(bad.url));
   const third = await cluster.consumer(good.url, { start: 'end' }); // it may run until it is paused
   await cluster.request('POST', `/v1/consumers/${third.id}/pause`, {});
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const columns = { status: "'paused'", lag_bytes: '512', lag_ms: '1500' };
   const source = await addSource(db, 'Shop', { ...columns, holder: 'null', lease_until: 'null' });
   await addSourceTable(db, source, ['public', 'users'], { changes: 7 });
-  await cluster.caughtUp(fine.id, 30_000);
+  await cluster.caughtUp(fine.id, 90_000);
   await until(async () => (await cluster.get(failing)).status === 'blocked', {
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
     what: 'the failing consumer is blocked',
   });
 }, 240_000);
@@ -74,7 +74,7 @@ async function scrapeBoth() {
       const leads = find(sender, 'millrace_leader') === 1;
       return blocked && leads && { api, sender };
     },
-    { timeoutMs: 30_000, what: 'metrics show the blocked consumer and a leader' },
+    { timeoutMs: 90_000, what: 'metrics show the blocked consumer and a leader' },
   );
 }
 

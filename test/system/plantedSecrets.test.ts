@@ -7,7 +7,7 @@ import { openDb, type Db } from '../../src/db/db.ts';
 import type { Consumer } from '../../src/schema/consumer.ts';
 import type { Target } from '../../src/schema/target.ts';
 import { selfSigned } from '../support/certificate.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { openMailServer } from '../support/mailServer.ts';
 import { until } from '../support/poll.ts';
 import { openCluster, type Cluster } from '../support/processes.ts';
@@ -58,7 +58,7 @@ const echoes =
 
 test('planted secrets are in no log, history, mail, answer or table, and an entry’s data only in its stream', async () => {
   await using database = await createDatabase();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   await using smtp = await openMailServer();
   await using alerts = await openReceiver();
   await using tokens = await openTokenServer();
@@ -120,10 +120,10 @@ test('planted secrets are in no log, history, mail, answer or table, and an entr
   const data = { note: DATA };
   await ask('POST', '/v1/events', { events: [{ ...event, data }] });
   for (const id of consumers) {
-    await until(async () => (await cluster.get(id)).status === 'stopped', { timeoutMs: 60_000 });
+    await until(async () => (await cluster.get(id)).status === 'stopped', { timeoutMs: 120_000 });
   }
-  await until(() => smtp.of('stopped').length > 0, { timeoutMs: 30_000 });
-  await until(() => alerts.received.length > 0, { timeoutMs: 30_000 });
+  await until(() => smtp.of('stopped').length > 0, { timeoutMs: 120_000 });
+  await until(() => alerts.received.length > 0, { timeoutMs: 120_000 });
 
   for (const list of ['targets', 'consumers', 'changes', 'info']) await ask('GET', `/v1/${list}`);
   for (const id of consumers) {

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { openDb } from '../../src/db/db.ts';
 import type { Source } from '../../src/schema/source.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
 import { openReceiver } from '../support/receiver.ts';
+import { holdRecord } from '../support/recordGate.ts';
 import { openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
 import { eventFaults, tableDifferences } from '../support/sourceRecords.ts';
 
@@ -24,7 +25,7 @@ test('after a kill -9 of the worker in the middle of reading a table, another on
   await using database = await createDatabase();
   await using cluster = await openCluster(database.url);
   await using receiver = await openReceiver();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   const url = await postgres.createDatabase();
   await using session = await postgres.connect(url);
   await session.run(
@@ -32,6 +33,7 @@ test('after a kill -9 of the worker in the middle of reading a table, another on
     'create table t (id int primary key, seq bigint, v text)',
     `insert into t select g, nextval('s'), 'v' from generate_series(1, ${ROWS}) g`,
   );
+  await using held = await holdRecord(database.url, '30000'); // or all might be read before the kill
   const [worker] = await Promise.all([cluster.startWorker(), cluster.startServer()]);
   const { id } = await cluster.request<Source>('POST', '/v1/sources', {
     name: 'Shop',
@@ -45,6 +47,7 @@ test('after a kill -9 of the worker in the middle of reading a table, another on
   const { tables } = await get();
   expect(tables[0]?.state).toBe('reading');
   expect(tables[0]?.rows).toBeLessThan(ROWS);
+  await held[Symbol.asyncDispose]();
   await session.run(
     `update t set seq = nextval('s'), v = 'after the kill' where id % 1000 = 0`,
     'delete from t where id % 1000 = 1',

@@ -18,6 +18,7 @@ import type { Source } from '../../src/schema/source.ts';
 import { createSources, type Sources } from '../../src/sources/sources.ts';
 import { createInspectDatabase } from '../../src/sources/testDatabase.ts';
 import { LOOPBACK } from '../support/app.ts';
+import { PATIENT } from '../support/database.ts';
 import { makeDataFolder } from '../support/dataFolder.ts';
 import { isRead } from '../support/followedSource.ts';
 import { killPostgres } from '../support/killPostgres.ts';
@@ -133,7 +134,7 @@ test.each(Array.from({ length: RUNS }, (_, nth) => SEED + nth))(
     await using source = await openServer({ wal_level: 'logical', wal_sender_timeout: '2s' });
     await using millrace = await openServer({});
     await migrate(millrace.url);
-    await using db = openDb({ url: millrace.url, onError: () => undefined });
+    await using db = openDb({ url: millrace.url, ...PATIENT, onError: () => undefined });
     const key = randomBytes(32);
     const sources = openSources(db, key);
     const workload = createWorkload(drawFrom(seed + 1));

@@ -69,7 +69,8 @@ test('a lane has its time to store from the first write after its lease, however
 test('a renewal that is in progress when a lease is over is waited for, and the lease then stays', async () => {
   await using visited = await openVisited();
   const { db } = visited;
-  await db.query(`update visit_lanes set lease_until = clock_timestamp() + interval '1 second'`);
+  // Time enough for a slow machine to renew it.
+  await db.query(`update visit_lanes set lease_until = clock_timestamp() + interval '5 seconds'`);
   const lookedAt = Promise.withResolvers<void>();
   const renewed = db.transaction(async (tx) => {
     expect(await renewLaneLease(tx, 'lane', 8_000, NOTE)).not.toBeNull();

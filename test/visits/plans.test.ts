@@ -5,7 +5,7 @@ import { createChangedTargetRetry } from '../../src/consumers/retryChangedTarget
 import { openDb } from '../../src/db/db.ts';
 import { claim } from '../../src/progress/leases.ts';
 import { createLeaderStore } from '../../src/wake/leaderStore.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { manyConsumers, manyTargets, plansOf } from '../support/plans.ts';
 
 const MANY = 3_000;
@@ -14,7 +14,7 @@ const CLAIM = { holder: 'lane', region: 'r', limit: 500, number: 1 };
 /** Consumers that have just been created: Postgres knows nothing about how many there are. */
 async function openNew(cursors: string) {
   const database = await createDatabase();
-  const db = openDb({ url: database.url, onError: () => undefined });
+  const db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   await db.query('alter table cursors set (autovacuum_enabled = false)');
   await db.query('alter table consumers set (autovacuum_enabled = false)');
   await db.query(`

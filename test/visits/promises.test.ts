@@ -8,7 +8,7 @@ import { claim } from '../../src/progress/leases.ts';
 import { createProgress } from '../../src/progress/progress.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { until } from '../support/poll.ts';
-import { accept, openReceiver } from '../support/receiver.ts';
+import { accept, openReceiver, type TestReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const CONSUMERS = 8;
@@ -30,11 +30,17 @@ async function cursorOf(world: World, id: string): Promise<Cursor | undefined> {
 }
 
 /** A consumer of one sync that is being visited, and has got its first entry. */
-async function visited(world: World, target: string, syncId: string): Promise<string> {
+async function visited(
+  world: World,
+  { received }: TestReceiver,
+  target: string,
+  syncId: string,
+): Promise<string> {
   const id = await world.consumer(target, { syncs: [syncId], start: 'end' });
   await until(async () => (await cursorOf(world, id))?.watched);
-  await world.append.events(someEvents(1, { syncId }));
+  const { position } = await world.append.events(someEvents(1, { syncId }));
   await until(async () => (await cursorOf(world, id))?.visited);
+  await until(() => received.some((one) => one.position === position));
   return id;
 }
 
@@ -45,7 +51,7 @@ test(`an entry that is appended once \`paused\` is read is not sent by a lane, i
   const syncs = Array.from({ length: CONSUMERS }, (_, index) => `s-${index}`);
   const late = await Promise.all(
     syncs.map(async (syncId) => {
-      const id = await visited(world, target, syncId);
+      const id = await visited(world, receiver, target, syncId);
       await world.handle(id).signal('pause');
       await world.becomes(id, 'paused');
       const { position } = await world.append.events(someEvents(1, { syncId }));
@@ -61,8 +67,7 @@ test('a pause of a visited consumer whose one request hangs is answered meanwhil
   await using world = await openWorld({ visitLanes: 1 });
   const hanging: ServerResponse[] = [];
   await using receiver = await openReceiver();
-  const id = await visited(world, await world.target(receiver.url), 's');
-  await until(() => receiver.received.length === 1);
+  const id = await visited(world, receiver, await world.target(receiver.url), 's');
   receiver.respond = (_one, response) => void hanging.push(response);
   await world.append.events(someEvents(1, { syncId: 's' }));
   await until(() => hanging.length === 1, { what: () => `${hanging.length} hang` });
@@ -84,8 +89,7 @@ test('once an edit of a target is answered, lanes send with the edit for visited
   await using receiver = await openReceiver();
   const target = await world.target(receiver.url);
   const syncs = Array.from({ length: CONSUMERS }, (_, index) => `s-${index}`);
-  for (const syncId of syncs) await visited(world, target, syncId);
-  await until(() => receiver.received.length === CONSUMERS);
+  for (const syncId of syncs) await visited(world, receiver, target, syncId);
   const edit = { base_url: `${receiver.url}/moved` };
   expect((await world.api.request('PATCH', `/v1/targets/${target}`, edit)).status).toBe(200);
   await world.append.events(syncs.flatMap((syncId) => someEvents(1, { syncId })));

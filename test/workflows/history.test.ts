@@ -35,16 +35,16 @@ test.concurrent('histories of a whole life replay and hold no secret and no data
   expect(histories.length).toBeGreaterThanOrEqual(2);
   await replay(histories);
   await record('life', histories);
-}, 180_000);
+}, 300_000);
 
 test.concurrent('histories of a life that fails in every way replay', async () => {
-  await using world = await openWorld({ retryWindowMs: 12_000, idleAfterMs: 100 });
+  await using world = await openWorld({ retryWindowMs: 20_000, idleAfterMs: 100 });
   const histories = await historiesOf(world, await failingLife(world));
   const end = histories.at(-1)?.events?.at(-1);
   expect(end?.workflowExecutionCompletedEventAttributes).toBeTruthy();
   await replay(histories);
   await record('failing', histories);
-}, 180_000);
+}, 300_000);
 
 test.concurrent('stored histories of earlier versions replay', async () => {
   const files = await storedFiles();

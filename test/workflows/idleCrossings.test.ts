@@ -137,7 +137,7 @@ async function live(world: World, receiver: TestReceiver, sync: string, seed: nu
 
   async function arrived(): Promise<void> {
     await until(() => model.missing(received()).length === 0, {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
       what: `${sync}, seed ${seed}: all arrives after ${log.join('; ')}`,
     });
   }
@@ -178,7 +178,7 @@ test('a consumer that keeps falling idle loses and repeats nothing, whatever com
 }, 300_000);
 
 test('a filter edit that is applied just when the drain has fallen idle leaves no consumer asleep', async () => {
-  await using world = await openWorld({ idleAfterMs: 3_000 }); // not before the edit is asked for
+  await using world = await openWorld({ idleAfterMs: 10_000 }); // not before the edit is asked for
   await using receiver = await openReceiver();
   const consumer = await world.consumer(await world.target(receiver.url), { syncs: ['sync-1'] });
   await world.append.events(someEvents(1));

@@ -9,6 +9,7 @@ import { createLeaderStore, type LeaderStore } from '../../src/wake/leaderStore.
 import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { startWake, type Wake } from '../../src/wake/wake.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
+import { PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { createProxy } from '../support/proxy.ts';
 
@@ -21,7 +22,7 @@ interface Leader extends AsyncDisposable {
 /** A process that may lead, on connections of its own. */
 function openLeader(url: string, holder: string): Leader {
   const log = pino({ level: 'silent' });
-  const db = openDb({ url, onError: () => undefined });
+  const db = openDb({ url, ...PATIENT, onError: () => undefined });
   const listener = createListener({ url, log });
   const told: string[] = [];
   const queue = createPacedQueue({ isRefusal: () => false, log });
@@ -156,7 +157,7 @@ test.concurrent('an idle consumer keeps its position when the leader changes: no
 
 test.concurrent('a write of a former leader that is in progress when another one takes over counts either before that or not at all', async () => {
   await using opened = await openConsumersApi();
-  await using other = openDb({ url: opened.databaseUrl, onError: () => undefined });
+  await using other = openDb({ url: opened.databaseUrl, ...PATIENT, onError: () => undefined });
   const { db } = opened.api;
   const { id: consumerId } = await opened.create({ syncs: ['a'] });
   const former = createLeaderStore(db, 'drain');

@@ -2,6 +2,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 
 import { visitsIdOf } from '../../src/temporal/startVisits.ts';
+import { historyLength } from '../support/historyLength.ts';
 import { until } from '../support/poll.ts';
 import { answer, openReceiver } from '../support/receiver.ts';
 import { openWorld, someEvents } from '../support/world.ts';
@@ -57,7 +58,7 @@ test('a signal that is ignored is immediately noted on the page of an idle consu
   const page = async (): Promise<string> =>
     (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
   await until(async () => (await page()).startsWith('**Active, quiet'));
-  const before = (await handle.describe()).historyLength;
+  const before = await historyLength(world, consumer);
   await handle.signal('addCollections', 'oops');
   const noted = await until(async () => {
     const text = await page();

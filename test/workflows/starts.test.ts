@@ -10,7 +10,7 @@ import { fewerRun, reconcile } from '../../src/temporal/reconcile.ts';
 import { isRefusal, type Workflows } from '../../src/temporal/workflowClient.ts';
 import { createPacedQueue } from '../../src/wake/pacedQueue.ts';
 import { openConsumersApi } from '../support/consumers.ts';
-import { createDatabase } from '../support/database.ts';
+import { createDatabase, PATIENT } from '../support/database.ts';
 import { until } from '../support/poll.ts';
 import { openCluster } from '../support/processes.ts';
 import { openReceiver } from '../support/receiver.ts';
@@ -165,7 +165,7 @@ test('a consumer whose API is killed after its answer gets its workflow all the 
   const { id } = await cluster.consumer(receiver.url);
   await server.killHard();
   await cluster.startWorker();
-  await using db = openDb({ url: database.url, onError: () => undefined });
+  await using db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
   await until(async () => (await unstartedConsumers(db, 1)).length === 0, { timeoutMs: 60_000 });
   const { rows } = await db.query<{ started: boolean }>({
     text: 'select started from consumers where id = $1',

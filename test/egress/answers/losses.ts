@@ -70,26 +70,26 @@ export const ON_A_NEW_CONNECTION: AnswerRow[] = WAYS.flatMap(([how, close]): Ans
   },
   {
     when: 'says nothing',
-    timeoutMs: 300,
+    timeoutMs: 1_500,
     answer: () => undefined,
     code: 'TIMEOUT',
-    says: 'no answer within 300 ms',
+    says: 'no answer within 1500 ms',
   },
   {
     when: 'stops within the status line',
-    timeoutMs: 300,
+    timeoutMs: 1_500,
     answer: (socket) => socket.write(HALF_LINE),
     code: 'TIMEOUT',
-    says: 'no answer within 300 ms',
+    says: 'no answer within 1500 ms',
   },
   {
     when: 'stops within the headers of a 200',
-    timeoutMs: 1_000,
+    timeoutMs: 3_000,
     answer: (socket) => socket.write(HALF_HEAD),
   },
   {
     when: 'stops within the body of a 200',
-    timeoutMs: 1_000,
+    timeoutMs: 3_000,
     answer: (socket) => socket.write(HALF_BODY),
   },
 ]);
@@ -139,10 +139,10 @@ export const ON_A_USED_CONNECTION: AnswerRow[] = WAYS.flatMap(([how, close]): An
   {
     when: 'says nothing',
     used: true,
-    timeoutMs: 1_000,
+    timeoutMs: 3_000,
     answer: () => undefined,
     code: 'TIMEOUT',
-    says: 'no answer within 1000 ms',
+    says: 'no answer within 3000 ms',
     came: 1,
   },
 ]);

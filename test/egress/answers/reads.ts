@@ -63,7 +63,7 @@ export const INTERIM: AnswerRow[] = [
   },
   {
     when: 'sends 102 again and again, and nothing else',
-    timeoutMs: 300,
+    timeoutMs: 1_500,
     answer: (socket) => {
       const timer = setInterval(() => {
         if (socket.destroyed) clearInterval(timer);
@@ -71,7 +71,7 @@ export const INTERIM: AnswerRow[] = [
       }, 20);
     },
     code: 'TIMEOUT',
-    says: 'no answer within 300 ms',
+    says: 'no answer within 1500 ms',
   },
   {
     when: 'sends 102 without end',
