@@ -1,8 +1,11 @@
 // conditions of parked entries: evaluated in turns with other work, and once for each version of the filter
 import { expect, onTestFinished, test } from 'vitest';
 
+import { createConditions, type ConditionFault } from '../../src/delivery/conditions.ts';
 import { createFilterStack } from '../../src/delivery/filterStack.ts';
+import { createOpenSenders } from '../../src/delivery/openSenders.ts';
 import { createReconfigure } from '../../src/delivery/reconfigure.ts';
+import type { WebhookSender } from '../../src/egress/webhookSender.ts';
 import type { Outgoing } from '../../src/failure/outgoing.ts';
 import { createParkedEntries } from '../../src/failure/parkedEntries.ts';
 import { createParkedRetries } from '../../src/failure/parkedRetries.ts';
@@ -11,6 +14,7 @@ import { createTurn } from '../../src/flow/turn.ts';
 import { createParkedStore, parkEntry } from '../../src/progress/parkedRows.ts';
 import { NO_ENTRY, type Entry } from '../../src/streams/entry.ts';
 import { openConsumersApi } from '../support/consumers.ts';
+import { parkedRow } from '../support/parkedRows.ts';
 import { until } from '../support/poll.ts';
 
 /** A condition that takes longer than a turn for each entry; `most` is how many were asked before other work had its turn. */
@@ -135,4 +139,48 @@ test('a condition that is saved while parked entries wait to be sent is evaluate
   expect(counts.asked).toBe(30);
   expect(counts.most).toBeLessThanOrEqual(2);
   expect(parked.size).toBe(0);
+});
+
+test('a parked entry is counted once that is on its way when a condition is saved which cannot be evaluated for it', () => {
+  const faults: ConditionFault[] = [];
+  const conditions = createConditions({ note: (fault) => void faults.push(fault) });
+  const lists = { syncs: ['*'], collections: ['*'], event_types: ['*'] };
+  const first = { version: 1, filterFrom: 0, filter: lists };
+  const second = { version: 2, filterFrom: 5, filter: { ...lists, where: 'event.data.n > 1' } };
+  const compile = conditions.of({ consumerId: 'c', stream: 'events' });
+  const filters = createFilterStack([first], 5, compile);
+  const parked = createParkedEntries({
+    windowMs: 86_400_000,
+    clock: Date.now,
+    nowMs: Date.now,
+    now: Date.now,
+    rows: [parkedRow(1)],
+    total: 1,
+  });
+  parked.keepOnly((entry) => filters.matches(entry));
+  const [one] = parked.due();
+  parked.load(one!, { body: '{"event":{"data":{}}}', superseded: false });
+  parked.starts(one!);
+  const slot = { entry: one!.entry, parked: one! } as Outgoing;
+  let startBy = (): number => Infinity;
+  createOpenSenders(
+    (startsBy) => {
+      startBy = () => startsBy(slot);
+      return {} as WebhookSender<Outgoing>;
+    },
+    {
+      startBy: () => 1_000,
+      ending: { reason: null },
+      parked,
+      made: () => undefined,
+      log: { warn: () => undefined } as never,
+    },
+  );
+  expect(startBy()).toBe(1_000);
+
+  filters.add([first, second], 5);
+  parked.keepOnly((entry) => filters.matches(entry));
+  expect([startBy(), startBy()]).toEqual([0, 0]); // while it waits for its connection, and right before it is written
+  expect(parked.lands(one!)).toBe(false);
+  expect(faults.map(({ position, filterVersion }) => [position, filterVersion])).toEqual([[1, 2]]);
 });
