@@ -84,6 +84,7 @@ function nearestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[
 function toDetail(issue: Issue): string {
   if (issue.code === 'invalid_type') {
     if (issue.message.endsWith('received undefined')) return 'is required';
+    if (!issue.message.startsWith('Invalid input')) return issue.message; // the schema has a sentence of its own
     return TYPES[issue.expected] ?? issue.message;
   }
   const values = valuesOf(issue);

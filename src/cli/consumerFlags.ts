@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import type { ConsumerBatch } from '../schema/batch.ts';
-import type { ConsumerInput } from '../schema/consumer.ts';
+import type { Consumer, ConsumerInput } from '../schema/consumer.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { batchOption } from './batchOption.ts';
 import { BODY_HELP, bodyOf } from './bodyFlag.ts';
@@ -80,6 +80,16 @@ export function whereOf({ where }: Pick<ConsumerFlags, 'where'>): string | null 
 /** The batches that flags give; null: none, undefined: they do not say. */
 export function batchOf({ batch }: Pick<ConsumerFlags, 'batch'>): ConsumerBatch | null | undefined {
   return batch === 'none' ? null : batch;
+}
+
+/** What to note when a command has set the body or the batches of a consumer that maps what it sends in batches; null: nothing. */
+export function mapInBatches(one: Consumer, input: Partial<ConsumerInput>): string | null {
+  if (input.body === undefined && input.batch === undefined) return null;
+  if (one.body.mode !== 'map' || one.batch === null) return null;
+  return (
+    `Requests carry {"${one.stream}":[…]} with the result of the map for each entry. ` +
+    'An endpoint that takes one message per request, such as Slack, does not take that: --batch none.'
+  );
 }
 
 /** The fields of the API that flags give, over those of a file. */

@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander';
 
-import type { ConsumerSort, ConsumerStatus, ConsumerWith } from '../schema/consumer.ts';
+import type {
+  Consumer,
+  ConsumerInput,
+  ConsumerSort,
+  ConsumerStatus,
+  ConsumerWith,
+} from '../schema/consumer.ts';
 import type { Preview } from '../schema/preview.ts';
 import type { StreamName } from '../schema/stream.ts';
 import { startOf } from './apiClock.ts';
@@ -12,12 +18,13 @@ import {
   CONDITION,
   EVENTS_OR_ALL,
   inputOf,
+  mapInBatches,
   whereOf,
   withFlags,
   type ConsumerFlags,
 } from './consumerFlags.ts';
 import { CONSUMERS, showConsumer } from './consumerView.ts';
-import type { RunCommand } from './context.ts';
+import type { Context, RunCommand } from './context.ts';
 import { usage } from './exit.ts';
 import { findConsumer, findTarget } from './find.ts';
 import { getGoing, withWait, type WaitFlags } from './getGoing.ts';
@@ -138,7 +145,7 @@ function addChanges(group: Command, run: RunCommand): void {
           stream,
           start: place === undefined ? undefined : await startOf(context.client, place),
         });
-        await showConsumer(context, await context.client.consumers.create(input));
+        await showSet(context, await context.client.consumers.create(input), input);
       }),
     );
 
@@ -149,7 +156,7 @@ function addChanges(group: Command, run: RunCommand): void {
         needChange(options);
         const id = await findConsumer(context.client, consumer);
         const patch = await inputOf(context, options, {});
-        await showConsumer(context, await context.client.consumers.update(id, patch));
+        await showSet(context, await context.client.consumers.update(id, patch), patch);
       }),
     );
 
@@ -165,6 +172,17 @@ function addChanges(group: Command, run: RunCommand): void {
         out.note(`Deleted ${which}`);
       }),
     );
+}
+
+/** Prints a consumer whose fields were set, and notes what its endpoint may not take. */
+async function showSet(
+  context: Context,
+  one: Consumer,
+  input: Partial<ConsumerInput>,
+): Promise<void> {
+  await showConsumer(context, one);
+  const note = mapInBatches(one, input);
+  if (note !== null) context.out.note(note);
 }
 
 function addCommands(group: Command, run: RunCommand): void {

@@ -249,5 +249,6 @@ function openState({ context, config, lease, failedAttempts, parkedRows, nowMs }
     readTo: (): number => Math.max(slidingWindow.readTo, ...lease.ahead),
     isCaughtUp: (): boolean => tail.end !== null && slidingWindow.readTo >= tail.end,
     passes: (entry: Entry): boolean => filters.passes(entry),
+    hasCondition: (): boolean => filters.hasCondition,
   };
 }

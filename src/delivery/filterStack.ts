@@ -1,5 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
-
+import { inTurn, type Turn } from '../flow/turn.ts';
 import { compile, whereOf, type Matchable } from '../rules/filter.ts';
 import { inForce, type FilterVersion } from '../rules/filterVersions.ts';
 import type { Filter } from '../schema/consumer.ts';
@@ -23,6 +22,7 @@ export interface FilterStack {
   prepare(
     filters: FilterVersion[],
     entries: readonly (Matchable & ConditionEntry)[],
+    turn: Turn,
   ): Promise<void>;
   /** The filter with which to read on above `after`, and the last position to read with it (null: no end). */
   reading(after: number): { filter: Filter; until: number | null };
@@ -37,9 +37,6 @@ export interface FilterStack {
   /** Whether any version has a condition, so that `passes` may take milliseconds. */
   readonly hasCondition: boolean;
 }
-
-/** After so long other work gets a turn, ms. */
-const TURN_MS = 20;
 
 /** What decides for one version: its lists, and its condition if it has one. */
 interface Matchers {
@@ -102,9 +99,9 @@ export function createFilterStack(
   async function prepare(
     next: FilterVersion[],
     entries: readonly (Matchable & ConditionEntry)[],
+    turn: Turn,
   ): Promise<void> {
     const newestVersion = next.at(-1)?.version ?? 0;
-    let turnEnds = performance.now() + TURN_MS;
     for (const [where, of] of Map.groupBy(next, ({ filter }) => whereOf(filter))) {
       if (where === null) continue;
       const lists = of.map(({ filter }) => compile(filter));
@@ -113,10 +110,10 @@ export function createFilterStack(
       prepared.set(where, found);
       for (const entry of entries) {
         if (found.has(entry) || !lists.some((passesLists) => passesLists(entry))) continue;
-        found.set(entry, satisfies === null || satisfies(entry)); // null: it has been asked already
-        if (performance.now() < turnEnds) continue;
-        await setImmediate();
-        turnEnds = performance.now() + TURN_MS;
+        await inTurn(turn, () => {
+          if (entry.body === '') return; // let go meanwhile
+          found.set(entry, satisfies === null || satisfies(entry)); // null: it has been asked already
+        });
       }
     }
   }

@@ -44,6 +44,7 @@ export interface HeadAttempt {
     | 'parked'
     | 'committer'
     | 'budget'
+    | 'conditions'
     | 'loadConfig'
     | 'now'
     | 'retryWindowMs'
@@ -184,7 +185,7 @@ async function attemptOnce(
     rows,
     total: sender.lease.parkedTotal,
   });
-  await keepSatisfying(parkedEntries, config, context.parked);
+  await keepSatisfying(parkedEntries, config, context);
   const scene = { context, schedule, sender, config, parkedEntries, sendWithinMs, lateAnswers };
   const request = headRequest(scene, rows);
   // Entries that do not pass are left to the drain: a filter version that is added meanwhile may let them pass.
@@ -199,13 +200,13 @@ const ASKED = 200;
 async function keepSatisfying(
   parked: ParkedEntries,
   { consumerId, filters, stream }: SenderConfig,
-  store: DrainContext['parked'],
+  { parked: store, conditions }: Pick<DrainContext, 'parked' | 'conditions'>,
 ): Promise<void> {
   const text = whereOf(filters.at(-1)?.filter ?? {});
   if (text === null) return;
   const where = compileWhere(text, stream);
   parked.keepOnly(({ body }) => body === '' || isSatisfied(where, body, stream));
-  await recheckParked({ consumerId, store, parked, most: ASKED });
+  await recheckParked({ consumerId, store, parked, turn: conditions.turn, most: ASKED });
 }
 
 function headRequest({ context, sender, config }: AttemptScene, rows: ParkedHead[]): HeadRequest {

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 
 import type { WebhookSender } from '../egress/webhookSender.ts';
 import type { Outgoing } from '../failure/outgoing.ts';
+import type { ParkedEntries } from '../failure/parkedEntries.ts';
 import type { Ending } from './ending.ts';
-import type { FilterStack } from './filterStack.ts';
 
 /** The webhook sender in use, and those of earlier targets or paths that still have open requests. */
 export interface OpenSenders {
@@ -36,7 +36,7 @@ export interface OpenSendersOptions {
   startBy: () => number;
   /** Once it has begun, no request starts. */
   ending: Pick<Ending, 'reason'>;
-  filters: Pick<FilterStack, 'matches'>;
+  parked: Pick<ParkedEntries, 'wants'>;
   /** Called once the bodies are made that were to be made. */
   made: () => void;
   log: Logger;
@@ -44,7 +44,7 @@ export interface OpenSendersOptions {
 
 /** Creates the senders, with one in use, which alone starts requests. */
 export function createOpenSenders(first: OpenOne, options: OpenSendersOptions): OpenSenders {
-  const { startBy, ending, filters, log } = options;
+  const { startBy, ending, parked, log } = options;
   let current = open(first);
   let all = [current];
 
@@ -56,7 +56,7 @@ export function createOpenSenders(first: OpenOne, options: OpenSendersOptions): 
   /** Whether a request may still start that has waited while a command may have come into force. */
   function isWanted(slot: Outgoing): boolean {
     if (ending.reason !== null) return false;
-    return slot.parked === null ? !slot.closed : filters.matches(slot.entry);
+    return slot.parked === null ? !slot.closed : parked.wants(slot.entry);
   }
 
   /** Closes earlier senders whose requests have ended. */

@@ -5,6 +5,7 @@ import type { ParkedRetries } from '../failure/parkedRetries.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
 import type { Pace } from '../flow/pace.ts';
 import type { SlidingWindow } from '../flow/slidingWindow.ts';
+import type { Turn } from '../flow/turn.ts';
 import type { Entry } from '../streams/entry.ts';
 import type { Tail } from '../streams/tail.ts';
 import type { FilterStack } from './filterStack.ts';
@@ -22,11 +23,13 @@ export interface ReconfigureOptions {
   reader: Reader;
   slidingWindow: Pick<SlidingWindow<Entry>, 'unsettled'>;
   failures: Pick<FailureHandler, 'closed'>;
-  parked: Pick<ParkedEntries, 'keepOnly'>;
+  parked: Pick<ParkedEntries, 'keepOnly' | 'withBodies'>;
   retries: Pick<ParkedRetries, 'reload' | 'recheck'>;
   limit: Pick<InFlightLimit, 'setMax'>;
   pace: Pick<Pace, 'change'>;
   outage: Pick<Outage, 'reconfigured'>;
+  /** How long conditions are evaluated before other work gets its turn. */
+  turn: Turn;
   /** The highest position that was read; a filter that takes effect now applies above it. */
   readTo: () => number;
   /** Sends to the target of `next` from now on. */
@@ -56,12 +59,19 @@ export function createReconfigure(options: ReconfigureOptions): Reconfigure {
 
   async function prepare(next: SenderConfig, before: SenderConfig): Promise<void> {
     if (next.filterVersion === before.filterVersion) return;
+    const asked = new Set<Entry>();
     for (let times = 0; times < MOST_PREPARATIONS; times += 1) {
-      const readTo = options.readTo();
-      const unsettled = [...options.slidingWindow.unsettled()].map(({ entry }) => entry);
-      await filters.prepare(next.filters, unsettled);
-      if (options.readTo() === readTo) return;
+      const unasked = inMemory().filter((entry) => !asked.has(entry));
+      if (unasked.length === 0) return;
+      for (const entry of unasked) asked.add(entry);
+      await filters.prepare(next.filters, unasked, options.turn);
     }
+  }
+
+  /** The entries that a newer filter may close at once. */
+  function inMemory(): Entry[] {
+    const unsettled = [...options.slidingWindow.unsettled()].map(({ entry }) => entry);
+    return [...unsettled, ...parked.withBodies()];
   }
 
   function apply(next: SenderConfig, before: SenderConfig): void {

@@ -35,8 +35,7 @@ const LAST_TRY_MS = 250;
  * The parked entries of a running sender, and the changes of them that are still to be written.
  * Entries of one record go out one after another, in order.
  */
-export interface ParkedEntries
-  extends Omit<ParkedReadings, 'load'>, Omit<ParkedFilter, 'wants' | 'apply'> {
+export interface ParkedEntries extends Omit<ParkedReadings, 'load'>, Omit<ParkedFilter, 'apply'> {
   /** Whether a new entry of this record has to wait behind parked ones. */
   has(record: string): boolean;
   /** Takes an entry; without a failure it waits behind an earlier one of its record, untried. */
@@ -121,7 +120,7 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
   const writes = createParkedWrites({ bodies, nowMs });
   const readings = createParkedReadings({ lanes, writes });
   let { total } = options;
-  const filter = createParkedFilter(lanes, (parked) => leave(parked, 'done'));
+  const { apply, ...filter } = createParkedFilter(lanes, (parked) => leave(parked, 'done'));
   readings.merge(options.rows);
 
   const readClocks = (): Clocks => ({ nowMs: nowMs(), utcMs: options.now(), clockMs: clock() });
@@ -217,14 +216,12 @@ export function createParkedEntries(options: ParkedEntriesOptions): ParkedEntrie
     delivered: (parked) => leave(parked, 'done'),
     failed,
     postpone,
-    keepOnly: filter.keepOnly,
-    unasked: filter.unasked,
-    ask: filter.ask,
+    ...filter,
     merge: readings.merge,
     toLoad: readings.toLoad,
     loadRecords: (records, rows, limit) => {
       readings.load(records, rows, limit);
-      filter.apply(); // a filter edit may have come before they were stored
+      apply(); // a filter edit may have come before they were stored
     },
     toStore: writes.toStore,
     committed,

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 
 import type { Dispatcher } from '../flow/dispatcher.ts';
 import type { InFlightLimit } from '../flow/inFlightLimit.ts';
-import type { ParkedStore } from '../progress/parkedRows.ts';
+import { inTurn, type Turn } from '../flow/turn.ts';
+import type { LoadedBody, ParkedStore } from '../progress/parkedRows.ts';
 import { HELD_OF_RECORD } from './heldLanes.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { ParkedEntries } from './parkedEntries.ts';
@@ -23,6 +24,10 @@ export interface ParkedRetriesOptions {
   room: () => number;
   dispatcher: Pick<Dispatcher<Outgoing>, 'putBack' | 'pump'>;
   limit: Pick<InFlightLimit, 'limit'>;
+  /** How long conditions are evaluated before other work gets its turn. */
+  turn: Turn;
+  /** Whether the filter has a condition, so that `load` may take milliseconds. */
+  hasCondition: () => boolean;
   /** Called when there is something to store. */
   mark: () => void;
   log: Logger;
@@ -42,8 +47,9 @@ export interface ParkedRetries {
 
 /** Creates the retries of one drain. */
 export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetries {
-  const { consumerId, parked, store, dispatcher, limit, log } = options;
+  const { consumerId, parked, store, dispatcher, limit, turn, log } = options;
   let loading = false;
+  let sending = false; // one at a time, as the bodies that were read count only once they are taken
   let stale = false; // some rows could not be taken over when they were read
 
   function tick(): void {
@@ -70,25 +76,38 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
 
   async function sendDue(): Promise<void> {
     const room = options.room();
-    if (room <= 0 && parked.bodies.bytes > 0) return;
+    if (sending || (room <= 0 && parked.bodies.bytes > 0)) return;
     // At most half of the requests that may be in flight, so that entries that hang again leave room for the
     // others.
     const due = parked.due(Math.max(1, Math.floor(limit.limit / 2)));
     if (due.length === 0) return;
+    sending = true;
+    let next = 0;
     try {
       const positions = due.map((one) => one.entry.position);
       const bodies = await store.bodies(consumerId, positions, Math.max(1, Math.floor(room)));
-      for (const one of due) {
+      for (; next < due.length; next += 1) {
+        const one = due[next] as ParkedEntry;
         const loaded = bodies.get(one.entry.position);
-        if (loaded === null) parked.postpone(one, 0);
-        else if (parked.load(one, loaded)) dispatcher.putBack(toOutgoing(one));
-        else options.mark();
+        if (!options.hasCondition()) take(one, loaded);
+        else {
+          await inTurn(turn, () => take(one, loaded));
+          dispatcher.pump();
+        }
       }
     } catch (error) {
-      for (const one of due) parked.postpone(one, UNREADABLE_MS);
+      for (const one of due.slice(next)) parked.postpone(one, UNREADABLE_MS);
       log.warn({ err: error, consumer_id: consumerId }, 'parked entries could not be read');
     }
+    sending = false;
     dispatcher.pump();
+  }
+
+  /** Sends an entry whose body has been read, unless it need not be sent any more; null: there was no room for its body. */
+  function take(one: ParkedEntry, loaded: LoadedBody | null | undefined): void {
+    if (loaded === null) parked.postpone(one, 0);
+    else if (parked.load(one, loaded)) dispatcher.putBack(toOutgoing(one));
+    else options.mark();
   }
 
   async function reload(): Promise<void> {
@@ -104,7 +123,7 @@ export function createParkedRetries(options: ParkedRetriesOptions): ParkedRetrie
 
   async function recheck(): Promise<void> {
     try {
-      await recheckParked({ consumerId, store, parked });
+      await recheckParked({ consumerId, store, parked, turn });
       options.mark();
     } catch (error) {
       // They are asked about again before they are tried.

@@ -12,6 +12,21 @@ export interface Turn {
   later(run: () => void): () => void;
 }
 
+/** Does a piece of costly work, in a later turn if this one is over; waits of that kind end in their order. */
+export function inTurn<T>(turn: Turn, work: () => T): T | Promise<T> {
+  if (!turn.isOver()) return work();
+  return new Promise((resolve, reject) => {
+    // Within the turn itself: once the promise is awaited, others may have begun with what they waited for.
+    turn.later(() => {
+      try {
+        resolve(work());
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
 /** Creates it; a turn begins when it is first asked about. */
 export function createTurn(): Turn {
   let endsAt: number | null = null; // monotonic ms; null: none has begun

@@ -7,6 +7,8 @@ const LONGEST_EXPRESSION = 4_096;
 /** The largest number of pointers. */
 const MOST_POINTERS = 100;
 
+const MODES = 'full, thin, fields, cloudevents or map';
+
 /** Nothing else of an entry can be left out. */
 const JsonPointer = text(1_024).regex(
   /^\/(?:data|changes)(?:\/(?:[^~/]|~[01])*)*$/u,
@@ -35,10 +37,11 @@ export const ConsumerBody = z
       }),
     ],
     {
-      error: (issue) =>
-        issue.code === 'invalid_union'
-          ? 'must be full, thin, fields, cloudevents or map'
-          : undefined,
+      error: ({ code }) => {
+        if (code === 'invalid_union') return `must be ${MODES}`;
+        if (code !== 'invalid_type') return undefined;
+        return `must be an object whose mode is ${MODES}, such as {"mode": "thin"}`;
+      },
     },
   )
   .meta({

@@ -34,7 +34,18 @@ test('a consumer without a body sends whole entries', async () => {
 const POINTERS = Array.from({ length: 101 }, (_, index) => `/data/f${index}`);
 
 test.each([
-  ['no object', 'thin', '/body', 'must be a JSON object'],
+  [
+    'no object',
+    'thin',
+    '/body',
+    'must be an object whose mode is full, thin, fields, cloudevents or map, such as {"mode": "thin"}',
+  ],
+  [
+    'null in its place',
+    null,
+    '/body',
+    'must be an object whose mode is full, thin, fields, cloudevents or map, such as {"mode": "thin"}',
+  ],
   [
     'an unknown mode',
     { mode: 'slim' },

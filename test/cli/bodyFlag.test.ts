@@ -9,6 +9,7 @@ import { KEY } from '../support/app.ts';
 import { runCli } from '../support/cli.ts';
 import { openConsumersApi } from '../support/consumers.ts';
 import { serve } from '../support/serve.ts';
+import { openWorld } from '../support/world.ts';
 
 test.each([
   ['full', { mode: 'full' }],
@@ -65,4 +66,27 @@ test('an expression is read from a file, and consumers get, update and preview u
   const wrong = await runCli(['consumers', 'update', 'mapped', '--body', 'map:event.'], variables);
   expect(wrong.code).toBe(1);
   expect(wrong.stderr).toContain('--body, line 1, column 7: ');
+});
+
+test('consumers create and update note that a mapped body is sent within a batch, when they have set either', async () => {
+  await using world = await openWorld();
+  const target = await world.target('http://127.0.0.1:9');
+  await using site = await serve(world.api);
+  const note =
+    'Requests carry {"events":[…]} with the result of the map for each entry. ' +
+    'An endpoint that takes one message per request, such as Slack, does not take that: --batch none.\n';
+  const consumers = async (...args: string[]): Promise<string> => {
+    const variables = { MILLRACE_URL: site.url, MILLRACE_API_KEY: KEY };
+    const { code, stderr } = await runCli(['consumers', ...args], variables);
+    expect(code).toBe(0);
+    return stderr;
+  };
+  const map = ['--body', 'map:{"text": event.upstream_id}'];
+  const flags = ['--name', 'mapped', '--target', target, '--stream', 'events'];
+  expect(await consumers('create', ...flags, ...map, '--batch', 'entries=9')).toContain(note);
+  expect(await consumers('update', 'mapped', '--path', '/in')).not.toContain('Slack');
+  expect(await consumers('update', 'mapped', '--body', 'thin')).not.toContain('Slack');
+  expect(await consumers('update', 'mapped', ...map)).toContain(note);
+  expect(await consumers('update', 'mapped', '--batch', 'none')).not.toContain('Slack');
+  expect(await consumers('update', 'mapped', '--batch', 'entries=9')).toContain(note);
 });

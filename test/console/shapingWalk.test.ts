@@ -58,7 +58,11 @@ test('a condition, a body and batches that are saved while a consumer runs apply
   await has('{"text":"o701"}');
   expect(bodies()).toContain('{"text":"o701"}');
 
+  expect(await page.getByText(/such as Slack, does not take that/u).count()).toBe(0);
   await page.getByRole('checkbox', { name: 'Send several entries with one request' }).check();
+  await page
+    .getByText(/^▲ .*An endpoint that takes one message per request, such as Slack/u)
+    .waitFor();
   await page.getByLabel('Max wait (ms)').fill('2000');
   await save(page);
   await append(702, 703, 704);

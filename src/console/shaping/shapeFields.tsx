@@ -40,6 +40,12 @@ export function ShapeFields({ stream, shape, onChange, preview, errorAt }: Shape
         onChange={(batch) => onChange({ batch })}
         errorAt={errorAt}
       />
+      {shape.body.mode === 'map' && shape.batch !== null && (
+        <p className="text-warn">
+          ▲ The results of the expression are sent in that list. An endpoint that takes one message
+          per request, such as Slack, does not take that: send its entries one by one.
+        </p>
+      )}
     </>
   );
 }
