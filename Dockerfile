@@ -1,5 +1,5 @@
 # The two production processes in one image: `node server.ts` (the default) and `node worker.ts`.
-FROM node:24.21.0-slim AS console
+FROM node:24.21.0-slim AS built
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm install
@@ -22,7 +22,7 @@ RUN npm install --omit=dev --ignore-scripts \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 
 COPY . .
-COPY --from=console /app/dist/console dist/console
+COPY --from=built /app/dist dist
 RUN install -d -o node -g node -m 0700 /data
 ENV NODE_ENV=production MILLRACE_DATA_DIR=/data
 VOLUME /data

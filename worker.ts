@@ -42,6 +42,7 @@ import { registerAttributes } from './src/temporal/registerAttributes.ts';
 import { sdkLogger, sdkLogging } from './src/temporal/sdkLog.ts';
 import { readTemporalMetrics, temporalMetrics } from './src/temporal/sdkMetrics.ts';
 import { createWorkers } from './src/temporal/workers.ts';
+import { keptBundle } from './src/temporal/workflowBundle.ts';
 import { createWorkflowClient } from './src/temporal/workflowClient.ts';
 
 const USAGE = 'usage: node worker.ts [--queue control|deliver]';
@@ -196,13 +197,17 @@ async function serve(
   );
 }
 
-/** The workflows: those of a file that was made before, or bundled now, which takes some seconds of a processor. */
+/** The workflows: those of a file that was made before, or, where none can be kept, bundled here. */
 async function bundleOf({ workflowBundle }: ServiceConfig, log: Log) {
-  if (workflowBundle !== null) return { codePath: workflowBundle };
-  return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
-    logger: sdkLogger('error', log),
-  });
+  try {
+    return { codePath: workflowBundle ?? (await keptBundle()) };
+  } catch (error) {
+    log.warn({ err: error }, 'the bundle of the workflows is not kept: each worker makes its own');
+    return bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('./src/workflows/index.ts', import.meta.url)),
+      logger: sdkLogger('error', log),
+    });
+  }
 }
 
 /** What following sources needs; what it appends and deletes is counted. */

@@ -1,8 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import nodemailer from 'nodemailer';
-
 import type { AlertKind } from '../schema/alert.ts';
 import type { AlertItem } from './alertItem.ts';
 import type { Section } from './alertSections.ts';
@@ -63,9 +61,10 @@ const SMTP_TIMEOUTS = {
 
 /** Sends mails by SMTP, each on a connection of its own; one without recipients is dropped. */
 export function smtpMail(url: string, from: string): Send {
-  const transport = nodemailer.createTransport({ url, ...SMTP_TIMEOUTS });
   return async (mail, signal) => {
     if (mail.recipients.length === 0) return {}; // there are no recipients: only the alert's row shows it
+    const { createTransport } = await import('nodemailer'); // few processes ever send a mail
+    const transport = createTransport({ url, ...SMTP_TIMEOUTS });
     const { rejected } = await transport.sendMail({ ...toMessage(mail, from), signal });
     return { refused: rejected.map(String) };
   };
@@ -73,12 +72,9 @@ export function smtpMail(url: string, from: string): Send {
 
 /** Writes each mail into a folder as an `.eml` file instead of sending it, for development. */
 export function fileMail(folder: string, from: string): Send {
-  const transport = nodemailer.createTransport({
-    streamTransport: true,
-    buffer: true,
-    newline: 'unix',
-  });
   return async (mail) => {
+    const { createTransport } = await import('nodemailer');
+    const transport = createTransport({ streamTransport: true, buffer: true, newline: 'unix' });
     await mkdir(folder, { recursive: true });
     const built = await transport.sendMail(toMessage(mail, from));
     const path = join(folder, `${mail.id}.eml`);

@@ -1,6 +1,5 @@
 import { Hono } from 'hono';
 
-import { readSite, type Site } from '../docs/site.ts';
 import { sendAsset, toAsset, type Asset } from './asset.ts';
 import type { AppEnv } from './env.ts';
 
@@ -44,7 +43,7 @@ export function createDocs(): Hono<AppEnv> {
 
   async function prepared(): Promise<Prepared> {
     try {
-      return await (preparing ??= readSite().then(prepare));
+      return await (preparing ??= prepare());
     } catch (error) {
       preparing = null; // a file was missing: it may be there later
       throw error;
@@ -69,7 +68,9 @@ export function createDocs(): Hono<AppEnv> {
   return app;
 }
 
-async function prepare({ files, missing }: Site): Promise<Prepared> {
+async function prepare(): Promise<Prepared> {
+  const { readSite } = await import('../docs/site.ts'); // it needs a parser of Markdown
+  const { files, missing } = await readSite();
   const assets = [...files].map(
     async ([path, { type, body }]) => [path, await toAsset(type, Buffer.from(body))] as const,
   );

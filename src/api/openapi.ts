@@ -4,7 +4,10 @@ import { StreamEvent, StreamRecord } from '../schema/stream.ts';
 import { complete, type Document } from './document.ts';
 import type { AppEnv } from './env.ts';
 
-/** Serves the OpenAPI 3.1 document of every route registered on `app`. Call it last. */
+/**
+ * Serves the OpenAPI 3.1 document of every route registered on `app`. Call it last. The document is made at the first
+ * request and kept: most servers are never asked for it.
+ */
 export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
   const registry = app.openAPIRegistry;
   registry.registerComponent('securitySchemes', 'bearer', {
@@ -20,6 +23,14 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
   });
   registry.registerWebhook(webhook('event', 'An entry of the events stream', StreamEvent));
   registry.registerWebhook(webhook('record', 'An entry of the records stream', StreamRecord));
+  let document: string | null = null;
+  app.get('/v1/openapi.json', (c) => {
+    document ??= documentOf(app, version);
+    return c.body(document, 200, { 'content-type': 'application/json' });
+  });
+}
+
+function documentOf(app: OpenAPIHono<AppEnv>, version: string): string {
   const described = withIdempotency(
     app.getOpenAPI31Document({
       openapi: '3.1.0',
@@ -35,8 +46,7 @@ export function serveDocument(app: OpenAPIHono<AppEnv>, version: string): void {
     }),
   );
   complete(described as unknown as Document);
-  const document = JSON.stringify(described);
-  app.get('/v1/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
+  return JSON.stringify(described);
 }
 
 const TAGS = [

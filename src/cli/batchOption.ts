@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
-import { BATCH_BOUNDS, type ConsumerBatch } from '../schema/batch.ts';
+import type { ConsumerBatch } from '../schema/batch.ts';
+import { BATCH_BOUNDS } from '../schema/batchBounds.ts';
 
 const KB = 1_024;
 const MB = KB * KB;

@@ -10,24 +10,9 @@ import {
 } from '../sources/messages/message.ts';
 import { createSingerReader } from '../sources/messages/singer.ts';
 import { usage } from './exit.ts';
+import type { IngestFlags } from './ingestFlags.ts';
 import { openStateFile, type StateFile } from './ingestState.ts';
 import { readBytes, textOf } from './values.ts';
-
-/** The formats that are read. */
-export const FORMATS = ['singer', 'airbyte', 'debezium'] as const;
-
-/** The flags of `millrace ingest`. */
-export interface IngestFlags {
-  format: (typeof FORMATS)[number];
-  sync: string;
-  provider: string;
-  catalog?: string;
-  key?: string[];
-  state?: string;
-  stateValues?: boolean;
-  fullPass?: boolean;
-  confirmDeletes?: boolean;
-}
 
 /** An ingest that is ready to read. */
 export interface IngestBegun {

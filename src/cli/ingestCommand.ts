@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 
 import type { RunCommand } from './context.ts';
-import { FORMATS, type IngestFlags } from './ingestBegin.ts';
+import { FORMATS, type IngestFlags } from './ingestFlags.ts';
 import { collect, examples } from './values.ts';
 
 const AFTER = `

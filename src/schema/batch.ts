@@ -1,14 +1,8 @@
 import { z } from 'zod';
 
-const KB = 1_024;
-const MB = KB * KB;
+import { BATCH_BOUNDS } from './batchBounds.ts';
 
-/** The bounds of a consumer's batches; the table of consumers has the same. */
-export const BATCH_BOUNDS = {
-  max_entries: { min: 2, max: 1_000 },
-  max_bytes: { min: KB, max: 8 * MB },
-  max_wait_ms: { min: 0, max: 10_000 },
-} as const;
+const MB = 1_024 * 1_024;
 
 const within = ({ min, max }: { min: number; max: number }) => z.int().min(min).max(max);
 

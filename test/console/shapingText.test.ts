@@ -10,7 +10,8 @@ import { BODIES, CONDITIONS } from '../../src/console/shaping/examples.ts';
 import { expressionFault, markedLine } from '../../src/console/shaping/expressionFault.ts';
 import { certificateFault, keyFault, pemParts } from '../../src/console/targets/pem.ts';
 import { compileCel } from '../../src/rules/cel.ts';
-import { BATCH_BOUNDS, ConsumerBatch } from '../../src/schema/batch.ts';
+import { ConsumerBatch } from '../../src/schema/batch.ts';
+import { BATCH_BOUNDS } from '../../src/schema/batchBounds.ts';
 import { ConsumerBody } from '../../src/schema/body.ts';
 import { issue } from '../support/certificate.ts';
 

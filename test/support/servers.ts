@@ -1,8 +1,6 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 
@@ -11,6 +9,7 @@ import { ensureConsole } from '../../src/embedded/console.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { identityOf } from '../../src/embedded/processes.ts';
 import { startTemporal } from '../../src/embedded/temporal.ts';
+import { keptBundle } from '../../src/temporal/workflowBundle.ts';
 import { TEMPLATE } from './database.ts';
 import { DATA_ROOTS, makeDataFolder } from './dataFolder.ts';
 
@@ -53,7 +52,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('databaseUrl', postgres.url);
   project.provide('temporalAddress', temporal.address);
   project.provide('temporalUi', temporal.uiUrl);
-  project.provide('workflowBundle', await bundleWorkflows(dataDir));
+  project.provide('workflowBundle', await copyBundle(dataDir));
   return async () => {
     await Promise.all([postgres.stop(), temporal.stop()]);
     await rm(dataDir, { recursive: true });
@@ -68,13 +67,10 @@ function start(dataDir: string) {
   ]);
 }
 
-async function bundleWorkflows(folder: string): Promise<string> {
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
-  });
+/** A copy, which stays as it is while sources change. */
+async function copyBundle(folder: string): Promise<string> {
   const path = join(folder, 'workflows.cjs');
-  await writeFile(path, code);
+  await copyFile(await keptBundle(), path);
   return path;
 }
 
