@@ -229,6 +229,82 @@ test('a costly condition leaves turns to other work, while entries are read and 
   expect(numbers.filter((n) => n < 60).length).toBeLessThan(60);
 }, 120_000);
 
+test('costly conditions of many visited consumers together leave turns to other work', async () => {
+  await using world = await openWorld(HOSTS[1]!.options);
+  await using receiver = await openReceiver();
+  const target = await world.target(receiver.url);
+  const list = `[${Array(200).fill(1).join(',')}]`;
+  // Some 20 ms for each entry and consumer.
+  const where = 'event.data.l.all(a, event.data.l.all(b, a + b == 2))';
+  const consumers = 40;
+  for (let count = 0; count < consumers; count += 1) await world.consumer(target, { where });
+  const events = someEvents(3).map((one) => ({ ...one, data: `{"n":1,"l":${list}}` }));
+  await world.append.events(events.slice(0, 1)); // by which all of them are visited
+  await until(() => receiver.received.length === consumers, { timeoutMs: 60_000 });
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const begun = performance.now();
+  await world.append.events(events.slice(1));
+  await until(() => receiver.received.length === 3 * consumers, { timeoutMs: 60_000 });
+  delay.disable();
+  // A fraction of the whole, as the machine may be slow.
+  expect(delay.max / 1e6).toBeLessThan((performance.now() - begun) / 4);
+}, 150_000);
+
+test('a signal with a malformed condition is ignored, one that is no condition is refused, and both are noted', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url));
+  const handle = world.handle(consumer);
+  for (const garbage of [7, ['event.data.a'], {}, '', undefined]) {
+    await handle.signal('setWhere', garbage);
+  }
+  await handle.signal('setWhere', 'event.data.n >');
+  await handle.signal('setWhere', 'event.data.n == 1');
+  await until(async () => (await world.get(consumer)).where === 'event.data.n == 1');
+  await handle.signal('setWhere', null);
+  await until(async () => (await world.get(consumer)).where === null);
+  expect((await world.get(consumer)).filter_version).toBe(3);
+  const { body } = await world.api.request('GET', `/v1/changes?consumer_id=${consumer}`);
+  expect(
+    body.data.map(({ action, detail }: { action: string; detail: { where?: unknown } }) => [
+      action,
+      detail.where,
+    ]),
+  ).toEqual([
+    ['filter', null],
+    ['filter', 'event.data.n == 1'],
+    ['created', undefined],
+  ]);
+}, 60_000);
+
+test('a condition that this version cannot compile keeps the consumer from sending, and saving another one mends that', async () => {
+  await using world = await openWorld();
+  await using receiver = await openReceiver();
+  const consumer = await world.consumer(await world.target(receiver.url), {
+    where: 'event.data.n > 1',
+  });
+  await world.stopWorker();
+  await world.db.query(`update filter_versions set condition = 'event.data.n ~ 1'`);
+  await world.append.events(someEvents(3));
+  await world.startWorker();
+  const shown = await until(async () => {
+    const found = await world.get(consumer);
+    return found.cannot_start !== null && found;
+  });
+  expect(shown.cannot_start).toMatchObject({
+    code: 'filter_unreadable',
+    detail:
+      "The condition of the consumer's filter can't be read by this version of Millrace: save `where` again",
+  });
+  const patched = await world.api.request('PATCH', `/v1/consumers/${consumer}`, {
+    where: 'event.data.n > 1',
+  });
+  expect(patched.status).toBe(200);
+  await until(() => receiver.received.length === 1);
+  expect(numbersOf(receiver)).toEqual([2]);
+}, 120_000);
+
 /** Resolves when this process has nothing left to compute: all that can be read has been read. */
 async function isAtRest(): Promise<void> {
   let before = performance.eventLoopUtilization();
