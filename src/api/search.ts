@@ -28,7 +28,8 @@ const SEARCH = createRoute({
     'the beginning of their id or name (a new one within a minute); records by their whole `upstream_id`; events by ' +
     'their `event_id`, and by the `upstream_id` of their record if they are among the newest 10,000; entries of both ' +
     'streams by the `webhook-id` of their webhooks, on the records stream as long as that version is the latest; ' +
-    'batches by their `webhook-id`, as long as their attempts are kept. ' +
+    'batches by their `webhook-id`, as long as their attempts are kept; where nothing else is found, the newest entries of ' +
+    'both streams that were appended in a trace, among the newest 10,000, by its id or a `traceparent`. ' +
     'The case of names and syncs does not matter.',
   request: {
     query: z.strictObject({

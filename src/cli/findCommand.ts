@@ -11,7 +11,7 @@ export function addFind(program: Command, run: RunCommand): void {
   program
     .command('find <text>')
     .description(
-      'find consumers, targets, sources, syncs, records, events and batches by a name, an id or a webhook-id',
+      'find consumers, targets, sources, syncs, records, events and batches by a name, an id, a webhook-id or a trace',
     )
     .addHelpText(
       'before',
@@ -23,13 +23,14 @@ export function addFind(program: Command, run: RunCommand): void {
         ['millrace find cus_1', 'a record by its upstream id, and its newest events'],
         ['millrace find 01a22282-4d54-78ef-84d2-96c4627635a5', 'an entry by its webhook-id'],
         ['millrace find batch_1042_5f2b7c0d9e1a4b6c8d3e2f10', 'a batch by its webhook-id'],
+        ['millrace find 4bf92f3577b34da6a3ce929d0e0e4736', 'what was appended in a trace'],
       ),
     )
     .option('--limit <n>', 'find at most this many of each kind (default: 5)', wholeNumber(1, 20))
     .action((text: string, { limit }: { limit?: number }) =>
       run(async ({ client, out }) => {
         if (text.trim() === '')
-          throw usage('Give something to find: a name, an id or a webhook-id');
+          throw usage('Give something to find: a name, an id, a webhook-id or a trace');
         const found = await client.search(text, limit);
         if (out.isJson) out.json(found);
         else if (found.data.length > 0) {
@@ -45,7 +46,7 @@ export function addFind(program: Command, run: RunCommand): void {
 
 const SEARCHED =
   'It looks for consumers, targets, sources and syncs by the beginning of a name or an id, ' +
-  'for records by their upstream id, and for entries and batches by their event id or webhook-id.';
+  'for records by their upstream id, for entries and batches by their event id or webhook-id, and for the newest entries of a trace.';
 
 const COLUMNS = [
   { title: 'KIND', of: ({ kind }: SearchHit) => kind },

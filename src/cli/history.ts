@@ -277,6 +277,8 @@ const ATTEMPTS = [
   { title: 'COLLECTION', of: (one: Attempt) => one.collection_id },
   { title: 'RECORD', of: (one: Attempt) => one.upstream_id },
   { title: 'MESSAGE', of: (one: Attempt) => one.message_id },
+  { title: 'ENTRIES', of: (one: Attempt) => one.batch_size, right: true },
+  { title: 'TRACE', of: (one: Attempt) => one.trace_id },
 ];
 
 const ALERTS = [

@@ -67,16 +67,22 @@ export interface Metrics {
   data: MetricsPoint[];
 }
 
-/** The words for people about a failed request, from the problem in its answer. */
-export function messageOf(error: unknown): string {
+/** What a form calls the field at a pointer, as the beginning of a sentence; undefined for one that it has not. */
+export type FieldName = (pointer: string) => string | undefined;
+
+/** The words for people about a failed request, from the problem in its answer; fields have the names of the form, if it gives any. */
+export function messageOf(error: unknown, nameOf?: FieldName): string {
   if (!(error instanceof ClientError))
     return error instanceof Error ? error.message : String(error);
   if (error.status === 0) return 'Millrace does not answer. Try again in a moment.';
-  const fields = (error.problem.errors ?? []).map(
-    ({ pointer, detail, line, column }) =>
-      `${pointer.slice(1).replaceAll('/', '.')}${line === undefined ? '' : `, line ${line}, column ${column}:`} ${plainly(detail)}`,
-  );
-  return fields.length > 0 ? fields.join('; ') : error.detail;
+  const fields = (error.problem.errors ?? []).map(({ pointer, detail, line, column }) => {
+    const place = line === undefined ? '' : `, line ${line}, column ${column}:`;
+    const name = nameOf?.(pointer) ?? pointer.slice(1).replaceAll('/', '.');
+    return `${name}${place} ${plainly(detail)}`;
+  });
+  if (fields.length === 0) return error.detail;
+  if (nameOf === undefined) return fields.join('; ');
+  return fields.map((text) => text.replace(/\.?$/u, '.')).join(' ');
 }
 
 /** The address of the page that says what the code of a problem means; null for another error. */

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient, type QueryKey } from '@tanstack/react-quer
 import type { ReactNode } from 'react';
 
 import { SaveChanges } from './act.tsx';
+import type { FieldName } from './api.ts';
 import { changedOf, edited } from './edits.ts';
 import type { Faults } from './faults.ts';
 import { errorsOf } from './fieldErrors.ts';
@@ -32,6 +33,8 @@ export function EditForm<Draft extends object>(props: {
   faultsOf: (draft: Draft) => Faults;
   /** Resolves to what is stored then. */
   save: (draft: Draft, changed: (keyof Draft)[]) => Promise<unknown>;
+  /** What the form calls its fields; otherwise they have the names of the API. */
+  nameOf?: FieldName;
   /** The query that the page reads it by. */
   queryKey: QueryKey;
   /** What is said once it is saved. */
@@ -76,7 +79,7 @@ export function EditForm<Draft extends object>(props: {
           errorAt: (pointer) => faultAt(pointer) ?? refused(pointer),
         })}
       </fieldset>
-      <Unsaved error={save.error} />
+      <Unsaved error={save.error} nameOf={props.nameOf} />
       <div className="flex flex-wrap gap-2">
         <SaveChanges busy={save.isPending} nothing={!isChanged} />
         {buttons(isChanged)}

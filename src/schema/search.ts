@@ -85,7 +85,7 @@ export const SearchResult = z
     }),
     note: z.string().optional().meta({
       description:
-        'Why nothing was found, in sentences, where the text tells what it is: the `webhook-id` of a batch',
+        'Why nothing was found, in sentences, where the text tells what it is: the `webhook-id` of a batch, or a trace',
     }),
   })
   .meta({ id: 'SearchResult', description: 'What was found; empty when nothing was found' });

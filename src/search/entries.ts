@@ -4,12 +4,16 @@ import { cursorOf } from '../streams/cursor.ts';
 import { createPages } from '../streams/pages.ts';
 import { madeAt } from './terms.ts';
 
-type Hit<K extends SearchHit['kind']> = Extract<SearchHit, { kind: K }>;
-type RecordRow = Omit<Hit<'record'>, 'cursor'>;
+/** What was found of a kind. */
+export type Hit<K extends SearchHit['kind']> = Extract<SearchHit, { kind: K }>;
+/** A record as it is read. */
+export type RecordRow = Omit<Hit<'record'>, 'cursor'>;
 
-const EVENT = `'event' as kind, event_id, event, sync_id, collection_id, upstream_id, position,
+/** The columns of an event that was found. */
+export const EVENT = `'event' as kind, event_id, event, sync_id, collection_id, upstream_id, position,
   event_inserted_at`;
-const RECORD = `'record' as kind, r.sync_id, r.collection_id, r.upstream_id, r.position, r.version_id,
+/** The columns of a record `r` that was found. */
+export const RECORD = `'record' as kind, r.sync_id, r.collection_id, r.upstream_id, r.position, r.version_id,
   r.deleted, r.updated_at`;
 
 /** Records are looked up in at most so many collections, those with the newest events first. */
@@ -106,6 +110,7 @@ export async function findVersion(sql: Sql, versionId: string): Promise<Hit<'rec
   return rows.map(withCursor);
 }
 
-function withCursor(row: RecordRow): Hit<'record'> {
+/** A record that was found, with the cursor after which the stream begins with it. */
+export function withCursor(row: RecordRow): Hit<'record'> {
   return { ...row, cursor: cursorOf('records', row.position - 1) };
 }

@@ -4,19 +4,28 @@ import type { SearchHit, SearchResult } from '../schema/search.ts';
 import { findBatch } from './batches.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from './entries.ts';
 import { findConsumers, findSources, findSyncs, findTargets } from './named.ts';
+import { findEventsIn, findRecordsIn, noneOfTrace, traceIn } from './traced.ts';
 
 /** Finds things by what people know about them. */
 export interface Search {
   /**
    * Finds consumers, targets, sources and syncs by the beginning of their id or name, records by their upstream id, and entries by
    * their id, which is their `webhook-id`: at most `limit` of each kind. The `webhook-id` of a batch finds the batch, or
-   * says why it does not. Costs the same however many there are.
+   * says why it does not. The id of a trace, or a `traceparent`, finds the newest entries that were appended in it. Costs
+   * the same however many there are.
    */
   find(text: string, limit: number): Promise<SearchResult>;
 }
 
 /** Creates the search of everything that is stored. */
 export function createSearch(sql: Sql): Search {
+  async function findTrace(trace: string, limit: number): Promise<SearchResult> {
+    const records = await findRecordsIn(sql, trace, limit);
+    const events = await findEventsIn(sql, trace, limit);
+    const data = [...records, ...events];
+    return data.length > 0 ? { data } : { data, note: noneOfTrace(trace) };
+  }
+
   return {
     find: async (given, limit) => {
       const text = withoutHeaderName(given);
@@ -33,7 +42,9 @@ export function createSearch(sql: Sql): Search {
       ]);
       const found: SearchHit[] = [...consumers, ...targets, ...sources, ...syncs, ...records];
       found.push(...[...ofThisId, ...ofRecord.filter(isNot(ofThisId))].slice(0, limit));
-      return { data: found.length > 0 ? found : await findVersion(sql, text) };
+      if (found.length > 0) return { data: found };
+      const trace = traceIn(text);
+      return trace === null ? { data: await findVersion(sql, text) } : findTrace(trace, limit);
     },
   };
 }

@@ -180,6 +180,50 @@ function changed({ sync_id, collection_id, upstream_id }: Record<string, string>
   return { sync_id, collection_id, upstream_id, data: { changed: true } };
 }
 
+test('a trace finds the entries of both streams that were appended in it, by its id or a traceparent, the newest first', async () => {
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const append = (upstream_id: string, span: string) =>
+    opened.api.request('POST', '/v1/records', {
+      records: [
+        {
+          sync_id: 'shop-3',
+          collection_id: 'a:b',
+          upstream_id,
+          data: {},
+          traceparent: `00-${trace}-${span}-01`,
+        },
+      ],
+    });
+  await append('traced-1', '00f067aa0ba902b7');
+  await append('traced-2', '00f067aa0ba902b8');
+  const expected = ['record traced-2', 'record traced-1', 'event traced-2', 'event traced-1'];
+  for (const q of [
+    trace,
+    trace.toUpperCase(),
+    `00-${trace}-1111111111111111-00`,
+    `traceparent: 00-${trace}-1111111111111111-01`,
+  ]) {
+    expect(await named(q), q).toEqual(expected);
+  }
+  expect(await find(trace, '&limit=1')).toMatchObject([
+    { kind: 'record', upstream_id: 'traced-2' },
+    { kind: 'event', upstream_id: 'traced-2' },
+  ]);
+});
+
+test('a trace in which nothing was appended lately has an answer that says where it was looked for', async () => {
+  const other = 'f'.repeat(32);
+  for (const q of [other, `00-${other}-00f067aa0ba902b7-01`]) {
+    const { body } = await opened.api.request('GET', `/v1/search?q=${q}`);
+    expect(body).toEqual({
+      data: [],
+      note: expect.stringMatching(/^No entry .* newest 10,000 of its stream .* trace ffff/u),
+    });
+  }
+  const none = await opened.api.request('GET', `/v1/search?q=${'0'.repeat(32)}`);
+  expect(none.body).toEqual({ data: [] });
+});
+
 test('at most as many things of each kind are listed as were asked for', async () => {
   for (let n = 0; n < 7; n += 1) await opened.create({ name: `many ${n}` });
   expect(await find('many')).toHaveLength(5);

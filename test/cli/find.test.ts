@@ -61,6 +61,21 @@ test('find leads from the webhook-id of a batch to its consumer and its attempts
   expect(unknown.stderr).toContain('whose first entry is at position 69, no attempt is stored.');
 });
 
+test('find lists what was appended in a trace, and says where it looked when that is nothing', async () => {
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const header = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+  const of = { sync_id: 'shop', collection_id: 'stripe:customer', data: {} };
+  const records = [{ ...of, upstream_id: 'cus_traced' }];
+  await opened.api.request('POST', '/v1/records', { records }, header);
+  const found = await find(trace);
+  expect(found).toMatchObject({ code: 0, stderr: '' });
+  expect(found.stdout).toMatch(/^record +cus_traced .* stripe:customer of shop, position \d+$/mu);
+  expect(found.stdout).toMatch(/^event +cus_traced .* created, stripe:customer of shop/mu);
+  const none = await find('f'.repeat(32));
+  expect(none).toMatchObject({ code: 3, stdout: '' });
+  expect(none.stderr).toContain('No entry among the newest 10,000 of its stream');
+});
+
 test('find exits with 3 when nothing matches, says what can be searched, and prints an empty list as JSON', async () => {
   const none = await find('no such thing');
   expect(none).toMatchObject({ code: 3, stdout: '' });

@@ -106,7 +106,10 @@ test('a refusal of a new target is gone once its fields have to be mended before
   await certificateOf(page).fill(shop.cert);
   await keyOf(page).fill(bank.key);
   await save.click();
-  await page.getByRole('alert').getByText('does not belong to the certificate').waitFor();
+  const refusal = page.getByRole('alert').getByText('does not belong to the certificate');
+  expect(await refusal.textContent()).toMatch(
+    /^The private key does not belong to the certificate\. /u,
+  );
   await certificateOf(page).fill('hello');
   await save.click();
   await expect.poll(() => saidOf(certificateOf(page))).toMatch(/^The certificate must be PEM/u);
@@ -152,6 +155,12 @@ test('a stored certificate is shown without its key, replaced, warned of before 
     .getByText(/^It ends in 5 d: replace it before then/u)
     .waitFor();
   expect(await page.content()).not.toContain('PRIVATE KEY-');
+
+  await page.getByRole('tab', { name: 'Deliveries' }).click();
+  await page
+    .getByRole('link', { name: /^Its client certificate ends at .*: save a new one/u })
+    .click();
+  await panel(page).getByText('CN=bank').waitFor();
 
   await panel(page).getByRole('button', { name: 'Remove' }).click();
   await panel(page).getByText('are removed when you save').waitFor();

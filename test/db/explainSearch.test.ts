@@ -6,6 +6,7 @@ import type { Sql } from '../../src/db/db.ts';
 import { findBatch } from '../../src/search/batches.ts';
 import { findEvent, findEventsOf, findRecords, findVersion } from '../../src/search/entries.ts';
 import { findConsumers, findSources, findSyncs, findTargets } from '../../src/search/named.ts';
+import { findEventsIn, findRecordsIn } from '../../src/search/traced.ts';
 import { readTargetSeries } from '../../src/telemetry/targetSeries.ts';
 import { readTroubles } from '../../src/telemetry/troubles.ts';
 import {
@@ -28,6 +29,8 @@ const VERSION = `(lpad(to_hex((ms >> 16)::bigint), 8, '0') || '-' || lpad(to_hex
 const AT = `now() - (${ENTRIES} - n) * interval '10 ms'`;
 /** The id of the batch that begins at a position, in SQL. */
 const batchOf = (n: string): string => `'batch_' || ${n} || '_' || lpad(${n}::text, 24, '0')`;
+/** That of the entries at one position, which is among the newest. */
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const BATCH = `batch_4711_${'4711'.padStart(24, '0')}`;
 
 const rows = manyRowsOfFile({
@@ -57,6 +60,8 @@ const rows = manyRowsOfFile({
     insert into events (position, event_id, event, sync_id, collection_id, upstream_id, data, size, event_inserted_at)
     select n, 'e' || n, 'created', 'sync-' || n % 5000, 'a:b', 'r' || n, '{}', 2, now() from generate_series(1, ${ENTRIES}) n;
     insert into event_ids select event_id, position from events;
+    update events set traceparent = decode('${TRACE}00f067aa0ba902b701', 'hex') where position = ${ENTRIES - 5_000};
+    update records set traceparent = decode('${TRACE}00f067aa0ba902b701', 'hex') where position = ${ENTRIES - 5_000};
     update streams set last_position = ${ENTRIES};
     insert into attempt_minutes
     select date_trunc('minute', now()) - n * interval '1 min', 100, 1, '{40,41}', '{60,41}', 0, 5, true
@@ -149,6 +154,27 @@ const CASES: { what: string; work: (sql: Sql) => Promise<unknown>; finds: number
       work: (sql) => findEventsOf(sql, `r${ENTRIES - 5_000}`, 5),
       finds: 1,
       by: [/Index Scan Backward using events_\d+_pkey/u],
+    },
+    {
+      what: 'the newest events of a trace',
+      work: (sql) => findEventsIn(sql, TRACE, 5),
+      finds: 1,
+      by: [/Index Scan Backward using events_\d+_pkey/u],
+    },
+    {
+      what: 'the newest records of a trace',
+      work: (sql) => findRecordsIn(sql, TRACE, 5),
+      finds: 1,
+      by: [/Index Scan Backward using records_position_key/u],
+    },
+    {
+      what: 'no entry of a trace that no entry has',
+      work: async (sql) => [
+        ...(await findEventsIn(sql, 'f'.repeat(32), 5)),
+        ...(await findRecordsIn(sql, 'f'.repeat(32), 5)),
+      ],
+      finds: 0,
+      by: [/Index Scan Backward using events_\d+_pkey/u, /using records_position_key/u],
     },
   ];
 

@@ -172,7 +172,7 @@ function statusOf(wanted: string, shown: number, { of, isFailed, error, note }: 
 
 const SEARCHED =
   'Finds consumers and targets by the beginning of a name or an id, syncs, records by their upstream id, ' +
-  'entries and batches by their event id or webhook-id, and pages.';
+  'entries and batches by their event id, webhook-id or trace, and pages.';
 
 function Choices(props: {
   id: string;

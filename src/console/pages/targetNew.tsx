@@ -10,6 +10,7 @@ import { Refused } from '../refused.tsx';
 import { useRefusal } from '../session.ts';
 import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
 import { newFaults } from '../targets/faults.ts';
+import { fieldName } from '../targets/fieldNames.ts';
 import { TargetForm } from '../targets/form.tsx';
 import { newSigningSecret, WholeSecret } from '../targets/secret.tsx';
 import { TestResult } from '../targets/testResult.tsx';
@@ -123,7 +124,7 @@ function NewTarget() {
             </div>
             {test.data !== undefined && <TestResult test={test.data} isOlder={isOlder} />}
           </Panel>
-          <Unsaved error={problem} />
+          <Unsaved error={problem} nameOf={fieldName} />
           <div className="flex flex-wrap gap-2">
             <Button type="submit" kind="main" busy={save.isPending}>
               Save target

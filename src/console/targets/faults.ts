@@ -7,6 +7,7 @@ import {
   type Faults,
 } from '../faults.ts';
 import { CREDENTIALS, type TargetDraft } from './draft.ts';
+import { lowered } from './fieldNames.ts';
 import { certificateFault, keyFault } from './pem.ts';
 import { urlFault } from './urlFault.ts';
 
@@ -67,7 +68,7 @@ function clientCertificateFaults({ client_certificate: draft }: TargetDraft): Fa
 
 function credentialsFaults({ credentialsType, credentials }: TargetDraft): Faults {
   const faults = CREDENTIALS[credentialsType].fields.map(({ name, title, isOptional }) => {
-    const what = `${title.charAt(0).toLowerCase()}${title.slice(1)}`;
+    const what = lowered(title);
     const typed = credentials[name] ?? '';
     const missing = isOptional === true ? null : `Fill in the ${what}.`;
     const fault = typed === '' ? missing : credentialFault(name, `The ${what}`, typed);

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 
 import { answerWords } from '../../rules/answerWords.ts';
 import { failurePhrase } from '../../rules/failurePhrase.ts';
@@ -15,7 +16,7 @@ import { Sentence } from '../ui/sentence.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { amount, number } from '../words.ts';
 import { TargetActs } from './acts.tsx';
-import { consumersText, countOf, ownNotes } from './healthText.ts';
+import { consumersText, countOf, isOfSettings, ownNotes } from './healthText.ts';
 import { useConsumersOf } from './useConsumersOf.ts';
 import { waitingText } from './waitingText.ts';
 
@@ -42,7 +43,7 @@ export function TargetHealth({ target }: { target: Target }) {
       </p>
       {ownNotes(target).map((note) => (
         <Hint key={note} tone={target.health.status === 'warn' ? 'warn' : 'bad'}>
-          <Sentence text={note} at={target.health.time} />
+          <OwnNote target={target} note={note} />
         </Hint>
       ))}
       {error !== null && data === undefined && (
@@ -59,6 +60,23 @@ export function TargetHealth({ target }: { target: Target }) {
       {(consumers.stopped > 0 || consumers.blocked > 0) && <LastFailure target={target} />}
       <TargetActs target={target} which="mending" />
     </Panel>
+  );
+}
+
+/** A note about the target itself; one about something in its settings leads there. */
+function OwnNote({ target: { id, health }, note }: { target: Target; note: string }) {
+  const text = <Sentence text={note} at={health.time} />;
+  if (!isOfSettings(note)) return text;
+  return (
+    <Link
+      to="/targets/$id"
+      params={{ id }}
+      search={{ tab: 'settings' }}
+      resetScroll={false}
+      className="underline"
+    >
+      {text}
+    </Link>
   );
 }
 

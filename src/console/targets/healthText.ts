@@ -40,6 +40,11 @@ export function consumersText(target: Pick<Target, 'consumers' | 'unreadable'>):
   return `${sending === 0 ? 'None' : number(sending)} of its ${amount(all, 'consumer')} ${sending === 1 ? 'sends' : 'send'}: ${rest}.`;
 }
 
+/** Whether a note of a target's health is about something that can be mended in its settings. */
+export function isOfSettings(note: string): boolean {
+  return note.startsWith('Its client certificate ');
+}
+
 /** What is wrong with the target itself: the notes of its health but for counts of consumers. */
 export function ownNotes({ health }: Pick<Target, 'health'>): string[] {
   return health.notes.filter((note) => !/^\d+ of its consumers (?:is|are) /u.test(note));

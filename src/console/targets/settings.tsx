@@ -10,6 +10,7 @@ import { Facts, Panel } from '../ui/panel.tsx';
 import { TimeText } from '../ui/timeText.tsx';
 import { draftOf, patchOf, type TargetDraft } from './draft.ts';
 import { storedFaults } from './faults.ts';
+import { fieldName } from './fieldNames.ts';
 import { TargetForm } from './form.tsx';
 import { RotateDialog } from './rotate.tsx';
 import { VerifySnippet } from './verifySnippet.tsx';
@@ -29,6 +30,7 @@ export function TargetSettings(props: {
         edits={edits}
         onEdit={onEdit}
         faultsOf={storedFaults}
+        nameOf={fieldName}
         save={(draft, changed) => api.targets.update(target.id, patchOf(draft, changed))}
         queryKey={['target', target.id]}
         saved="Saved. It applies from the next request on."

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-import { isGone, messageOf, pageAbout } from '../api.ts';
+import { isGone, messageOf, pageAbout, type FieldName } from '../api.ts';
 import { Button } from './button.tsx';
 
 /** Shown where there is nothing to show: says why, and what to do next. */
@@ -16,12 +16,12 @@ export function Notice(props: { title: string; text?: ReactNode; children?: Reac
   );
 }
 
-/** What the API says of an error, and a link to its page about it. */
-export function ErrorText({ error }: { error: unknown }) {
+/** What the API says of an error, with the names of a form for its fields, and a link to its page about it. */
+export function ErrorText({ error, nameOf }: { error: unknown; nameOf?: FieldName | undefined }) {
   const page = pageAbout(error);
   return (
     <>
-      {messageOf(error)} {page !== null && <AboutError page={page} />}
+      {messageOf(error, nameOf)} {page !== null && <AboutError page={page} />}
     </>
   );
 }
@@ -83,12 +83,17 @@ export function Hint({
 }
 
 /** The reason why an act of a form failed, in the API's words; empty unless it has failed. */
-export function Unsaved({ error }: { error: Error | null }) {
+export function Unsaved(props: {
+  error: Error | null;
+  /** What the form calls its fields; otherwise they have the names of the API. */
+  nameOf?: FieldName | undefined;
+}) {
+  const { error, nameOf } = props;
   if (error === null) return null;
   return (
     <div role="alert">
       <Hint tone="bad">
-        <ErrorText error={error} />
+        <ErrorText error={error} nameOf={nameOf} />
       </Hint>
     </div>
   );
