@@ -33,6 +33,8 @@ export interface AppenderOptions {
   /** Creates partitions that are missing. */
   db: Db;
   url: string;
+  /** How long an append waits at most for a connection, ms; as long as any query unless given. */
+  connectMs?: number;
   log: Pick<Logger, 'warn'>;
 }
 
@@ -43,10 +45,11 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 const DOUBT = { doubtMs: 5_000, retryMs: 100 };
 
 /** Creates an appender: requests that arrive while a group commits form the next group, with one commit. */
-export function createAppender({ db, url, log }: AppenderOptions): Appender {
+export function createAppender(options: AppenderOptions): Appender {
+  const { db, log } = options;
   const closing = new AbortController();
   const doubt = { ...DOUBT, signal: closing.signal };
-  const pipes = { records: open(url, log), events: open(url, log) };
+  const pipes = { records: open(options), events: open(options) };
   const records = group(createRecordAppend({ pipe: pipes.records, doubt }), weighRecords);
   const events = group(createEventAppend({ pipe: pipes.events, doubt }), weigh);
 
@@ -79,9 +82,10 @@ export function createAppender({ db, url, log }: AppenderOptions): Appender {
   };
 }
 
-function open(url: string, log: AppenderOptions['log']): Pipe {
+function open({ url, connectMs, log }: AppenderOptions): Pipe {
   return openPipe({
     url,
+    ...(connectMs === undefined ? {} : { connectMs }),
     applicationName: 'millrace append',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     onError: (err) => log.warn({ err }, 'the append connection was lost'),

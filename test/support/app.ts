@@ -100,7 +100,7 @@ export function openApp(
     max: 4,
     onError: (error) => logged.push(error.message),
   });
-  const appender = createAppender({ db, url: databaseUrl, log });
+  const appender = createAppender({ db, url: databaseUrl, ...PATIENT, log });
   const listener = createListener({ url: databaseUrl, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const access = createAccess({

@@ -69,7 +69,7 @@ export async function openEngine(): Promise<Engine> {
   const database = await createDatabase();
   const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
   const db = openDb({ url: database.url, ...PATIENT, onError: () => undefined });
-  const append = createAppender({ db, url: database.url, log });
+  const append = createAppender({ db, url: database.url, ...PATIENT, log });
   const vault = createVault([{ id: 'test', key: randomBytes(32) }]);
   const visits = noteVisits();
   return {

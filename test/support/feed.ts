@@ -70,7 +70,7 @@ export function createFeed(cluster: Cluster, name: string): Feed {
 /** What comes in the 25 ms between two commits and while one is stored. */
 const COMMIT_MS = 100;
 /** A commit of a disk that others use, too, may take that much longer. */
-const STALL_MS = 2_000;
+const STALL_MS = 10_000;
 
 /** From when what was taken may not be stored, of a sender that died at `at`, its last commit at `storedAt`. */
 export function unstoredFrom(at: number, storedAt: number): number {

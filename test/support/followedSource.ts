@@ -67,7 +67,7 @@ export async function openFollowedSource(
   const inspect = createInspectDatabase(sockets.open);
   const sources = createSources({ db, vault, region: 'test', sockets, inspect, removeMs: 20_000 });
   const listener = createListener({ url: own.url, log: silent });
-  const appender = createAppender({ db, url: own.url, log: silent });
+  const appender = createAppender({ db, url: own.url, ...PATIENT, log: silent });
   const deps: FollowSourceDeps = {
     db,
     vault,

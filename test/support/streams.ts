@@ -36,7 +36,7 @@ export async function openStreams(): Promise<Streams> {
   const database = await createDatabase();
   const { url } = database;
   const db = openDb({ url, ...PATIENT, onError: () => undefined });
-  const appender = createAppender({ db, url, log: silent });
+  const appender = createAppender({ db, url, ...PATIENT, log: silent });
   const listener = createListener({ url, log: silent });
   const pages = createPages(db);
   const ends = createStreamEnds({ sql: db, listener, log: silent });

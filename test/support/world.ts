@@ -118,7 +118,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     consumers,
     commands: workflows,
   });
-  const append = createAppender({ db, url: databaseUrl, log });
+  const append = createAppender({ db, url: databaseUrl, ...PATIENT, log });
   const outbox = join(tmpdir(), `millrace-outbox-${id}`);
   const actors = createActors({ client, workflows, targets, consumers });
   const startLater: Workflows['start'] = async (id, known) => {

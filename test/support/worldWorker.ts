@@ -9,6 +9,7 @@ import type { Vault } from '../../src/db/vault.ts';
 import { createAppender } from '../../src/streams/append.ts';
 import { createWorkers, type WorkersOptions } from '../../src/temporal/workers.ts';
 import type { VisitCounts } from '../../src/visits/visitCounts.ts';
+import { PATIENT } from './database.ts';
 
 export interface WorkerSettings {
   idleAfterMs?: number;
@@ -40,7 +41,7 @@ export function createWorldWorker(options: WorldWorkerOptions): {
 
   async function start(retryWindowMs: number, vault: Vault): Promise<void> {
     const listener = createListener({ url: databaseUrl, log });
-    const appender = createAppender({ db: options.db, url: databaseUrl, log });
+    const appender = createAppender({ db: options.db, url: databaseUrl, ...PATIENT, log });
     const workers = await createWorkers({
       ...options,
       vault,
