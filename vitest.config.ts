@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
+import { forks } from './test/support/forks.ts';
 import { Mixed } from './test/support/order.ts';
 
 export default defineConfig({
@@ -7,7 +8,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     expect: { poll: { timeout: 15_000 } },
     globalSetup: ['test/support/servers.ts'],
-    pool: 'forks',
+    setupFiles: ['test/support/leftovers.ts'],
+    pool: forks,
+    isolate: false,
     maxWorkers: 5, // on 2 cores, as many tests wait
     sequence: { sequencer: Mixed },
     testTimeout: 120_000,

@@ -28,6 +28,8 @@ export const KEY = 'test-key-0123456789';
 /** Where the receivers of tests listen. */
 export const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
+/** Of this process, which watch it for as long as it lives. */
+const METRICS = createMetrics();
 const NOT_KEPT = { '1h': 0, '6h': 0, '24h': 0, '7d': 0, troubles: 0 };
 
 export interface Answer {
@@ -161,7 +163,7 @@ export function openApp(
       dev_receiver_url: null,
       dev_outbox: false,
     },
-    metrics: createMetrics(),
+    metrics: METRICS,
     log,
     ...overrides,
   });
