@@ -36,6 +36,8 @@ export interface WorkflowClientOptions {
   retryWindowMs: number;
   /** Where the console is; its URL without a path. */
   publicUrl: string;
+  /** Each call may take so long, where that is more than it may usually take, ms. */
+  patienceMs?: number;
 }
 
 /** The facts about a consumer whose workflow is started. */
@@ -61,7 +63,7 @@ export interface Workflows extends Commands {
 
 /** Creates a client. Commands and wakes start a workflow that is missing. */
 export function createWorkflowClient(options: WorkflowClientOptions): Workflows {
-  const { client, pacedClient = client } = options;
+  const { client, pacedClient = client, patienceMs = 0 } = options;
   const pending = new Set<Promise<void>>();
 
   const toStart = (consumerId: string, known?: KnownAtStart) => startOf(options, consumerId, known);
@@ -104,7 +106,7 @@ export function createWorkflowClient(options: WorkflowClientOptions): Workflows 
   }
 
   function within<T>(ms: number, work: () => Promise<T>, by = client): Promise<T> {
-    const call = by.withDeadline(Date.now() + ms, work);
+    const call = by.withDeadline(Date.now() + Math.max(ms, patienceMs), work);
     const ended = call.then(
       () => undefined,
       () => undefined, // the caller gets the error

@@ -22,7 +22,8 @@ async function named({ opened }: AlertDesk, ...names: string[]): Promise<string[
 }
 
 async function subjects({ opened }: AlertDesk): Promise<string[]> {
-  const { rows } = await opened.api.db.query<{ subject: string }>('select subject from outbox');
+  const written = 'select subject from outbox order by created_at, id';
+  const { rows } = await opened.api.db.query<{ subject: string }>(written);
   return rows.map(({ subject }) => subject);
 }
 

@@ -51,10 +51,11 @@ test.concurrent.each(SILENT)(
     const { updated_at } = await world.get(consumer);
     await world.append.events(someEvents(3_010, { records: 3_010 }));
     const taken = () => firstsOf(receiver).length;
-    await until(async () => (await world.get(consumer)).parked === 1, { timeoutMs: 90_000 });
-    await until(() => taken() === 3_009, { timeoutMs: 60_000 });
+    await until(async () => (await world.get(consumer)).parked === 1);
+    await until(() => taken() === 3_009);
+    await world.caughtUp(consumer);
     const dead = `select position, last_failure->>'code' as code from dead_letters`;
-    await until(async () => (await world.db.query(dead)).rows.length > 0, { timeoutMs: 60_000 });
+    await until(async () => (await world.db.query(dead)).rows.length > 0);
     const code = how === 'hangs' ? 'TIMEOUT' : 'CONNECTION_RESET';
     expect((await world.db.query(dead)).rows).toEqual([{ position: 8, code }]);
     expect(await world.get(consumer)).toMatchObject({ status: 'active', position: 3_010 });
@@ -77,7 +78,7 @@ test.concurrent.each(SILENT)(
     await world.append.events(someEvents(500, { records: 50 }));
     await world.becomes(consumer, 'blocked', 60_000);
     const tries = receiver.received.length;
-    await until(() => receiver.received.length > tries + 2, { timeoutMs: 90_000 });
+    await until(() => receiver.received.length > tries + 2);
     const { rows } = await world.db.query('select from parked union all select from dead_letters');
     expect(rows).toHaveLength(0);
     receiver.respond = accept;
@@ -97,8 +98,8 @@ test.concurrent('many entries that hang at the same time, in all requests that m
   const consumer = await world.consumer(target);
   const { updated_at } = await world.get(consumer); // each block would change it
   await world.append.events(someEvents(300, { records: 300 }));
-  await until(() => firstsOf(receiver).length === 292, { timeoutMs: 90_000 });
-  await until(async () => (await world.get(consumer)).parked === 8, { timeoutMs: 90_000 });
+  await until(() => firstsOf(receiver).length === 292);
+  await until(async () => (await world.get(consumer)).parked === 8);
   expect(await world.get(consumer)).toMatchObject({ status: 'active', updated_at });
 });
 
@@ -110,7 +111,7 @@ test.concurrent('retries that hang again leave half of the requests to other ent
   const target = await world.target(receiver.url, { timeout_ms: PATIENT_MS, max_in_flight: 4 });
   const consumer = await world.consumer(target);
   await world.append.events(someEvents(100, { records: 100 }));
-  await until(async () => (await world.get(consumer)).parked === 8, { timeoutMs: 60_000 });
+  await until(async () => (await world.get(consumer)).parked === 8);
   let hanging = 0;
   let most = 0;
   receiver.respond = (one, response) => {

@@ -104,6 +104,8 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     retryWindowMs,
     publicUrl: 'http://127.0.0.1:4600',
     consumerOf: (id) => consumerToStart(db, id),
+    // A busy machine may let Temporal take longer than the 2 s after which it counts as away.
+    ...(!isProxied && options.worker !== false && { patienceMs: 60_000 }),
   });
   const egress = createEgress({ allowCidrs: LOOPBACK, proxyUrl: options.egressProxy ?? null });
   const targets = createTargets({ db, vault, egress });
