@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadConfig, type Config } from '../process/config.ts';
 import { sparingLoopback } from '../process/proxies.ts';
 import { localUrl } from '../process/publicUrl.ts';
+import { userCacheDir } from './cache.ts';
 import { keepChild, type Child } from './children.ts';
 import { ensureConsole } from './console.ts';
 import { keepServer } from './keepServer.ts';
@@ -130,6 +131,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 
   const childEnv = (): NodeJS.ProcessEnv => ({
+    NODE_COMPILE_CACHE: join(userCacheDir(env), 'compiled'), // unless it is set; that of bin/millrace.cjs
     ...(temporal === null ? env : localTemporal(env, address(), config)),
     DATABASE_URL: databaseUrl(),
     MILLRACE_HOST: config.host,

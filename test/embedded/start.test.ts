@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import { userCacheDir } from '../../src/embedded/cache.ts';
 import { commandLine } from '../../src/embedded/processes.ts';
 import { choosePort } from '../../src/embedded/state.ts';
 import { killHard, runAside } from '../support/aside.ts';
@@ -59,8 +60,10 @@ test('npm start works where proxies are set that do not answer, because local ad
 });
 
 test('npm start in an empty folder says in sentences what it starts, and in one line that it is ready, without a warning, and Ctrl-C to the whole process group ends it with exit code 0', async () => {
-  const run = runs.start({}, ['npm', 'start', '--silent']);
+  const run = runs.start({ NODE_COMPILE_CACHE: undefined }, ['npm', 'start', '--silent']);
   const pids = await readyRun(run);
+  const variables = (await readFile(`/proc/${pids['API']}/environ`, 'utf8')).split('\0');
+  expect(variables).toContain(`NODE_COMPILE_CACHE=${join(userCacheDir(), 'compiled')}`);
   expect(run.stdout()).toBe(`Millrace ready at http://127.0.0.1:${port}\n`);
   expect(await runs.isReady()).toBe(true);
   expect(Object.keys(pids).sort()).toEqual(['API', 'Postgres', 'Temporal', 'worker']);
