@@ -184,8 +184,10 @@ export async function openCluster(
       return { position: Number(row.position), ahead: new Set(row.ahead.map(Number)) };
     },
     storedAt: async (id) => {
-      const { at } = await cursor<{ at: Date | null }>(id, `${STORED_AT} as at`);
-      return (at?.getTime() ?? Infinity) - performance.timeOrigin;
+      const at = `(extract(epoch from ${STORED_AT}) * 1000)::float8 as at`;
+      return (
+        ((await cursor<{ at: number | null }>(id, at)).at ?? Infinity) - performance.timeOrigin
+      );
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(running.map((run) => run.stop()));
