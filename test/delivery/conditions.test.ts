@@ -142,7 +142,9 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
     await world.append.events(someEvents(3));
     await world.becomes(consumer, 'blocked');
     await edit(world, consumer, { where: 'event.data.n > 0' });
-    receiver.respond = accept;
+    // An attempt at the first one may have begun before the edit: accepted, it would be one too many.
+    receiver.respond = (one, response) =>
+      (one.position === 1 ? answer(503) : accept)(one, response);
     await world.api.request('POST', `/v1/consumers/${consumer}/retry`);
     await world.caughtUp(consumer);
     const accepted = receiver.received.filter(({ status }) => status === 204);
