@@ -15,8 +15,9 @@ import { createListener } from './src/db/listener.ts';
 import { migrateOnceItIsThere } from './src/db/migrate.ts';
 import { ensurePartitions } from './src/db/partitions.ts';
 import { createVault, type Vault } from './src/db/vault.ts';
+import { createMayReach } from './src/egress/addresses.ts';
 import { createDatabaseSockets } from './src/egress/databaseSocket.ts';
-import { createEgress } from './src/egress/egress.ts';
+import { createRefusal } from './src/egress/refusal.ts';
 import { keepApiKey } from './src/embedded/keys.ts';
 import { openDataDir } from './src/embedded/state.ts';
 import { startClock } from './src/process/clock.ts';
@@ -42,7 +43,7 @@ import { createInspectDatabase } from './src/sources/testDatabase.ts';
 import { createAppender } from './src/streams/append.ts';
 import { sealClearHeaders } from './src/targets/sealClearHeaders.ts';
 import { createTargets } from './src/targets/targets.ts';
-import { testTarget } from './src/targets/testTarget.ts';
+import type { TestTarget } from './src/targets/testTarget.ts';
 import { countAppends } from './src/telemetry/appendMetrics.ts';
 import { countAttempts } from './src/telemetry/attemptTotals.ts';
 import { readConsumerFigures } from './src/telemetry/consumerFigures.ts';
@@ -98,7 +99,6 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
   const temporal = openTemporal(config, db);
   const metrics = openMetrics(config, db, log);
   const vault = createVault(config.encryptionKeys);
-  const egress = createEgress({ allowCidrs: config.allowCidrs, proxyUrl: config.egressProxy });
 
   const counted = countAppends(metrics, createAppender({ db, url, log }));
   const { appender } = counted;
@@ -128,14 +128,8 @@ async function run(config: ServiceConfig, log: Log): Promise<void> {
     db,
     stores,
     sources: openSources(config, db, vault),
-    targets: createTargets({ db, vault, egress }),
-    testTarget: (target, messageId) =>
-      testTarget(target, {
-        egress,
-        userAgent: `Millrace/${manifest.version}`,
-        now: clock.now,
-        messageId,
-      }),
+    targets: createTargets({ db, vault, egress: { refusal: refusalOf(config) } }),
+    testTarget: openTestTarget(config, clock.now),
     testAlert: createTestAlert({ sql: db }),
     appender,
     access,
@@ -210,6 +204,29 @@ async function aborted(signal: AbortSignal): Promise<void> {
 /** The API key that the operator has set, or else the one that Millrace creates and keeps in the data folder. */
 async function apiKeyOf(config: ServiceConfig): Promise<string> {
   return config.apiKey ?? keepApiKey(await openDataDir(config.dataDir));
+}
+
+function refusalOf({ allowCidrs }: ServiceConfig): (url: string) => string | null {
+  return createRefusal(createMayReach(allowCidrs));
+}
+
+/** Sends test webhooks. What sends them is loaded with the first one, as most servers send none. */
+function openTestTarget(config: ServiceConfig, now: () => number): TestTarget {
+  const { allowCidrs, egressProxy: proxyUrl } = config;
+  let loading: Promise<TestTarget> | null = null;
+
+  async function load(): Promise<TestTarget> {
+    const { createEgress } = await import('./src/egress/egress.ts');
+    const { testTarget } = await import('./src/targets/testTarget.ts');
+    const egress = createEgress({ allowCidrs, proxyUrl });
+    const userAgent = `Millrace/${manifest.version}`;
+    return (target, messageId) => testTarget(target, { egress, userAgent, now, messageId });
+  }
+
+  return async (target, messageId) => {
+    const send = await (loading ??= load());
+    return send(target, messageId);
+  };
 }
 
 /** Opens a connection that connects at the first call, so that the API serves even while Temporal is away. */

@@ -3,7 +3,7 @@ import { isIP, type LookupFunction, Socket, type TcpSocketConnectOpts } from 'no
 import { callbackify } from 'node:util';
 
 import { createMayReach, isRuledOut } from './addresses.ts';
-import { AddressRefused, notFound, systemResolver, type Resolve } from './connector.ts';
+import { AddressRefused, notFound, systemResolver, type Resolve } from './resolver.ts';
 
 /** The guard of connections to databases that users name: they reach public and allowed addresses, nothing else. */
 export interface DatabaseSockets {

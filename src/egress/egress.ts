@@ -1,10 +1,10 @@
-import { isIP } from 'node:net';
-
-import { createMayReach, isRuledOut } from './addresses.ts';
-import { guardedConnector, refusingConnector, systemResolver, type Resolve } from './connector.ts';
+import { createMayReach } from './addresses.ts';
+import { guardedConnector, refusingConnector } from './connector.ts';
 import { openLines } from './lines.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 import { openProxied } from './proxied.ts';
+import { createRefusal, placeOf } from './refusal.ts';
+import { systemResolver, type Resolve } from './resolver.ts';
 
 /** The guard of every outgoing request: its connections reach public and allowed addresses, nothing else. */
 export interface Egress {
@@ -41,12 +41,7 @@ const AGE_SPREAD_MS = 60_000;
 export function createEgress(options: EgressOptions): Egress {
   const { proxyUrl = null, resolve = systemResolver() } = options;
   const mayReach = createMayReach(options.allowCidrs);
-
-  function refusal(url: string): string | null {
-    const { hostname, port } = placeOf(url);
-    if (!isRuledOut(mayReach, hostname, port)) return null;
-    return `${isIP(hostname) === 0 ? hostname : `${hostname}:${port}`}${WHY}`;
-  }
+  const refusal = createRefusal(mayReach);
 
   function connectorOf({ origin, connectTimeoutMs: timeoutMs, ...tls }: OutletOptions) {
     const { ca = null, clientCertificate = null } = tls;
@@ -64,15 +59,5 @@ export function createEgress(options: EgressOptions): Egress {
         ? openLines({ ...outlet, maxAgeMs, connect: connectorOf(outlet) })
         : openProxied({ ...outlet, maxAgeMs }, proxyUrl);
     },
-  };
-}
-
-const WHY = ' is not a public address and port that webhooks may be sent to (MILLRACE_ALLOW_CIDRS)';
-
-function placeOf(text: string): { hostname: string; port: number } {
-  const { hostname, port, protocol } = new URL(text);
-  return {
-    hostname: hostname.replace(/^\[|\]$/gu, ''),
-    port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
   };
 }

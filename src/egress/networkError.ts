@@ -1,12 +1,11 @@
 import { errors } from 'undici';
 
 import { type ErrorCode, type Outcome, type Phase, failed } from '../rules/outcome.ts';
+import { codeOf, isOurs } from './errorCode.ts';
 import { RequestLost } from './requestLost.ts';
 import { whyTlsFailed } from './tlsError.ts';
 import type { Unreadable } from './wire.ts';
 
-/** The network errors of this machine itself, which say nothing about an endpoint. */
-const OURS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH']);
 const BY_CODE: Record<string, [ErrorCode, string]> = {
   ECONNREFUSED: ['CONNECTION_REFUSED', 'connection refused'],
   EHOSTUNREACH: ['CONNECTION_REFUSED', 'host unreachable'],
@@ -24,7 +23,7 @@ const BY_CODE: Record<string, [ErrorCode, string]> = {
 /** The outcome of a request that ended without an answer; `phase` is how far it came. */
 export function outcomeOfError(error: unknown, phase = phaseOf(error)): Outcome {
   const code = codeOf(error);
-  if (OURS.has(code)) return { kind: 'ours', detail: code };
+  if (isOurs(code)) return { kind: 'ours', detail: code };
   if (code === 'PROXY_AWAY') {
     return { kind: 'ours', detail: messageOf(error), lasting: 'proxy_unreachable' };
   }
@@ -79,19 +78,4 @@ function whyUnreadable(code: string, error: unknown): string | null {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : '';
-}
-
-/**
- * The error code of the system or of undici. When several addresses were tried, the first code that says
- * something about the endpoint counts; that this machine has no route to one of them does not.
- */
-export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    const codes = error.errors.map((one) => codeOf(one));
-    return codes.find((code) => code !== '' && !OURS.has(code)) ?? codes[0] ?? '';
-  }
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string') return code;
-  const cause = (error as { cause?: unknown } | null)?.cause;
-  return cause === undefined ? '' : codeOf(cause);
 }

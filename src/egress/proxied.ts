@@ -3,8 +3,9 @@ import { isIP, type Socket } from 'node:net';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 
 import { connectorOf, secureConnector, type Connect } from './connector.ts';
+import { codeOf } from './errorCode.ts';
 import { openLines } from './lines.ts';
-import { codeOf, outcomeOfError } from './networkError.ts';
+import { outcomeOfError } from './networkError.ts';
 import type { Outlet, OutletOptions } from './outlet.ts';
 
 /** The egress proxy did not open a tunnel to the host. */

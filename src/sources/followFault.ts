@@ -1,5 +1,5 @@
 import { isDatabaseAway, mayBeRepeated } from '../db/errors.ts';
-import { codeOf } from '../egress/networkError.ts';
+import { codeOf } from '../egress/errorCode.ts';
 import { OfDatabase } from './ofDatabase.ts';
 import { ProtocolError } from './postgres/byteReader.ts';
 import { connectionFault, type ShownAddress } from './postgres/connectionFault.ts';

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { newId } from '../db/ids.ts';
 import { Refusal } from '../db/refusal.ts';
-import { codeOf } from '../egress/networkError.ts';
+import { codeOf } from '../egress/errorCode.ts';
 import type { Passes } from '../streams/passes.ts';
 import type { ChunkDesk } from './chunkDesk.ts';
 import { firstChunkRows, nextChunkRows } from './chunkSize.ts';

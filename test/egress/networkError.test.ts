@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { codeOf, outcomeOfError } from '../../src/egress/networkError.ts';
+import { codeOf } from '../../src/egress/errorCode.ts';
+import { outcomeOfError } from '../../src/egress/networkError.ts';
 
 const error = (code: string): Error => Object.assign(new Error(code), { code });
 const several = (...codes: string[]): Error => new AggregateError(codes.map(error));

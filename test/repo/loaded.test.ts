@@ -40,10 +40,16 @@ test('a command of the CLI that only asks the API loads commander and no other p
   expect(loaded('cli.ts', 'targets', 'list', ...api)).toEqual(['commander']);
 });
 
-test('server.ts loads what renders the documentation only once someone reads it', () => {
+test('server.ts loads what renders the documentation, or sends test webhooks, only once someone asks for it', () => {
   const packages = loaded('server.ts');
   expect(packages).toContain('hono');
-  for (const name of ['markdown-it', 'github-slugger', 'nodemailer', '@temporalio/worker']) {
+  for (const name of [
+    'markdown-it',
+    'github-slugger',
+    'nodemailer',
+    'undici',
+    '@temporalio/worker',
+  ]) {
     expect(packages).not.toContain(name);
   }
 });

@@ -1,4 +1,4 @@
-import { codeOf } from '../../egress/networkError.ts';
+import { codeOf } from '../../egress/errorCode.ts';
 import { whyTlsFailed } from '../../egress/tlsError.ts';
 import type { Finding } from './inspection.ts';
 import type { SourceAddress } from './sourceAddress.ts';
