@@ -8,8 +8,8 @@ import { until } from '../support/poll.ts';
 import { createProxy } from '../support/proxy.ts';
 
 const COUNT = 'create table counted (n int not null)';
-/** Longer than statements and their answers may take where they have 300 ms. */
-const LONG = 'select pg_sleep(2.5) is not null as done';
+/** Longer than statements and their answers may take where they have 1 s. */
+const LONG = 'select pg_sleep(3.5) is not null as done';
 const INSERT = 'insert into counted values (1)';
 
 /** Makes new sessions of the database read-only, or not; those that are open stay as they are. */
@@ -110,7 +110,11 @@ test.each<[string, (db: Db) => Sql]>([
   async (_, of) => {
     await using database = await createDatabase();
     await using proxy = await createProxy(database.url);
-    await using db = openDb({ url: proxy.url, statementTimeoutMs: 300, onError: () => undefined });
+    await using db = openDb({
+      url: proxy.url,
+      statementTimeoutMs: 1_000,
+      onError: () => undefined,
+    });
     const sql = of(db);
     await sql.query('select 1');
     proxy.silenceOpen();
@@ -146,7 +150,7 @@ test('a statement that may take long is waited for', async () => {
   await using database = await createDatabase();
   await using db = openDb({
     url: database.url,
-    statementTimeoutMs: 300,
+    statementTimeoutMs: 1_000,
     onError: () => undefined,
   });
   const slept = db.transaction(async (tx) => (await withLongStatements(tx)).query(LONG));

@@ -175,6 +175,7 @@ describe.each(HOSTS)('sent to by $by', ({ options }) => {
       await world.handle(consumer).signal('retryNow');
       await world.handle(consumer).signal('pause');
       await untilShown(world, consumer, (status) => status === 'paused');
+      await fetch(receiver.url); // what was sent before `paused` was shown has come before this request
       const { length } = receiver.received;
       await untilReleased(world, consumer);
       expect(receiver.received).toHaveLength(length);
