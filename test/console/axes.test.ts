@@ -36,7 +36,7 @@ test('the axes of all charts follow the setting of times, at once and after a re
   await using tab = await openTab({ timezoneId: ZONE });
   const { page, context } = tab;
   await site.signIn(context);
-  await context.addInitScript({ content: RECORD_TEXTS });
+  await page.addInitScript({ content: RECORD_TEXTS });
   const paths = {
     [`/consumers/${id}`]: SHOWN,
     [`/targets/${opened.targetId}`]: SHOWN,

@@ -143,9 +143,13 @@ test('the reason why a consumer does not send comes first, with the command that
   const { tab, page } = await openSigned(`/consumers/${id}`);
   await using _ = tab;
   const why = band(page);
-  for (const text of ['Answered HTTP 503', 'HTTP_5XX', 'Next attempt', 'in 8 min', 'Gives up']) {
+  for (const text of ['Answered HTTP 503', 'HTTP_5XX', 'Next attempt', 'Gives up']) {
     await why.getByText(text).first().waitFor();
   }
+  await why
+    .getByText(/^in [5-8] min/u)
+    .first()
+    .waitFor();
   await why.getByText('in 23 h').waitFor();
   const note = page.getByRole('link', { name: '1 dead letter: replay or delete them' });
   const top = async (found: Locator): Promise<number> => (await found.boundingBox())?.y ?? NaN;
@@ -253,15 +257,10 @@ test('parked entries have a tab of the page, with their failures, and can be ret
   expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Parked (1)');
   await rows(page).first().waitFor();
   const row = await rows(page).first().innerText();
-  for (const text of [
-    'parked-1',
-    'updated · shop:order',
-    'HTTP_4XX 422',
-    'no such state',
-    'in 59 min',
-  ]) {
+  for (const text of ['parked-1', 'updated · shop:order', 'HTTP_4XX 422', 'no such state']) {
     expect(row).toContain(text);
   }
+  expect(row).toMatch(/in 5\d min/u);
   await page.getByRole('button', { name: 'Retry 1 parked entry now…' }).click();
   await pressed(page, 'Retry now');
   await expect.poll(() => rows(page).first().innerText()).toContain('now');

@@ -3,11 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Consumer } from '../../src/schema/consumer.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
-import { siteOfFile } from '../support/consoleSite.ts';
+import { openCommandedConsumers } from '../support/commandedConsumers.ts';
+import { goTo, openPage } from '../support/consolePage.ts';
+import { insertPastOf } from '../support/consumerPast.ts';
+import type { ConsumersApi } from '../support/consumers.ts';
 import { drawnTexts, RECORD_TEXTS } from '../support/drawnTexts.ts';
-import { until } from '../support/poll.ts';
-import { answer, accept, openReceiver, type TestReceiver } from '../support/receiver.ts';
+import { isFocused } from '../support/fieldFaults.ts';
+import { openReceiver, type TestReceiver } from '../support/receiver.ts';
+import { serve, type Served } from '../support/serve.ts';
 
 const ENTRIES = [
   'Overview',
@@ -20,24 +23,48 @@ const ENTRIES = [
   'Settings',
 ];
 
+const FAILURE = JSON.stringify({
+  code: 'HTTP_5XX',
+  status: 503,
+  detail: 'HTTP 503',
+  at: '2026-11-29T12:03:00Z',
+});
+
 const openTab = browserOfFile();
-const site = siteOfFile();
+let opened: ConsumersApi;
+let site: Served;
 let receiver: TestReceiver;
 let sending: Consumer;
 let failing: Consumer;
 beforeAll(async () => {
-  const { cluster } = site();
-  receiver = await openReceiver((received, response) =>
-    (received.path.endsWith('/down') ? answer(503) : accept)(received, response),
+  opened = await openCommandedConsumers();
+  site = await serve(opened.api);
+  receiver = await openReceiver();
+  sending = await consumer('Sending');
+  failing = await consumer('Failing');
+  await insertPastOf(opened, sending.id);
+  await insertPastOf(opened, failing.id);
+  await opened.setCursor(
+    failing.id,
+    `head = 1, attempt = 3, next_attempt_at = now() + interval '1 hour', last_failure = '${FAILURE}'`,
   );
-  sending = await cluster.consumer(receiver.url, { name: 'Sending' });
-  failing = await cluster.consumer(receiver.url, { name: 'Failing', path: '/down' });
-  const record = { sync_id: 'shop', collection_id: 'shop:order', upstream_id: '1', data: {} };
-  await cluster.request('POST', '/v1/records', { records: [record] });
-  await until(async () => (await cluster.get(failing.id)).status === 'blocked');
-  await until(() => receiver.received.some(({ path }) => !path.endsWith('/down')));
+  await opened.api.db.query({
+    text: `update consumers set status = 'blocked', failing_since = now() where id = $1`,
+    values: [failing.id],
+  });
 });
-afterAll(() => receiver[Symbol.asyncDispose]());
+afterAll(async () => {
+  await receiver[Symbol.asyncDispose]();
+  await site[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
+});
+
+/** With a target of its own at the receiver. */
+async function consumer(name: string): Promise<Consumer> {
+  const target = { name: `Of ${name}`, base_url: receiver.url };
+  const { body } = await opened.api.request('POST', '/v1/targets', target);
+  return opened.create({ name, target_id: body.id });
+}
 
 const pages = (): string[] => [
   '/',
@@ -65,7 +92,7 @@ const pages = (): string[] => [
 test('a dialog that closes returns the focus to the button that opened it', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
+  await site.signIn(context);
   const openers: [path: string, opener: (page: Page) => Locator][] = [
     ...['Pause', 'Seek'].map((name): (typeof openers)[number] => [
       `/consumers/${sending.id}`,
@@ -90,8 +117,9 @@ test('a dialog that closes returns the focus to the button that opened it', asyn
     ['/streams', (on) => on.getByRole('cell').getByRole('button').first()],
     ['/settings?tab=keys', (on) => on.getByRole('button', { name: /Create key/u }).first()],
   ];
+  await openPage(page, site.url);
   for (const [path, find] of openers) {
-    await openPage(page, site().url + path);
+    await goTo(page, path);
     const opener = find(page);
     const name = `${path} ${await opener.innerText()}`;
     await opener.focus();
@@ -111,8 +139,8 @@ test('a dialog that closes returns the focus to the button that opened it', asyn
 });
 
 test('a button keeps the focus while it works, and if it then disappears, the page gets the focus', async () => {
-  const { cluster, url, signIn } = site();
-  const { id } = await cluster.consumer(receiver.url, { name: 'Paused by key' });
+  const { url, signIn } = site;
+  const { id } = await consumer('Paused by key');
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);
@@ -136,8 +164,8 @@ test('a button keeps the focus while it works, and if it then disappears, the pa
 test('where an edit of the filter begins and ends the focus stays in its part of the page', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
-  await openPage(page, `${site().url}/consumers/${sending.id}?tab=filter`);
+  await site.signIn(context);
+  await openPage(page, `${site.url}/consumers/${sending.id}?tab=filter`);
   const part = page.getByRole('tabpanel');
   for (const [press, shown] of [
     ['Edit filter', 'Save filter'],
@@ -153,8 +181,8 @@ test('where an edit of the filter begins and ends the focus stays in its part of
 test('a choice that is cleared by its button leaves the focus in its field', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
-  await openPage(page, `${site().url}/alerts?consumer=${sending.id}`);
+  await site.signIn(context);
+  await openPage(page, `${site.url}/alerts?consumer=${sending.id}`);
   await page.getByRole('button', { name: 'Clear Consumer' }).focus();
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/alerts$/u);
@@ -165,8 +193,8 @@ test('a choice that is cleared by its button leaves the focus in its field', asy
 test('a page that was gone to has the focus, so that Tab goes on in it', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
-  await openPage(page, `${site().url}/consumers`);
+  await site.signIn(context);
+  await openPage(page, `${site.url}/consumers`);
   await page.getByRole('link', { name: 'Alerts' }).focus();
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Alerts' }).waitFor();
@@ -178,8 +206,8 @@ test('a page that was gone to has the focus, so that Tab goes on in it', async (
 test('labels of axes are complete: long ones are not cut, and days have dates', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
-  await context.addInitScript({ content: RECORD_TEXTS });
+  await site.signIn(context);
+  await page.addInitScript({ content: RECORD_TEXTS });
   await page.route('**/metrics?*', async (route) => {
     const real = await route.fetch();
     const answered = (await real.json()) as { data: object[] };
@@ -187,7 +215,7 @@ test('labels of axes are complete: long ones are not cut, and days have dates', 
     await route.fulfill({ response: real, json: { ...answered, data } });
   });
   for (const range of ['1h', '6h', '24h', '7d']) {
-    await openPage(page, `${site().url}/consumers/${sending.id}?range=${range}`);
+    await openPage(page, `${site.url}/consumers/${sending.id}?range=${range}`);
     await expect.poll(() => drawnTexts(page).then((all) => all.length)).toBeGreaterThan(10);
     await expect
       .poll(async () => (await drawnTexts(page)).map(({ text }) => text), { message: range })
@@ -205,10 +233,11 @@ test('labels of axes are complete: long ones are not cut, and days have dates', 
 test('no text is smaller than 12 px, and all of it follows the font size of the browser', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
+  await site.signIn(context);
+  await openPage(page, site.url);
   const small: string[] = [];
   for (const path of pages()) {
-    await openPage(page, site().url + path);
+    await goTo(page, path);
     for (const one of await page.evaluate<string[]>(SMALL_TEXTS)) small.push(`${path}: ${one}`);
   }
   expect(small).toEqual([]);
@@ -224,10 +253,11 @@ test('no text is smaller than 12 px, and all of it follows the font size of the 
 test('the focus ring is completely visible on each page', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
+  await site.signIn(context);
+  await openPage(page, site.url);
   const cut: string[] = [];
   for (const [index, path] of pages().entries()) {
-    await openPage(page, site().url + path);
+    await goTo(page, path);
     // What Tab comes to before the main part is the same on each page.
     const from =
       index === 0 ? 'document.activeElement?.blur()' : 'document.getElementById("main").focus()';
@@ -245,8 +275,8 @@ test('the focus ring is completely visible on each page', async () => {
 test('g and a letter lead to each page, and / searches on each', async () => {
   await using tab = await openTab();
   const { page, context } = tab;
-  await site().signIn(context);
-  await openPage(page, `${site().url}/settings`);
+  await site.signIn(context);
+  await openPage(page, `${site.url}/settings`);
   for (const [letter, heading] of [
     ['o', 'Overview'],
     ['c', 'Consumers'],
@@ -257,8 +287,7 @@ test('g and a letter lead to each page, and / searches on each', async () => {
     ['s', 'Streams'],
     ['e', 'Settings'],
   ] as const) {
-    await page.keyboard.press('g');
-    await page.keyboard.press(letter);
+    await page.keyboard.type(`g${letter}`); // the second has to follow soon
     await page.getByRole('heading', { level: 1, name: heading }).waitFor();
     await page.keyboard.press('?');
     const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
@@ -268,7 +297,7 @@ test('g and a letter lead to each page, and / searches on each', async () => {
   }
   for (const path of pages()) {
     if (/new/u.test(path)) continue; // forms: Tab goes through them
-    await openPage(page, site().url + path);
+    await goTo(page, path);
     await page.evaluate('document.activeElement?.blur()');
     await page.keyboard.press('/');
     await expect
@@ -285,8 +314,8 @@ test('the navigation stays in place whichever entry is active, and is completely
   for (const width of [1280, 400]) {
     await using tab = await openTab({ viewport: { width, height: 800 } });
     const { page, context } = tab;
-    await site().signIn(context);
-    await openPage(page, `${site().url}/settings`);
+    await site.signIn(context);
+    await openPage(page, `${site.url}/settings`);
     const places = (): Promise<number[]> => page.evaluate<number[]>(NAV_PLACES);
     const before = await places();
     expect(before.length).toBe(ENTRIES.length);
@@ -302,8 +331,8 @@ test('the navigation stays in place whichever entry is active, and is completely
 test('on a phone a consumer shows status and reason, then deliveries, then charts', async () => {
   await using tab = await openTab({ viewport: { width: 400, height: 800 } });
   const { page, context } = tab;
-  await site().signIn(context);
-  await openPage(page, `${site().url}/consumers/${failing.id}`);
+  await site.signIn(context);
+  await openPage(page, `${site.url}/consumers/${failing.id}`);
   await page.getByRole('table', { name: 'deliveries' }).waitFor();
   const top = async (found: Locator): Promise<number> => (await found.boundingBox())?.y ?? NaN;
   const status = await top(page.getByRole('heading', { level: 1 }).getByText('blocked'));
@@ -315,9 +344,6 @@ test('on a phone a consumer shows status and reason, then deliveries, then chart
   expect(deliveries).toBeLessThan(charts);
   expect(deliveries).toBeLessThan(800);
 });
-
-const isFocused = (element: { matches(selectors: string): boolean }): boolean =>
-  element.matches(':focus');
 
 const hasFocusIn = (element: { matches(selectors: string): boolean }): boolean =>
   element.matches(':focus-within');

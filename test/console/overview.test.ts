@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CommandRequest } from '../../src/rules/command.ts';
 import { countAttempts } from '../../src/telemetry/attemptTotals.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
+import { openPage, showTimes } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { openReceiver, type TestReceiver } from '../support/receiver.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -83,17 +83,15 @@ async function block(id: string, status: number): Promise<void> {
   ]);
 }
 
-async function openOverview(options: { width?: number; path?: string } = {}) {
-  const { width = 1280, path = '/' } = options;
+async function openOverview(width = 1280) {
   const tab = await openTab({
     viewport: { width, height: 800 },
     expected: [/409/u], // what a consumer that refuses answers
   });
-  const { page, context } = tab;
-  await context.addInitScript({ content: `localStorage.setItem('millrace.times', 'utc')` });
-  await site.signIn(context);
-  await openPage(page, `${site.url}${path}`);
-  return { tab, page };
+  await showTimes(tab.page, 'utc');
+  await site.signIn(tab.context);
+  await openPage(tab.page, `${site.url}/`);
+  return { tab, page: tab.page };
 }
 
 /** The numbers of the strip, by what they count. */
@@ -118,16 +116,18 @@ test('each number at the top is a link to a list of that many items', async () =
   );
   const { tab, page } = await openOverview();
   await using _ = tab;
-  expect(await stripOf(page)).toEqual({
-    consumers: '7',
-    active: '1',
-    blocked: '5',
-    stopped: '0',
-    paused: '1',
-    parked: '0',
-    'dead letters': '0',
-    'oldest lag': 'none',
-  });
+  await expect
+    .poll(() => stripOf(page))
+    .toEqual({
+      consumers: '7',
+      active: '1',
+      blocked: '5',
+      stopped: '0',
+      paused: '1',
+      parked: '0',
+      'dead letters': '0',
+      'oldest lag': 'none',
+    });
   for (const [title, rows] of [
     ['consumers', 7],
     ['blocked', 5],
@@ -146,7 +146,7 @@ test('consumers that fail alike are one line of their target, with the time at w
   await sql(sample, [accra[0]]);
   const { tab, page } = await openOverview();
   await using _ = tab;
-  expect(await groups(page).count()).toBe(1);
+  await expect.poll(() => groups(page).count()).toBe(1);
   const text = await groups(page).innerText();
   expect(text).toContain('Warehouse Accra');
   expect(text).toContain('5 of 6 consumers: HTTP 503, failing since 2026-11-23 12:03 UTC');
@@ -323,7 +323,7 @@ test('charts and lists show the attempts of all consumers, and the range is part
 });
 
 test('at 400 pixels the numbers and the troubles come first, and nothing is wider than the screen', async () => {
-  const { tab, page } = await openOverview({ width: 400 });
+  const { tab, page } = await openOverview(400);
   await using _ = tab;
   await page.getByText(/^Since|^No attempts/u).waitFor();
   const top = async (name: string): Promise<number> =>
@@ -346,7 +346,7 @@ test('a healthy installation is shown as healthy, not as a blank page', async ()
   await page.getByText('Last alerts').waitFor();
   await page.getByText('Last changes').waitFor();
   await page.getByRole('list', { name: 'Parts' }).getByText('Outbox').waitFor();
-  expect(await stripOf(page)).toMatchObject({ active: '7', blocked: '0' });
+  await expect.poll(() => stripOf(page)).toMatchObject({ active: '7', blocked: '0' });
 });
 
 test('a part that does not answer is named, and only Postgres takes the figures with it', async () => {
@@ -391,10 +391,10 @@ test('how long and how much waits says where it is an upper bound', async () => 
   await using _ = tab;
   const most = page.getByRole('list', { name: 'Most lag' });
   await most.getByRole('link', { name: 'up to 2 waiting' }).waitFor();
-  expect(await stripOf(page)).toMatchObject({ 'oldest lag': 'up to 2 h' });
+  await expect.poll(() => stripOf(page)).toMatchObject({ 'oldest lag': 'up to 2 h' });
   await sql('truncate lag_samples');
   await sql(sample, [id, true]);
   await openPage(page, `${site.url}/`);
   await most.getByRole('link', { name: '2 waiting', exact: true }).waitFor();
-  expect(await stripOf(page)).toMatchObject({ 'oldest lag': '2 h' });
+  await expect.poll(() => stripOf(page)).toMatchObject({ 'oldest lag': '2 h' });
 });

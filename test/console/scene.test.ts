@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { axeFaults } from '../support/axe.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
+import { goTo, openPage } from '../support/consolePage.ts';
 import { openScene, REFUSED, SHORT_WINDOW, type Scene } from '../support/consoleScene.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
 import { shareOf } from '../support/long.ts';
@@ -59,7 +59,6 @@ const pages = (): [name: string, path: string][] => [
   ['settings', '/settings'],
   ['API keys', '/settings?tab=keys'],
   ['changes', '/settings?tab=changes'],
-  ['not found', '/nothing/here'],
 ];
 
 // Contrast depends on the theme, and what is laid out on the width: each is had with the other once. In the short form
@@ -82,8 +81,10 @@ test.each([
     await page.getByRole('heading').first().waitFor();
     await examine('sign-in');
     await site().signIn(context);
+    await openPage(page, `${site().url}/nothing/here`);
+    await examine('not found');
     for (const [name, path] of shareOf(pages(), turn, 2)) {
-      await openPage(page, `${site().url}${path}`);
+      await goTo(page, path);
       expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
       await examine(name);
     }
@@ -126,9 +127,10 @@ test('with a key that may only read all actions are disabled and say why, to a s
   await using tab = await openTab(); // a 403 would be a complaint
   const { page, context } = tab;
   await signIn(context, await keyOf(['read']));
+  await openPage(page, url);
   const found: string[] = [];
   for (const [path, names] of acts) {
-    await openPage(page, `${url}${path}`);
+    await goTo(page, path);
     await expect
       .poll(() => refusedButtons(page), { message: path, timeout: 15_000 })
       .toEqual(names);

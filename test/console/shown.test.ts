@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newId } from '../../src/db/ids.ts';
 import { cursorOf } from '../../src/streams/cursor.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
+import { openPage, showTimes } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { accept, answer, openReceiver } from '../support/receiver.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -60,9 +60,7 @@ async function openSigned(path: string, options: { times?: string; zone?: string
   const { times, zone } = options;
   const tab = await openTab({ ...(zone !== undefined && { timezoneId: zone }) });
   const { page, context } = tab;
-  if (times !== undefined) {
-    await context.addInitScript({ content: `localStorage.setItem('millrace.times', '${times}')` });
-  }
+  if (times !== undefined) await showTimes(page, times);
   await site.signIn(context);
   await openPage(page, `${site.url}${path}`);
   return { tab, page };

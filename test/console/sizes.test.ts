@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { browserOfFile } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
+import { goTo, openPage } from '../support/consolePage.ts';
 import { insertPastOf } from '../support/consumerPast.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { insertCrowd } from '../support/crowd.ts';
@@ -52,12 +52,13 @@ describe.each(COUNTS)('with %s', (title, many) => {
     async (width) => {
       await using tab = await openTab({ viewport: { width, height: 900 } });
       const { page, context } = tab;
-      await context.addInitScript({ content: RECORD_TEXTS });
+      await page.addInitScript({ content: RECORD_TEXTS });
       await site.signIn(context);
       const faults: string[] = [];
       const turn = COUNTS.findIndex(([one]) => one === title) + WIDTHS.indexOf(width);
+      await openPage(page, site.url);
       for (const [name, path] of shareOf(pages, turn, WIDTHS.length)) {
-        await openPage(page, `${site.url}${path}`);
+        await goTo(page, path);
         faults.push(...(await faultsOf(page, width)).map((one) => `${name}: ${one}`));
       }
       expect(faults).toEqual([]);
@@ -81,13 +82,13 @@ async function faultsOf(page: Page, width: number): Promise<string[]> {
 
 /** The tabs that are not wholly within the window: people would not know that there are more. */
 async function tabsOutside(page: Page, width: number): Promise<string[]> {
-  const outside: string[] = [];
-  for (const tab of await page.getByRole('tab').all()) {
-    const box = await tab.boundingBox();
-    if (box !== null && (box.x < 0 || box.x + box.width > width))
-      outside.push(`the tab "${await tab.innerText()}" is out of sight`);
-  }
-  return outside;
+  const outside = await page.evaluate<string[]>(`[...document.querySelectorAll('[role=tab]')]
+    .filter((tab) => {
+      const { left, right } = tab.getBoundingClientRect();
+      return tab.checkVisibility() && (left < 0 || right > ${width});
+    })
+    .map((tab) => tab.innerText)`);
+  return outside.map((tab) => `the tab "${tab}" is out of sight`);
 }
 
 test('a text that is cut off would be noticed, and one with an ellipsis, or that can be scrolled to, is not', async () => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import type { Target } from '../../src/schema/target.ts';
 import { browserOfFile } from '../support/browser.ts';
+import { goTo, openPage } from '../support/consolePage.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
 import { until } from '../support/poll.ts';
 import { answer, accept, openReceiver } from '../support/receiver.ts';
@@ -45,7 +46,6 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
     [`/targets/${target.id}?tab=consumers`, /^Lag$/u],
     [`/targets/${target.id}?tab=verify`, /npm install standardwebhooks/u],
     [`/targets/${target.id}?tab=settings`, /Max requests in flight/u],
-    ['/nothing', /There is no such page/u],
   ];
   for (const [width, colorScheme] of [
     [1280, 'light'],
@@ -53,10 +53,16 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
   ] as const) {
     await using tab = await openTab({ viewport: { width, height: 800 }, colorScheme });
     await signIn(tab.context);
-    for (const [address, shows] of pages) {
-      await tab.page.goto(url + address);
-      await tab.page.getByText(shows).first().waitFor();
+    const fits = async (address: string): Promise<void> =>
       expect(await widerThanScreen(tab.page), `${address} at ${width} px`).toBeLessThanOrEqual(0);
+    await openPage(tab.page, `${url}/nothing`);
+    await tab.page.getByText('There is no such page').waitFor();
+    await fits('/nothing');
+    for (const [address, shows] of pages) {
+      if (width === 1280) await tab.page.goto(url + address);
+      else await goTo(tab.page, address); // what is loaded is the same at each width
+      await tab.page.getByText(shows).first().waitFor();
+      await fits(address);
     }
     expect(await tab.page.evaluate('document.documentElement.dataset.theme')).toBe(colorScheme);
   }

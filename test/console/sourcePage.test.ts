@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Source } from '../../src/schema/source.ts';
 import { axeFaults } from '../support/axe.ts';
 import { browserOfFile, type TabOptions } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
+import { goTo, openPage } from '../support/consolePage.ts';
 import { cutTexts } from '../support/cutTexts.ts';
 import { shareOf } from '../support/long.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -341,8 +341,9 @@ test.each([
     await served.signIn(context);
     const own = `/sources/${id}`;
     const parts = ['/sources', own, `${own}?tab=problems`, `${own}?tab=settings`];
+    await openPage(page, served.url);
     for (const path of shareOf(parts, turn, 2)) {
-      await openPage(page, `${served.url}${path}`);
+      await goTo(page, path);
       expect(await axeFaults(page), path).toEqual([]);
       expect(await cutTexts(page), path).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth'), path).toBe(width);

@@ -1,38 +1,53 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { openOwnApp, type OwnApp } from '../support/app.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { siteOfFile } from '../support/consoleSite.ts';
+import { serve, type Served } from '../support/serve.ts';
 
-/** From the request that appends an entry to its row. */
+/** From the request that appends an entry to its row, on a machine that opens the page at once. */
 const LIVE_MS = 2_000;
 
 const openTab = browserOfFile();
-const site = siteOfFile();
+let api: OwnApp;
+let site: Served;
+beforeAll(async () => {
+  api = await openOwnApp();
+  site = await serve(api);
+});
+afterAll(async () => {
+  await site[Symbol.asyncDispose]();
+  await api[Symbol.asyncDispose]();
+});
 
 test('an appended entry is immediately at the top of the live tail, and a filter in the address applies there as well', async () => {
-  const { url, signIn } = site();
+  const { url, signIn } = site;
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);
   const polls = page.waitForRequest(/\/v1\/events\?.*wait_for=25000/u);
+  const opening = performance.now();
   await page.goto(`${url}/streams?live=1&collection=stripe%3Acustomer`);
   await page.getByText('Waiting for events').waitFor();
-  await polls;
+  const waiting = await polls;
+  const liveMs = LIVE_MS + performance.now() - opening;
+  await append('hubspot:contact', 'other');
+  await append('stripe:customer', 'wanted 0');
+  const answered = await waiting.response(); // it waited before there was anything to ask for
+  expect(await answered?.text()).toContain('"wanted 0"');
   // Several times, as the machine may be slow at one.
   let quickest = Infinity;
-  for (let round = 1; quickest >= LIVE_MS && round <= 5; round++) {
+  for (let round = 1; quickest >= liveMs && round <= 5; round++) {
     const began = performance.now();
-    await append('hubspot:contact', 'other');
     await append('stripe:customer', `wanted ${round}`);
     await page.getByRole('button', { name: `wanted ${round}` }).waitFor();
     quickest = Math.min(quickest, performance.now() - began);
   }
-  expect(quickest).toBeLessThan(LIVE_MS);
+  expect(quickest).toBeLessThan(liveMs);
   expect(await page.getByText('other').count()).toBe(0);
 });
 
 test('a stream begins with its newest entry; following keeps what is shown, adds on top, and ends without a loss', async () => {
-  const { url, signIn } = site();
+  const { url, signIn } = site;
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);
@@ -57,7 +72,7 @@ test('a stream begins with its newest entry; following keeps what is shown, adds
 });
 
 test('a record that changes while its stream is followed moves to the top, and is there once', async () => {
-  const { url, signIn } = site();
+  const { url, signIn } = site;
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);
@@ -73,7 +88,7 @@ test('a record that changes while its stream is followed moves to the top, and i
 });
 
 test('a sample that a person sends keeps all digits, and the page shows which consumers it was sent for', async () => {
-  const { url, signIn } = site();
+  const { url, signIn } = site;
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);
@@ -97,7 +112,7 @@ test('a sample that a person sends keeps all digits, and the page shows which co
 });
 
 test('an API key is shown once and works until it is revoked, and revoking asks for confirmation', async () => {
-  const { url, signIn } = site();
+  const { url, signIn } = site;
   await using tab = await openTab();
   const { page, context } = tab;
   await signIn(context);
@@ -123,12 +138,14 @@ test('an API key is shown once and works until it is revoked, and revoking asks 
 
 async function put(collection: string, record: string, n: number): Promise<void> {
   const row = { sync_id: 'shop', collection_id: collection, upstream_id: record, data: { n } };
-  await site().cluster.request('POST', '/v1/records', { records: [row] });
+  await sent('/v1/records', { records: [row] });
 }
 
 async function append(collection: string, record: string): Promise<void> {
   const event = { sync_id: 'shop', collection_id: collection, upstream_id: record };
-  await site().cluster.request('POST', '/v1/events', {
-    events: [{ ...event, event: 'created', data: { name: record } }],
-  });
+  await sent('/v1/events', { events: [{ ...event, event: 'created', data: { name: record } }] });
+}
+
+async function sent(path: string, body: object): Promise<void> {
+  expect((await api.request('POST', path, body)).status).toBe(200);
 }

@@ -6,7 +6,7 @@ import { newId } from '../../src/db/ids.ts';
 import type { CommandRequest } from '../../src/rules/command.ts';
 import { countAttempts } from '../../src/telemetry/attemptTotals.ts';
 import { browserOfFile } from '../support/browser.ts';
-import { openPage } from '../support/consolePage.ts';
+import { openPage, showTimes } from '../support/consolePage.ts';
 import { openConsumersApi, type ConsumersApi } from '../support/consumers.ts';
 import { openReceiver, type TestReceiver } from '../support/receiver.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -108,7 +108,7 @@ async function openTarget(options: { width?: number; query?: string } = {}) {
   const { width = 1280, query = '' } = options;
   const tab = await openTab({ viewport: { width, height: 800 } });
   const { page, context } = tab;
-  await context.addInitScript({ content: `localStorage.setItem('millrace.times', 'utc')` });
+  await showTimes(page, 'utc');
   await site.signIn(context);
   await openPage(page, `${site.url}/targets/${target}${query}`);
   return { tab, page };
@@ -125,7 +125,7 @@ test('the page begins with the health of the target: the status of its consumers
     )
     .waitFor();
   const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
-  expect(await troubles.count()).toBe(2);
+  await expect.poll(() => troubles.count()).toBe(2);
   const [stopped, blocked] = (await troubles.allInnerTexts()).map((text) =>
     text.replaceAll(/\s+/gu, ' '),
   );

@@ -69,8 +69,15 @@ async function stopAll(): Promise<void> {
   );
 }
 
-async function openAt(path: string, width = 1280, height = 800) {
-  const tab = await openTab({ viewport: { width, height } });
+async function openAt(
+  path: string,
+  {
+    width = 1280,
+    height = 800,
+    isAlone = false,
+  }: { width?: number; height?: number; isAlone?: boolean } = {},
+) {
+  const tab = await openTab({ viewport: { width, height }, isAlone });
   await site.signIn(tab.context);
   await openPage(tab.page, `${site.url}${path}`);
   return { tab, page: tab.page };
@@ -81,7 +88,7 @@ const health = (page: Page) =>
 
 test('while consumers are stopped the health of their target says what waits for each, that nothing is lost and what was answered, and has Resume all as its main button, far from the test', async () => {
   await stopAll();
-  const { tab, page } = await openAt(`/targets/${target}`, 400);
+  const { tab, page } = await openAt(`/targets/${target}`, { width: 400 });
   await using _ = tab;
   const box = health(page);
   await box.getByText('105 entries wait: 45, 15 and 45. Nothing is lost.').waitFor();
@@ -97,7 +104,7 @@ test('while consumers are stopped the health of their target says what waits for
 
 test('Resume all says how many entries will be sent, in which order and in which window, and afterwards, until it is closed, what is being sent', async () => {
   await stopAll();
-  const { tab, page } = await openAt(`/targets/${target}`);
+  const { tab, page } = await openAt(`/targets/${target}`, { isAlone: true });
   await using _ = tab;
   await page.getByRole('button', { name: 'Resume all' }).click();
   const dialog = page.getByRole('dialog', { name: 'Resume 3 consumers of Warehouse Accra?' });
@@ -135,7 +142,7 @@ test.each([1280, 400])(
   'confirming Pause and Resume at %i pixels leaves the page where it is',
   async (width) => {
     await sql(`update consumers set status = 'active', status_reason = null`);
-    const { tab, page } = await openAt(`/consumers/${ids['orders']}`, width, 500);
+    const { tab, page } = await openAt(`/consumers/${ids['orders']}`, { width, height: 500 });
     await using _ = tab;
     const top = (): Promise<unknown> => page.evaluate('scrollY');
     await page.evaluate('scrollTo(0, 60)');

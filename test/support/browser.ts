@@ -2,15 +2,28 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { afterAll, beforeAll, expect } from 'vitest';
 
 import { launchChromium } from './chromium.ts';
+import { openProfile, type Profile } from './profile.ts';
 
 /** An installation by apt-get may be part of the start. */
 const START_MS = 300_000;
 /** Below the time a test may take, so that what is waited for is named. */
 const PATIENCE_MS = 30_000;
 
+/** What a test may do with the profile of its tab: all of it is undone for the next one. */
+export type TabContext = Pick<
+  BrowserContext,
+  | 'addCookies'
+  | 'cookies'
+  | 'grantPermissions'
+  | 'newCDPSession'
+  | 'request'
+  | 'setOffline'
+  | 'waitForEvent'
+>;
+
 export interface Tab extends AsyncDisposable {
   page: Page;
-  context: BrowserContext;
+  context: TabContext;
   /** What the browser complained of so far: errors, warnings, refused loads, failed requests. */
   complaints: string[];
 }
@@ -18,56 +31,46 @@ export interface Tab extends AsyncDisposable {
 export interface TabOptions extends BrowserContextOptions {
   /** Complaints that the test provokes. */
   expected?: RegExp[];
+  /** Whether no other tab had the profile or gets it: for an empty cache, and for `page.clock`, which stays installed. */
+  isAlone?: boolean;
 }
 
 /**
- * Gives the tests of a file one Chromium; each tab has a fresh profile. Closing a tab fails its test
- * on any complaint that was not expected.
+ * Gives the tests of a file one Chromium. Each tab has a page that is new and a profile that holds nothing but, unless
+ * it is alone, files in its cache: tabs after another share a profile and with it what the browser has compiled.
+ * Closing a tab fails its test on any complaint that was not expected.
  */
 export function browserOfFile(): (options?: TabOptions) => Promise<Tab> {
   let browser: Browser | null = null;
+  const free = new Map<string, Profile[]>();
   beforeAll(async () => {
-    browser = await launchChromium();
+    // Pages of a site share a process, so that a page finds it warm as long as another one is there.
+    browser = await launchChromium(['--process-per-site']);
   }, START_MS);
   afterAll(() => browser?.close());
 
-  return async ({ expected = [], ...options } = {}) => {
+  return async ({ expected = [], isAlone = false, viewport, colorScheme, ...options } = {}) => {
     if (browser === null) throw new Error('Tabs are opened inside of a test');
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      ...options,
-    });
-    context.setDefaultTimeout(PATIENCE_MS);
+    const kind = JSON.stringify(options);
+    const unused = free.get(kind) ?? [];
+    free.set(kind, unused);
+    const kept = isAlone ? undefined : unused.pop();
+    const profile = kept ?? (await openProfile(browser, options, PATIENCE_MS));
     const complaints: string[] = [];
-    await listen(context, complaints);
+    const page = await profile.openPage(complaints);
+    if (viewport !== undefined && viewport !== null) await page.setViewportSize(viewport);
+    if (colorScheme !== undefined) await page.emulateMedia({ colorScheme });
     return {
-      page: await context.newPage(),
-      context,
+      page,
+      context: profile.context,
       complaints,
       [Symbol.asyncDispose]: async () => {
-        await context.close();
+        if (isAlone || !(await profile.clear(page))) await profile.close();
+        else unused.push(profile);
         const unexpected = complaints.filter((one) => !expected.some((known) => known.test(one)));
         // Soft: what the test itself failed with is shown too.
         expect.soft(unexpected, 'complaints of the browser').toEqual([]);
       },
     };
   };
-}
-
-async function listen(context: BrowserContext, complaints: string[]): Promise<void> {
-  context.on('weberror', (error) => complaints.push(`error: ${error.error().message}`));
-  context.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) {
-      complaints.push(`${message.type()}: ${message.text()} ${message.location().url}`);
-    }
-  });
-  context.on('requestfailed', (request) => {
-    const text = request.failure()?.errorText;
-    if (text === 'net::ERR_ABORTED') return; // the page was left
-    complaints.push(`${request.url()}: ${text}`);
-  });
-  await context.addInitScript({
-    content: `document.addEventListener('securitypolicyviolation', (event) =>
-      console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI + ' ' + event.sample));`,
-  });
 }

@@ -16,10 +16,10 @@ const FLAGS = [
  * A headless Chromium with a fresh profile: the one of `CHROMIUM`, or the headless shell, which is Chromium without
  * its window, extensions and services of a profile, and opens a page in a fifth of the CPU time. Where the PATH has
  * none, root on Debian gets it by apt-get, once; else the first Chromium on the PATH is taken, or this throws what
- * to do.
+ * to do. `more` are flags for it.
  */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium(), args: FLAGS });
+export function launchChromium(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium(), args: [...FLAGS, ...more] });
 }
 
 function findChromium(): string {

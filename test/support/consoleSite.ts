@@ -10,7 +10,7 @@ export interface ConsoleSite {
   apiKey: string;
   cluster: Cluster;
   /** Signs a fresh browser in, as its sign-in page does; with the key of the configuration unless given. */
-  signIn(context: BrowserContext, key?: string): Promise<void>;
+  signIn(context: Pick<BrowserContext, 'request'>, key?: string): Promise<void>;
 }
 
 const START_MS = 180_000;
@@ -43,7 +43,11 @@ function toSite(cluster: Cluster): ConsoleSite {
   };
 }
 
-async function signIn(context: BrowserContext, url: string, key: string): Promise<void> {
+async function signIn(
+  context: Pick<BrowserContext, 'request'>,
+  url: string,
+  key: string,
+): Promise<void> {
   const answer = await context.request.post(`${url}/v1/session`, { data: { api_key: key } });
   if (!answer.ok()) throw new Error(`Signing in answered ${answer.status()}`);
 }

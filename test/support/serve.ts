@@ -6,7 +6,7 @@ import { listening, type Listening } from './listening.ts';
 
 export interface Served extends Listening {
   /** Signs a fresh browser in. */
-  signIn(context: BrowserContext): Promise<void>;
+  signIn(context: Pick<BrowserContext, 'request'>): Promise<void>;
 }
 
 /** The API and the console of this process on a port: for pages that need no worker behind them. */
