@@ -76,20 +76,10 @@ export async function openCluster(
   const port = await choosePort(undefined);
   const url = `http://127.0.0.1:${port}`;
   const env = {
-    ...COMPILE_CACHE,
-    PATH: process.env['PATH'],
-    HOME: process.env['HOME'],
-    DATABASE_URL: databaseUrl,
-    TEMPORAL_ADDRESS: inject('temporalAddress'),
-    MILLRACE_TASK_QUEUE: `cluster-${randomUUID().slice(0, 8)}`,
-    MILLRACE_WORKFLOW_BUNDLE: inject('workflowBundle'), // `npm start` bundles them itself, in its own tests
+    ...ownSettings(databaseUrl),
     MILLRACE_PORT: String(port),
     MILLRACE_PUBLIC_URL: url,
     MILLRACE_DATA_DIR: dataDir,
-    MILLRACE_API_KEY: KEY,
-    MILLRACE_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
-    MILLRACE_ALLOW_CIDRS: '127.0.0.0/8',
-    MILLRACE_ALERT_EMAIL: 'ops@example.com',
     ...more,
   };
   const running: Running[] = [];
@@ -193,6 +183,23 @@ export async function openCluster(
       await Promise.all(running.map((run) => run.stop()));
       await rm(dataDir, { recursive: true });
     },
+  };
+}
+
+/** What its processes have in common, with keys of their own. */
+function ownSettings(databaseUrl: string) {
+  return {
+    ...COMPILE_CACHE,
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: inject('temporalAddress'),
+    MILLRACE_TASK_QUEUE: `cluster-${randomUUID().slice(0, 8)}`,
+    MILLRACE_WORKFLOW_BUNDLE: inject('workflowBundle'), // `npm start` bundles them itself, in its own tests
+    MILLRACE_API_KEY: KEY,
+    MILLRACE_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
+    MILLRACE_ALLOW_CIDRS: '127.0.0.0/8',
+    MILLRACE_ALERT_EMAIL: 'ops@example.com',
   };
 }
 
