@@ -29,12 +29,12 @@ async function plannedSteps({ cursor, attempts, consumerId }: FailingConsumer): 
   return made.map((one) => (Date.parse(one.next_attempt_at ?? '') - from) / factor);
 }
 
-/** As if the endpoint had failed for 16 s: it is tried now, and then as many seconds later, time for a slow machine. */
-async function failsFor16s({ api, consumerId }: FailingConsumer, code: ErrorCode): Promise<void> {
+/** As if the endpoint had failed for 18 s: it is tried now, and then 13 s later at the earliest, time for a slow machine. */
+async function failsFor18s({ api, consumerId }: FailingConsumer, code: ErrorCode): Promise<void> {
   const failure = { code, status: null, detail: 'it fails', at: new Date().toISOString() };
   await api.setCursor(
     consumerId,
-    `head = 1, attempt = 1, tries = 3, schedule_from = now() - interval '16 seconds',
+    `head = 1, attempt = 1, tries = 3, schedule_from = now() - interval '18 seconds',
      next_attempt_at = now(), last_failure = '${JSON.stringify(failure)}'`,
   );
 }
@@ -139,7 +139,7 @@ test.concurrent('410 ends the drain for good', async () => {
 
 test.concurrent('after `retry` the head is tried without waiting, and its schedule continues', async () => {
   await using failing = await openFailingConsumer(answer(429));
-  await failsFor16s(failing, 'THROTTLED');
+  await failsFor18s(failing, 'THROTTLED');
   await failing.start();
   await failing.tried(1, 1);
   const before = await failing.cursor();
@@ -173,7 +173,7 @@ test.concurrent('a pause ends the sender, and after resume the schedule begins a
 
 test.concurrent('an edit that closes all waiting entries ends the failure, and one that leaves some does not', async () => {
   await using failing = await openFailingConsumer(answer(429), { consumer: { syncs: ['s'] } });
-  await failsFor16s(failing, 'THROTTLED');
+  await failsFor18s(failing, 'THROTTLED');
   await failing.start();
   await failing.tried(1, 1);
   const edit = (add: string[], remove: string[]) =>
@@ -296,7 +296,7 @@ test.concurrent('a sender whose target cannot be reached tries again as soon as 
   const nobody = await openReceiver();
   await nobody[Symbol.asyncDispose]();
   await api.request('PATCH', `/v1/targets/${targetId}`, { base_url: nobody.url });
-  await failsFor16s(failing, 'CONNECTION_REFUSED');
+  await failsFor18s(failing, 'CONNECTION_REFUSED');
   await failing.start();
   await failing.tried(1, 1);
   await using back = await openReceiver(accept, Number(new URL(nobody.url).port));
