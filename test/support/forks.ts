@@ -13,7 +13,7 @@ import {
  * says `own process:` in a comment, with the reason.
  */
 export const OWN_PROCESS =
-  /\bvi\.(?:mock|doMock)\(|\bmonitorEventLoopDelay\b|\beventLoopUtilization\b|\bprocess\.(?:memoryUsage|cpuUsage|resourceUsage|umask)\b|\bown process:/;
+  /\bvi\.(?:mock|doMock)\(|\bmonitorEventLoopDelay\b|\beventLoopUtilization\b|\bcpuMsOf\(|\bprocess\.(?:memoryUsage|cpuUsage|resourceUsage|umask)\b|\bown process:/;
 
 /**
  * Runs test files in forks, several after one another in each. No file runs in a fork after one that failed, left
