@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { axeFaults } from '../support/axe.ts';
 import { browserOfFile, type TabOptions } from '../support/browser.ts';
 import { openCommandedConsumers } from '../support/commandedConsumers.ts';
-import { openPage } from '../support/consolePage.ts';
+import { openPage, saidOnce } from '../support/consolePage.ts';
 import type { ConsumersApi } from '../support/consumers.ts';
 import { isFocused, saidOf } from '../support/fieldFaults.ts';
 import { serve, type Served } from '../support/serve.ts';
@@ -39,8 +39,7 @@ const expression = (page: Page) => page.getByRole('textbox', { name: 'Expression
 const sample = (page: Page) => page.getByLabel('Sample: the newest match');
 const saved = async (page: Page): Promise<void> => {
   await page.getByRole('button', { name: 'Save changes' }).click();
-  await page.getByText('Saved', { exact: true }).first().waitFor();
-  await page.getByText('Saved', { exact: true }).first().waitFor({ state: 'detached' });
+  await saidOnce(page, 'Saved');
 };
 
 test('the body of a consumer is chosen on its page, each kind with a sample of what would be sent, and saved', async () => {

@@ -17,7 +17,7 @@ const DAY = 86_400_000;
 const server = selfSigned();
 const root = issue({ isAuthority: true, subject: 'clients' });
 const shop = issue({ subject: 'shop', issuer: root, until: Date.now() + 300 * DAY });
-const bank = issue({ subject: 'bank', issuer: root, until: Date.now() + 5 * DAY + 60_000 });
+const bank = issue({ subject: 'bank', issuer: root, until: Date.now() + 5 * DAY + 3_600_000 });
 
 const openTab = browserOfFile();
 let api: OwnApp;

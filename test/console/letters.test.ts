@@ -18,7 +18,7 @@ test('dead letters are found by their failure, can be read in full, and are repl
     return (await cluster.request<{ data: unknown[] }>('GET', path)).data.length;
   };
   await until(async () => (await letters()) === 2, {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: 'both versions of the record die',
   });
   await using tab = await openTab();

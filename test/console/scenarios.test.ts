@@ -50,8 +50,8 @@ test('from the empty console to a first webhook that your own endpoint verifies 
   const acts = counting();
   await acts.click(page.getByRole('link', { name: 'My own endpoint' }));
   await acts.fill(page.getByLabel('Base URL'), receiver.url);
-  await acts.click(page.getByRole('button', { name: 'Copy the secret' }));
-  await page.getByText('Copied').waitFor();
+  const copied = page.getByText('Copied').waitFor(); // it says so for two seconds only
+  await Promise.all([copied, acts.click(page.getByRole('button', { name: 'Copy the secret' }))]);
   const secret = String(await page.evaluate('navigator.clipboard.readText()'));
   await acts.click(page.getByRole('button', { name: 'Save target' }));
   await acts.click(page.getByRole('button', { name: /^Send every event to 127\.0\.0\.1/u }));

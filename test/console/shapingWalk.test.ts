@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 
 import { browserOfFile } from '../support/browser.ts';
+import { saidOnce } from '../support/consolePage.ts';
 import { siteOfFile } from '../support/consoleSite.ts';
 import { until } from '../support/poll.ts';
 import { openReceiver } from '../support/receiver.ts';
@@ -104,6 +105,5 @@ test('a condition, a body and batches that are saved while a consumer runs apply
 
 async function save(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Save changes' }).click();
-  await page.getByText('Saved', { exact: true }).waitFor();
-  await page.getByText('Saved', { exact: true }).waitFor({ state: 'detached' });
+  await saidOnce(page, 'Saved');
 }
