@@ -90,6 +90,20 @@ test('a consumer that is saved again because the answer was lost is created once
   expect((body.data as { name: string }[]).map(({ name }) => name)).toEqual(['Only one']);
 });
 
+test('while the API does not say what the target is, the wizard stays at its step and calls no target gone', async () => {
+  await using api = await openOwnApp();
+  await using site = await serve(api);
+  const target = await targetNamed(api, 'Endpoint');
+  await using tab = await openTab({ expected: [/ERR_CONNECTION_RESET/u] });
+  const { page, context } = tab;
+  await site.signIn(context);
+  await page.route(`**/v1/targets/${target}`, (route) => route.abort('connectionreset'));
+  await page.goto(`${site.url}/consumers/new?target=${target}&step=2`);
+  await page.getByText('No connection; retrying').waitFor(); // it has been asked for as often as it is
+  await page.getByRole('heading', { name: '2. Select syncs' }).waitFor();
+  expect(await page.getByText('That target no longer exists.').count()).toBe(0);
+});
+
 test('a duplicate of a consumer has its settings, and after a reload what was changed in it', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);

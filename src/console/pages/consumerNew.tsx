@@ -252,7 +252,7 @@ function useTarget(id: string) {
     queryFn: () => api.targets.get(id),
     enabled: id !== '',
   });
-  return { target: data, isGone: error instanceof ClientError && error.status < 500 };
+  return { target: data, isGone: error instanceof ClientError && error.status === 404 };
 }
 
 /** The id of the only target there is, which need not be chosen; empty while there are none or several. */
