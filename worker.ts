@@ -25,7 +25,7 @@ import {
   loadConfig,
   type ServiceConfig,
 } from './src/process/config.ts';
-import { memoryLimits, sendMemoryFor } from './src/process/heap.ts';
+import { keepHeapSmall, memoryLimits, sendMemoryFor } from './src/process/heap.ts';
 import { createLog, type Log } from './src/process/log.ts';
 import { proxiesToSet } from './src/process/proxies.ts';
 import { publicUrl } from './src/process/publicUrl.ts';
@@ -47,7 +47,10 @@ import { createWorkflowClient } from './src/temporal/workflowClient.ts';
 
 const USAGE = 'usage: node worker.ts [--queue control|deliver]';
 const SLOTS = 2_000;
+/** With less a worker takes no less memory, and following a source gets slower. */
+const HEAP_GROWTH_PERCENT = 100;
 
+keepHeapSmall(HEAP_GROWTH_PERCENT);
 await main();
 
 async function main(): Promise<void> {
