@@ -9,8 +9,7 @@ export type Hit<K extends SearchHit['kind']> = Extract<SearchHit, { kind: K }>;
 /** A record as it is read. */
 export type RecordRow = Omit<Hit<'record'>, 'cursor'>;
 
-/** The columns of an event that was found. */
-export const EVENT = `'event' as kind, event_id, event, sync_id, collection_id, upstream_id, position,
+const EVENT = `'event' as kind, event_id, event, sync_id, collection_id, upstream_id, position,
   event_inserted_at`;
 /** The columns of a record `r` that was found. */
 export const RECORD = `'record' as kind, r.sync_id, r.collection_id, r.upstream_id, r.position, r.version_id,
@@ -20,8 +19,8 @@ export const RECORD = `'record' as kind, r.sync_id, r.collection_id, r.upstream_
 const COLLECTIONS = 10_000;
 /** A collection that is not known yet is searched for among so many of the newest records. */
 const NEWEST_RECORDS = 1_000;
-/** Events have no index by their record, so only so many of the newest ones are searched. */
-const NEWEST_EVENTS = 10_000;
+/** Entries have no index by their trace, and events none by their record: only so many of the newest ones are searched. */
+export const NEWEST_ENTRIES = 10_000;
 /** The clocks of the processes that append differ from that of Postgres by no more than this, ms. */
 const CLOCKS_MS = 10_000;
 const NEAR = 100_000;
@@ -69,20 +68,25 @@ export async function findRecords(
 }
 
 /** Finds the newest events of records with an upstream id, among the newest 10,000 of the stream. */
-export async function findEventsOf(
+export function findEventsOf(sql: Sql, upstreamId: string, limit: number): Promise<Hit<'event'>[]> {
+  return findNewestEvents(sql, 'upstream_id = $1', [upstreamId, limit]);
+}
+
+/** Finds the newest events that satisfy a condition on $1, among the newest 10,000 of the stream; $2 is the limit. */
+export async function findNewestEvents(
   sql: Sql,
-  upstreamId: string,
-  limit: number,
+  condition: string,
+  values: [value: string, limit: number],
 ): Promise<Hit<'event'>[]> {
   const { rows } = await sql.query<Hit<'event'>>({
     text: `
       select ${EVENT}
-        from (select position, event_id, event, sync_id, collection_id, upstream_id, event_inserted_at
-                from events order by position desc limit ${NEWEST_EVENTS}) newest
-       where upstream_id = $1
+        from (select position, event_id, event, sync_id, collection_id, upstream_id, event_inserted_at, traceparent
+                from events order by position desc limit ${NEWEST_ENTRIES}) newest
+       where ${condition}
        order by position desc
        limit $2`,
-    values: [upstreamId, limit],
+    values,
   });
   return rows;
 }

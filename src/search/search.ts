@@ -20,8 +20,10 @@ export interface Search {
 /** Creates the search of everything that is stored. */
 export function createSearch(sql: Sql): Search {
   async function findTrace(trace: string, limit: number): Promise<SearchResult> {
-    const records = await findRecordsIn(sql, trace, limit);
-    const events = await findEventsIn(sql, trace, limit);
+    const [records, events] = await Promise.all([
+      findRecordsIn(sql, trace, limit),
+      findEventsIn(sql, trace, limit),
+    ]);
     const data = [...records, ...events];
     return data.length > 0 ? { data } : { data, note: noneOfTrace(trace) };
   }

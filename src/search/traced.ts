@@ -1,8 +1,15 @@
 import type { Sql } from '../db/db.ts';
-import { EVENT, RECORD, withCursor, type Hit, type RecordRow } from './entries.ts';
+import {
+  findNewestEvents,
+  NEWEST_ENTRIES,
+  RECORD,
+  withCursor,
+  type Hit,
+  type RecordRow,
+} from './entries.ts';
 
-/** Entries have no index by their trace, so only so many of the newest ones of a stream are searched. */
-const NEWEST = 10_000;
+/** Whether an entry was appended in the trace $1. */
+const IS_OF_TRACE = `substr(traceparent, 1, 16) = decode($1, 'hex')`;
 
 /** The id of a trace (W3C Trace Context) that a text is, or that a `traceparent` in it names; null: there is none. */
 export function traceIn(text: string): string | null {
@@ -13,22 +20,8 @@ export function traceIn(text: string): string | null {
 }
 
 /** Finds the newest events that were appended in a trace, among the newest 10,000 of the stream. */
-export async function findEventsIn(
-  sql: Sql,
-  trace: string,
-  limit: number,
-): Promise<Hit<'event'>[]> {
-  const { rows } = await sql.query<Hit<'event'>>({
-    text: `
-      select ${EVENT}
-        from (select position, event_id, event, sync_id, collection_id, upstream_id, event_inserted_at, traceparent
-                from events order by position desc limit ${NEWEST}) newest
-       where substr(traceparent, 1, 16) = decode($1, 'hex')
-       order by position desc
-       limit $2`,
-    values: [trace, limit],
-  });
-  return rows;
+export function findEventsIn(sql: Sql, trace: string, limit: number): Promise<Hit<'event'>[]> {
+  return findNewestEvents(sql, IS_OF_TRACE, [trace, limit]);
 }
 
 /** Finds the newest records whose latest version was appended in a trace, among the newest 10,000 of the stream. */
@@ -41,8 +34,8 @@ export async function findRecordsIn(
     text: `
       select ${RECORD}
         from (select sync_id, collection_id, upstream_id, position, version_id, deleted, updated_at, traceparent
-                from records order by position desc limit ${NEWEST}) r
-       where substr(r.traceparent, 1, 16) = decode($1, 'hex')
+                from records order by position desc limit ${NEWEST_ENTRIES}) r
+       where ${IS_OF_TRACE}
        order by r.position desc
        limit $2`,
     values: [trace, limit],
@@ -53,7 +46,7 @@ export async function findRecordsIn(
 /** Why nothing was found of a trace, as sentences. */
 export function noneOfTrace(trace: string): string {
   return (
-    `No entry among the newest ${NEWEST.toLocaleString('en')} of its stream was appended in the trace ${trace}. ` +
+    `No entry among the newest ${NEWEST_ENTRIES.toLocaleString('en')} of its stream was appended in the trace ${trace}. ` +
     'An entry that is appended without a trace is sent in a new one each time, which is not stored with it.'
   );
 }
