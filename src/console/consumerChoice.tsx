@@ -1,9 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 
 import { api } from './api.ts';
-import { useSettled } from './settled.ts';
-import { Combobox } from './ui/combobox.tsx';
+import { FoundChoice } from './foundChoice.tsx';
 
 /** Chooses one of all consumers by its name; empty when none is chosen. */
 export function ConsumerChoice(props: {
@@ -11,30 +9,16 @@ export function ConsumerChoice(props: {
   placeholder: string;
   onPick: (id: string) => void;
 }) {
-  const { value } = props;
-  const [text, setText] = useState('');
-  const q = useSettled(text.trim());
-  const found = useQuery({
-    queryKey: ['consumers', 'choice', q],
-    queryFn: () => api.consumers.list({ limit: 50, ...(q === '' ? {} : { q }) }),
-    placeholderData: (before) => before,
-  });
-  const chosen = useConsumer(value);
+  const chosen = useConsumer(props.value);
   return (
-    <Combobox
+    <FoundChoice
+      {...props}
       label="Consumer"
+      of="consumers"
       isSearch
-      value={value}
+      list={api.consumers.list}
+      optionOf={({ id, name, status }) => ({ value: id, text: name, about: status })}
       shown={chosen.data?.name}
-      placeholder={props.placeholder}
-      options={(found.data?.data ?? []).map(({ id, name, status }) => ({
-        value: id,
-        text: name,
-        about: status,
-      }))}
-      isLoading={found.isFetching}
-      onText={setText}
-      onPick={props.onPick}
     />
   );
 }

@@ -1,9 +1,7 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
 
 import { api } from './api.ts';
-import { useSettled } from './settled.ts';
-import { Combobox } from './ui/combobox.tsx';
+import { FoundChoice } from './foundChoice.tsx';
 
 /** Chooses one of all sources by a part of its name or URL; empty when none is chosen. */
 export function SourceChoice(props: {
@@ -12,33 +10,20 @@ export function SourceChoice(props: {
   onPick: (id: string) => void;
 }) {
   const { value } = props;
-  const [text, setText] = useState('');
-  const q = useSettled(text.trim());
-  const found = useQuery({
-    queryKey: ['sources', 'choice', q],
-    queryFn: () => api.sources.list({ limit: 50, ...(q !== '' && { q }) }),
-    placeholderData: keepPreviousData,
-  });
   const chosen = useQuery({
     queryKey: ['source', value],
     queryFn: () => api.sources.get(value),
     enabled: value !== '',
   });
   return (
-    <Combobox
+    <FoundChoice
+      {...props}
       label="Source"
+      of="sources"
       isSearch
-      value={value}
+      list={api.sources.list}
+      optionOf={({ id, name, status }) => ({ value: id, text: name, about: status })}
       shown={chosen.data?.name}
-      placeholder={props.placeholder}
-      options={(found.data?.data ?? []).map(({ id, name, status }) => ({
-        value: id,
-        text: name,
-        about: status,
-      }))}
-      isLoading={found.isFetching}
-      onText={setText}
-      onPick={props.onPick}
     />
   );
 }

@@ -3,7 +3,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerInput } from '../../schema/consumer.ts';
-import { api, ClientError } from '../api.ts';
+import { api, isGone } from '../api.ts';
 import {
   BLANK,
   CONSUMER_FORM,
@@ -252,7 +252,7 @@ function useTarget(id: string) {
     queryFn: () => api.targets.get(id),
     enabled: id !== '',
   });
-  return { target: data, isGone: error instanceof ClientError && error.status === 404 };
+  return { target: data, isGone: isGone(error) };
 }
 
 /** The id of the only target there is, which need not be chosen; empty while there are none or several. */
