@@ -1,3 +1,5 @@
+import { threadCpuMs } from './cpuTime.ts';
+
 /** How long this thread has computed between two turns of its event loop. */
 export interface Turns {
   /** Ends the watch; all times are ms of CPU, which a busy machine does not lengthen by itself. */
@@ -8,15 +10,11 @@ const LOOK_MS = 5;
 
 /** Watches the event loop of this thread: other work gets its turn wherever a timer does. */
 export function watchTurns(): Turns {
-  const computed = (): number => {
-    const { user, system } = process.threadCpuUsage();
-    return (user + system) / 1_000;
-  };
-  const begun = computed();
+  const begun = threadCpuMs();
   let last = begun;
   let longest = 0;
   const look = (): void => {
-    const now = computed();
+    const now = threadCpuMs();
     longest = Math.max(longest, now - last);
     last = now;
   };
