@@ -6,7 +6,7 @@ import { Mixed } from './test/support/order.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    expect: { poll: { timeout: 15_000 } },
+    expect: { poll: { timeout: 60_000 } },
     globalSetup: ['test/support/servers.ts'],
     setupFiles: ['test/support/leftovers.ts'],
     pool: forks,

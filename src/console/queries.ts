@@ -2,6 +2,7 @@ import {
   MutationCache,
   QueryCache,
   QueryClient,
+  notifyManager,
   useInfiniteQuery,
   type QueryKey,
 } from '@tanstack/react-query';
@@ -29,8 +30,13 @@ function createFlag(initial: boolean) {
   };
 }
 
-/** Creates the query client. Reads are repeated while the API does not answer; a 401 calls `onSignedOut`. */
+/**
+ * Creates the query client. Reads are repeated while the API does not answer; a 401 calls `onSignedOut`. What is pressed
+ * right after a button finds that its change is under way: a second press and Escape are events of their own, and may
+ * come before a timer, but not before a microtask.
+ */
 export function createQueries(onSignedOut: () => void): QueryClient {
+  notifyManager.setScheduler(queueMicrotask);
   const onError = (error: unknown): void => {
     if (!(error instanceof ClientError)) return;
     if (error.status === 401) onSignedOut();

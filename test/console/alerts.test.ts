@@ -125,9 +125,9 @@ test('an alert says why its mail was not sent, to whom it was addressed, and wit
   expect(orders).toContain('with 2 others');
   expect(orders).toContain('night@example.com');
   await openPage(tab.page, `${site.url}/alerts?consumer=${stock}&kind=warning`);
-  expect(await said('Stock answered 503')).toContain(
-    'the consumer had stopped by then, which has a mail of its own.',
-  );
+  await expect
+    .poll(() => said('Stock answered 503'))
+    .toContain('the consumer had stopped by then, which has a mail of its own.');
 });
 
 test('an alert about a source is listed by its name, says what the mail says, and leads to the source', async () => {
@@ -140,8 +140,10 @@ test('an alert about a source is listed by its name, says what the mail says, an
   await watch();
   await using tab = await openAlerts(1280);
   const row = tab.page.getByRole('row').filter({ hasText: 'source-failed' });
-  expect(await row.innerText()).toContain('Wrong password');
-  expect(await row.getByRole('link', { name: 'Shop' }).getAttribute('href')).toBe(`/sources/${id}`);
+  await expect.poll(() => row.innerText()).toContain('Wrong password');
+  await expect
+    .poll(() => row.getByRole('link', { name: 'Shop' }).getAttribute('href'))
+    .toBe(`/sources/${id}`);
   await row.getByRole('button', { name: 'Open: source-failed' }).click();
   const drawer = tab.page.getByRole('dialog');
   await drawer.getByText('Source "Shop" has failed: Wrong password.').first().waitFor();

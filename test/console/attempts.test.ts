@@ -133,7 +133,7 @@ test('where an endpoint does not run, a test webhook, the consumer, its delivery
   await page.getByRole('button', { name: 'Send test webhook' }).click();
   const tested = page.getByRole('status').filter({ hasText: 'connection refused' });
   await tested.getByText(says).waitFor();
-  expect(await page.getByText(says).count()).toBe(2); // the last failure says so as well
+  await expect.poll(() => page.getByText(says).count()).toBe(2); // the last failure says so as well
 });
 
 /** An address at which nothing listens any more. */

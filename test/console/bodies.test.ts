@@ -46,12 +46,12 @@ test('the body of a consumer is chosen on its page, each kind with a sample of w
   const { id } = await opened.create({ name: 'Bodies' });
   await using tab = await openSigned(`/consumers/${id}?tab=settings`);
   const { page } = tab;
-  expect(await kind(page, 'Full').isChecked()).toBe(true);
+  await expect.poll(() => kind(page, 'Full').isChecked()).toBe(true);
   await sample(page).getByText('"email":"ada@example.com"').waitFor();
 
   await kind(page, 'Thin').check();
   await expect.poll(() => sample(page).textContent()).not.toContain('"data"');
-  expect(await sample(page).textContent()).toContain('"upstream_id":"c1"');
+  await expect.poll(() => sample(page).textContent()).toContain('"upstream_id":"c1"');
   await saved(page);
   expect((await opened.read(id)).body).toEqual({ mode: 'thin' });
 
@@ -81,7 +81,7 @@ test('the body of a consumer is chosen on its page, each kind with a sample of w
   // What was filled in for one kind is there again once it is chosen again.
   await kind(page, 'Full').check();
   await kind(page, 'Fields').check();
-  expect(await pointers.inputValue()).toBe('/data/email');
+  await expect.poll(() => pointers.inputValue()).toBe('/data/email');
   await page.getByRole('tab', { name: 'Changes' }).click();
   await page.getByText('Settings: body').first().waitFor();
 });
@@ -96,7 +96,7 @@ test('an expression is explained where it is wrong, an entry of which it makes n
 
   await expression(page).fill('{"text": event.data.name +}');
   await expect.poll(() => saidOf(expression(page))).toMatch(/^Line 1, column 27: .+\.$/u);
-  expect(await page.locator('[data-place] mark').innerText()).toBe('}');
+  await expect.poll(() => page.locator('[data-place] mark').innerText()).toBe('}');
   expect(await axeFaults(page)).toEqual([]);
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page
@@ -133,7 +133,7 @@ test('batches are turned on with limits that can be saved as they are, refused b
   await page.getByText('in the envelope of batches').waitFor();
   await kind(page, 'Full').check();
   const size = page.getByLabel('Max size (KB)');
-  expect(await size.inputValue()).toBe('1024');
+  await expect.poll(() => size.inputValue()).toBe('1024');
   await saved(page);
   expect((await opened.read(id)).batch).toEqual({
     max_entries: 100,
@@ -173,7 +173,7 @@ test('a new consumer gets its body and its batches with its last step, and a dup
   await page.getByLabel('Max entries').fill('7');
   await page.reload();
   await expect.poll(() => page.getByLabel('Max entries').inputValue()).toBe('7');
-  expect(await expression(page).inputValue()).toBe('{"id": event.upstream_id}');
+  await expect.poll(() => expression(page).inputValue()).toBe('{"id": event.upstream_id}');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
   const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';

@@ -52,7 +52,7 @@ test('the list of changes says who made each, on a phone as well', async () => {
       ['Retried', 'a signal from Temporal'],
     ] as const) {
       const row = table.getByRole('row').filter({ hasText: action });
-      expect(await row.innerText(), `${width}`).toContain(who);
+      await expect.poll(() => row.innerText(), { message: `${width}` }).toContain(who);
     }
     expect(await tab.page.evaluate('document.documentElement.scrollWidth')).toBe(width);
   }

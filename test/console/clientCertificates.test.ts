@@ -63,14 +63,14 @@ test('a new target gets its client certificate from one file with the key, which
 
   await page.getByRole('button', { name: 'Save target' }).click();
   await expect.poll(() => saidOf(keyOf(page))).toMatch(/^Fill in the private key/u);
-  expect(await saidOf(certificateOf(page))).toMatch(/^Fill in the certificate/u);
+  await expect.poll(() => saidOf(certificateOf(page))).toMatch(/^Fill in the certificate/u);
 
   const files = page.getByLabel('Choose files…');
   await files.setInputFiles([file('shop.p12', 'binary')]);
   await panel(page).getByText('These files hold no PEM.').waitFor();
   await files.setInputFiles([file('shop.pem', `Bag Attributes\n${shop.key}${shop.cert}`)]);
   await expect.poll(() => keyOf(page).inputValue()).toBe(shop.key);
-  expect(await certificateOf(page).inputValue()).toBe(shop.cert);
+  await expect.poll(() => certificateOf(page).inputValue()).toBe(shop.cert);
   const hiding = (): Promise<string> =>
     keyOf(page).evaluate(
       (area) =>
@@ -78,9 +78,9 @@ test('a new target gets its client certificate from one file with the key, which
           globalThis as never as { getComputedStyle(of: unknown): Record<string, string> }
         ).getComputedStyle(area)['webkitTextSecurity'] ?? '',
     );
-  expect(await hiding()).toBe('disc');
+  await expect.poll(() => hiding()).toBe('disc');
   await panel(page).getByRole('button', { name: 'Show' }).click();
-  expect(await hiding()).toBe('none');
+  await expect.poll(() => hiding()).toBe('none');
   expect(await axeFaults(page)).toEqual([]);
   const kept = await page.evaluate('JSON.stringify([localStorage, sessionStorage])');
   expect(kept).not.toContain('PRIVATE KEY');
@@ -107,9 +107,9 @@ test('a refusal of a new target is gone once its fields have to be mended before
   await keyOf(page).fill(bank.key);
   await save.click();
   const refusal = page.getByRole('alert').getByText('does not belong to the certificate');
-  expect(await refusal.textContent()).toMatch(
-    /^The private key does not belong to the certificate\. /u,
-  );
+  await expect
+    .poll(() => refusal.textContent())
+    .toMatch(/^The private key does not belong to the certificate\. /u);
   await certificateOf(page).fill('hello');
   await save.click();
   await expect.poll(() => saidOf(certificateOf(page))).toMatch(/^The certificate must be PEM/u);
@@ -143,7 +143,7 @@ test('a stored certificate is shown without its key, replaced, warned of before 
   expect((await stored()).fingerprint).toBe(fingerprint(shop));
   await panel(page).getByRole('button', { name: 'Keep the stored certificate' }).click();
   await panel(page).getByText('CN=shop').waitFor();
-  expect(await save.isDisabled()).toBe(true);
+  await expect.poll(() => save.isDisabled()).toBe(true);
 
   await panel(page).getByRole('button', { name: 'Replace…' }).click();
   await certificateOf(page).fill(bank.cert);

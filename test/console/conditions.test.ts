@@ -70,26 +70,28 @@ test('a new consumer gets a condition, which is explained where it is wrong, and
     .toBe(
       'Line 2, column 3: There is no variable amout. The variables of this stream are event and changes. A field of the data is written as event.data.amout.',
     );
-  expect(await place(page).innerText()).toBe('amout');
+  await expect.poll(() => place(page).innerText()).toBe('amout');
   expect(await axeFaults(page)).toEqual([]);
   await page.getByRole('button', { name: 'Go to this place' }).click();
   await page.keyboard.type('event.data.amount');
-  expect(await condition(page).inputValue()).toBe(
-    'event.data.amount > 100 &&\n  event.data.amount < 1000',
-  );
+  await expect
+    .poll(() => condition(page).inputValue())
+    .toBe('event.data.amount > 100 &&\n  event.data.amount < 1000');
   await expect.poll(() => saidOf(condition(page))).toBeNull();
 
   await preview(page).getByText('2 of the last 5 events would have been sent (40 %).').waitFor();
   await preview(page).getByText('5 pass the lists.').waitFor();
   await preview(page).getByText('could not be evaluated for 2 entries').waitFor();
   const left = preview(page).getByRole('region', { name: 'Left out by the condition' });
-  expect(await left.getByRole('listitem').allInnerTexts()).toEqual([
-    expect.stringMatching(/o3[\s\S]*▲ There is no field "amount"/u),
-    expect.stringMatching(/o2[\s\S]*types/u),
-    expect.stringMatching(/o1[\s\S]*The condition is false\./u),
-  ]);
+  await expect
+    .poll(() => left.getByRole('listitem').allInnerTexts())
+    .toEqual([
+      expect.stringMatching(/o3[\s\S]*▲ There is no field "amount"/u),
+      expect.stringMatching(/o2[\s\S]*types/u),
+      expect.stringMatching(/o1[\s\S]*The condition is false\./u),
+    ]);
   const sent = preview(page).getByRole('region', { name: 'Would be sent' });
-  expect(await sent.getByRole('listitem').count()).toBe(2);
+  await expect.poll(() => sent.getByRole('listitem').count()).toBe(2);
   await left.getByText('o3', { exact: true }).click();
   await left.getByLabel('o3 as JSON').getByText('"total": 900').waitFor();
   expect(await axeFaults(page)).toEqual([]);
@@ -150,9 +152,9 @@ test('the condition of a consumer is added from an example, changed and removed 
   await edit.click();
   await page.getByRole('button', { name: 'Add a condition' }).click();
   await condition(page).waitFor();
-  expect(await save.isDisabled()).toBe(true); // nothing is written yet
+  await expect.poll(() => save.isDisabled()).toBe(true); // nothing is written yet
   await page.getByRole('button', { name: 'event.data.amount > 100', exact: true }).click();
-  expect(await condition(page).inputValue()).toBe('event.data.amount > 100');
+  await expect.poll(() => condition(page).inputValue()).toBe('event.data.amount > 100');
   await preview(page).getByText('2 of the last 5 events would have been sent').waitFor();
   await save.click();
   await page.getByText('Filter saved (version 2)').waitFor();

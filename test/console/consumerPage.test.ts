@@ -153,12 +153,14 @@ test('the reason why a consumer does not send comes first, with the command that
   await why.getByText('in 23 h').waitFor();
   const note = page.getByRole('link', { name: '1 dead letter: replay or delete them' });
   const top = async (found: Locator): Promise<number> => (await found.boundingBox())?.y ?? NaN;
-  expect(await top(why)).toBeLessThan(await top(note));
-  expect(await top(note)).toBeLessThan(await top(page.getByRole('tablist')));
+  await expect.poll(() => top(why)).toBeLessThan(await top(note));
+  await expect.poll(() => top(note)).toBeLessThan(await top(page.getByRole('tablist')));
 
   await note.click();
   await page.waitForURL(/[?&]tab=dead-letters$/u);
-  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Dead letters (1)');
+  await expect
+    .poll(() => page.getByRole('tab', { selected: true }).innerText())
+    .toBe('Dead letters (1)');
   await page.getByRole('button', { name: 'dead-record' }).click();
   await page.getByRole('dialog').getByText('Dead letter of dead-record').waitFor();
   await page.keyboard.press('Escape');
@@ -231,7 +233,7 @@ test('deliveries are found by record, by webhook-id and by time, and the address
 
   await page.reload();
   await count(2);
-  expect(await page.getByLabel('Record', { exact: true }).inputValue()).toBe('found-1');
+  await expect.poll(() => page.getByLabel('Record', { exact: true }).inputValue()).toBe('found-1');
   await page.getByLabel('Record', { exact: true }).fill('');
   await page.getByLabel('webhook-id').fill(second.id);
   await count(1);
@@ -242,7 +244,7 @@ test('deliveries are found by record, by webhook-id and by time, and the address
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]+$/u);
   await count(5);
-  expect(await page.getByLabel('webhook-id').inputValue()).toBe('');
+  await expect.poll(() => page.getByLabel('webhook-id').inputValue()).toBe('');
 });
 
 test('parked entries have a tab of the page, with their failures, and can be retried immediately from there', async () => {
@@ -254,7 +256,7 @@ test('parked entries have a tab of the page, with their failures, and can be ret
   const { tab, page } = await openSigned(`/consumers/${id}`);
   await using _ = tab;
   await page.getByRole('link', { name: /^1 entry is parked/u }).click();
-  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Parked (1)');
+  await expect.poll(() => page.getByRole('tab', { selected: true }).innerText()).toBe('Parked (1)');
   await rows(page).first().waitFor();
   const row = await rows(page).first().innerText();
   for (const text of ['parked-1', 'updated · shop:order', 'HTTP_4XX 422', 'no such state']) {
@@ -287,7 +289,7 @@ test('the dead letters of a failure are found by their status, however many newe
   await page.getByRole('button', { name: /HTTP_4XX 404/u }).click();
   await page.waitForURL(/[?&]code=HTTP_4XX&answer=404$/u);
   await rows(page).getByText('letter-1', { exact: true }).waitFor();
-  expect(await rows(page).count()).toBe(1);
+  await expect.poll(() => rows(page).count()).toBe(1);
   // A status that there can't be is none.
   await openPage(page, `${site.url}/dead-letters?consumer=${id}&status=4xx`);
   await rows(page).getByText('letter-120', { exact: true }).waitFor();
@@ -335,7 +337,9 @@ test('Overview, lists and alerts lead with one click to what was put aside of a 
   await row.getByRole('button').click();
   await page.getByRole('link', { name: 'Open its dead letters' }).click();
   await page.waitForURL(`${site.url}/consumers/${id}?tab=dead-letters`);
-  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Dead letters (1)');
+  await expect
+    .poll(() => page.getByRole('tab', { selected: true }).innerText())
+    .toBe('Dead letters (1)');
 });
 
 test('pauses, edits and seeks are described in words, and are marked in the charts and in the tables of these', async () => {

@@ -149,7 +149,7 @@ test('a button keeps the focus while it works, and if it then disappears, the pa
   await send.focus();
   await page.keyboard.press('Enter');
   await page.getByRole('status').getByText('delivered').waitFor();
-  expect(await send.evaluate(isFocused)).toBe(true);
+  await expect.poll(() => send.evaluate(isFocused)).toBe(true);
 
   await openPage(page, `${url}/consumers/${id}`);
   await page.getByRole('button', { name: 'Pause' }).focus();
@@ -200,7 +200,9 @@ test('a page that was gone to has the focus, so that Tab goes on in it', async (
   await page.getByRole('heading', { name: 'Alerts' }).waitFor();
   await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('main');
   await page.keyboard.press('Tab');
-  expect(await page.evaluate(`document.activeElement.closest('main') !== null`)).toBe(true);
+  await expect
+    .poll(() => page.evaluate(`document.activeElement.closest('main') !== null`))
+    .toBe(true);
 });
 
 test('labels of axes are complete: long ones are not cut, and days have dates', async () => {
@@ -307,7 +309,7 @@ test('g and a letter lead to each page, and / searches on each', async () => {
       .toBe(true);
   }
   await page.keyboard.type('g');
-  expect(await page.evaluate('document.activeElement.value')).toBe('g');
+  await expect.poll(() => page.evaluate('document.activeElement.value')).toBe('g');
 });
 
 test('the navigation stays in place whichever entry is active, and is completely visible at 400 px', async () => {

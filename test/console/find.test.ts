@@ -57,7 +57,7 @@ async function active(page: Page): Promise<string> {
   const id = await field(page).getAttribute('aria-activedescendant');
   if (id === null) return '';
   const option = page.locator(`[id="${id}"]`);
-  expect(await option.getAttribute('aria-selected')).toBe('true');
+  await expect.poll(() => option.getAttribute('aria-selected')).toBe('true');
   return option.innerText();
 }
 
@@ -68,17 +68,17 @@ test('on a page without a search of its own / focuses the search of everything, 
   await expect.poll(() => field(page).evaluate(isFocused)).toBe(true);
   await page.keyboard.insertText('crm'); // at once, so that one answer comes
   await page.getByRole('group', { name: 'Consumers' }).waitFor();
-  expect(await field(page).getAttribute('aria-expanded')).toBe('true');
-  expect(await active(page)).toContain('CRM of ACME');
+  await expect.poll(() => field(page).getAttribute('aria-expanded')).toBe('true');
+  await expect.poll(() => active(page)).toContain('CRM of ACME');
   await page.keyboard.press('ArrowDown');
-  expect(await active(page)).toContain('CRM of Bolt');
+  await expect.poll(() => active(page)).toContain('CRM of Bolt');
   await page.keyboard.press('ArrowDown'); // around
-  expect(await active(page)).toContain('CRM of ACME');
+  await expect.poll(() => active(page)).toContain('CRM of ACME');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'CRM of ACME' }).waitFor();
   expect(page.url()).toBe(`${site.url}/consumers/${crm}`);
   await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('main');
-  expect(await field(page).inputValue()).toBe('');
+  await expect.poll(() => field(page).inputValue()).toBe('');
   await page.goBack();
   await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
 });
@@ -90,14 +90,14 @@ test('on a page with a search of its own / focuses that, and Ctrl K the search o
   const own = page.getByRole('searchbox', { name: 'Search names' });
   await expect.poll(() => own.evaluate(isFocused)).toBe(true);
   await page.keyboard.press('Control+k');
-  expect(await field(page).evaluate(isFocused)).toBe(true);
+  await expect.poll(() => field(page).evaluate(isFocused)).toBe(true);
   await page.keyboard.type('crm');
   await options(page).first().waitFor();
   await page.keyboard.press('Escape');
   expect(await options(page).count()).toBe(0);
-  expect(await own.evaluate(isFocused)).toBe(true); // what had the focus has it again
+  await expect.poll(() => own.evaluate(isFocused)).toBe(true); // what had the focus has it again
   await page.keyboard.press('Meta+k');
-  expect(await field(page).evaluate(isFocused)).toBe(true);
+  await expect.poll(() => field(page).evaluate(isFocused)).toBe(true);
   expect(page.url()).toBe(`${site.url}/consumers`);
 });
 
@@ -146,7 +146,7 @@ test('a result is a link, which opens in a new tab with Ctrl', async () => {
   await using _ = tab;
   await field(page).fill('crm of a');
   const option = page.getByRole('option', { name: /CRM of ACME/u });
-  expect(await option.getAttribute('href')).toBe(`/consumers/${crm}`);
+  await expect.poll(() => option.getAttribute('href')).toBe(`/consumers/${crm}`);
   const [other] = await Promise.all([
     tab.context.waitForEvent('page'),
     option.click({ modifiers: ['Control'] }),
@@ -166,7 +166,7 @@ test('the webhook-id of a batch leads to its attempts at its consumer, and one o
   await status.filter({ hasText: 'is at position 69, no attempt is stored.' }).waitFor();
   await field(page).fill(batch);
   const option = page.getByRole('group', { name: 'Batches' }).getByRole('option');
-  expect(await option.innerText()).toMatch(/Batching\s+2 entries, delivered \(204\)/u);
+  await expect.poll(() => option.innerText()).toMatch(/Batching\s+2 entries, delivered \(204\)/u);
   await option.click();
   await page.getByRole('heading', { level: 1, name: 'Batching' }).waitFor();
   expect(page.url()).toBe(`${site.url}/consumers/${sender.id}?event=${batch}`);
@@ -174,11 +174,13 @@ test('the webhook-id of a batch leads to its attempts at its consumer, and one o
   await first.waitFor();
   await page.getByRole('cell').getByText('position 71, not kept').waitFor();
   expect(await page.getByRole('cell').getByText('position 72, not kept').count()).toBe(0);
-  expect(await page.getByRole('textbox', { name: 'webhook-id' }).inputValue()).toBe(batch);
+  await expect
+    .poll(() => page.getByRole('textbox', { name: 'webhook-id' }).inputValue())
+    .toBe(batch);
   await first.click();
   const drawer = page.getByRole('dialog');
   await drawer.getByText('one of 2 entries of this request').waitFor();
-  expect(await drawer.innerText()).toContain(batch);
+  await expect.poll(() => drawer.innerText()).toContain(batch);
 });
 
 test('a record that has changed since it was found is shown as changed', async () => {
@@ -200,7 +202,7 @@ test('a record that has changed since it was found is shown as changed', async (
   await using _ = tab;
   const drawer = page.getByRole('dialog');
   await drawer.getByText('The record has changed since it was found').waitFor();
-  expect(await drawer.innerText()).toContain(version_id);
+  await expect.poll(() => drawer.innerText()).toContain(version_id);
 });
 
 test('when nothing is found the search says so, and what can be searched for', async () => {
@@ -209,9 +211,9 @@ test('when nothing is found the search says so, and what can be searched for', a
   await field(page).fill('no such thing');
   const status = page.getByRole('status').filter({ hasText: 'Nothing was found' });
   await status.waitFor();
-  expect(await status.innerText()).toContain('Nothing was found for “no such thing”.');
-  expect(await status.innerText()).toContain('webhook-id');
-  expect(await field(page).getAttribute('aria-expanded')).toBe('false');
+  await expect.poll(() => status.innerText()).toContain('Nothing was found for “no such thing”.');
+  await expect.poll(() => status.innerText()).toContain('webhook-id');
+  await expect.poll(() => field(page).getAttribute('aria-expanded')).toBe('false');
   expect(await options(page).count()).toBe(0);
   await field(page).press('Enter'); // there is nothing to go to
   expect(page.url()).toBe(`${site.url}/`);
@@ -226,7 +228,7 @@ test('at 400 pixels the search has room in the header, and its results fit the s
   expect(box.x).toBeGreaterThanOrEqual(0);
   expect(box.x + box.width).toBeLessThanOrEqual(400);
   expect(box.width).toBeGreaterThan(340);
-  expect((await field(page).boundingBox())!.width).toBeGreaterThan(90);
+  await expect.poll(async () => (await field(page).boundingBox())!.width).toBeGreaterThan(90);
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
 });
 

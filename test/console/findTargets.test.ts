@@ -41,7 +41,7 @@ test('a target beyond the first page is found by its name or URL, and the search
     await page.getByRole('searchbox', { name: 'Search names and URLs' }).fill(text);
     await page.waitForURL(({ searchParams }) => searchParams.get('q') === text);
     await table.getByRole('link', { name: OLDEST }).waitFor();
-    expect(await table.getByRole('link').count()).toBe(1);
+    await expect.poll(() => table.getByRole('link').count()).toBe(1);
   }
   await page.reload();
   await table.getByRole('link', { name: OLDEST }).waitFor();
@@ -66,10 +66,10 @@ test('the wizard finds a target beyond the first page, and shows the one that a 
   await found.check();
   await field.fill('');
   await page.getByRole('radio', { name: `Target ${MANY - 1}` }).waitFor();
-  expect(await found.isChecked()).toBe(true);
-  expect(await page.getByRole('radio', { checked: true }).count()).toBe(1);
+  await expect.poll(() => found.isChecked()).toBe(true);
+  await expect.poll(() => page.getByRole('radio', { checked: true }).count()).toBe(1);
 
   await openPage(page, `${site.url}/consumers/new?target=${oldest}`);
   await found.waitFor();
-  expect(await found.isChecked()).toBe(true);
+  await expect.poll(() => found.isChecked()).toBe(true);
 });

@@ -23,7 +23,7 @@ test('the wizard continues after a reload and after visits to other pages; savin
   await site.signIn(context);
   await page.goto(`${site.url}/consumers/new?target=${first}`);
   await page.getByRole('radio', { name: /First/u }).waitFor();
-  expect(await kept(page), 'before anything was filled in').toBe('{}');
+  await expect.poll(() => kept(page), { message: 'before anything was filled in' }).toBe('{}');
 
   await page.getByRole('button', { name: '2. Select syncs' }).click();
   await page.getByLabel('Selected syncs').check();
@@ -45,7 +45,7 @@ test('the wizard continues after a reload and after visits to other pages; savin
   await page.getByRole('button', { name: 'Add new' }).first().click();
   await page.getByRole('menuitem', { name: 'Webhooks' }).click();
   await page.getByText('Your unsaved draft was restored.').waitFor();
-  expect(await page.getByRole('radio', { name: /First/u }).isChecked()).toBe(true);
+  await expect.poll(() => page.getByRole('radio', { name: /First/u }).isChecked()).toBe(true);
   await page.getByRole('radio', { name: /Second/u }).check();
   await page.reload();
   await expect
@@ -54,14 +54,14 @@ test('the wizard continues after a reload and after visits to other pages; savin
 
   await page.getByRole('button', { name: 'Start over' }).click();
   await expect.poll(() => page.getByRole('radio', { checked: true }).count(), PATIENT).toBe(0);
-  expect(await kept(page)).toBe('{}');
+  await expect.poll(() => kept(page)).toBe('{}');
 
   await page.getByRole('radio', { name: /Second/u }).check();
   await page.getByRole('button', { name: '6. Save' }).click();
   await name.fill('All to second');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.waitForURL(/\/consumers\/[0-9a-f-]{36}$/u);
-  expect(await kept(page)).toBe('{}');
+  await expect.poll(() => kept(page)).toBe('{}');
 });
 
 test('a consumer that is saved again because the answer was lost is created once', async () => {
@@ -130,7 +130,7 @@ test('a duplicate of a consumer has its settings, and after a reload what was ch
   await page.getByText('Filled in like “Original”').waitFor();
   await page.getByRole('button', { name: '6. Save' }).click();
   const name = page.getByLabel('Name', { exact: true });
-  expect(await name.inputValue()).toBe('Copy of Original');
+  await expect.poll(() => name.inputValue()).toBe('Copy of Original');
   await name.fill('Second');
   await expect.poll(() => kept(page), PATIENT).toContain('Second');
   await page.reload();
@@ -162,10 +162,14 @@ test('the form of a new target is kept without its secrets, and discarded when a
 
   await page.reload();
   await page.getByText('Credentials, headers and a client certificate were not').waitFor();
-  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Our endpoint');
-  expect(await page.getByLabel('Base URL').inputValue()).toBe('https://example.com/hook');
-  expect(await page.getByLabel('Timeout (ms)').inputValue()).toBe('5000');
-  expect(await page.getByLabel('Token', { exact: true }).inputValue()).toBe('');
+  await expect
+    .poll(() => page.getByLabel('Name', { exact: true }).inputValue())
+    .toBe('Our endpoint');
+  await expect
+    .poll(() => page.getByLabel('Base URL').inputValue())
+    .toBe('https://example.com/hook');
+  await expect.poll(() => page.getByLabel('Timeout (ms)').inputValue()).toBe('5000');
+  await expect.poll(() => page.getByLabel('Token', { exact: true }).inputValue()).toBe('');
   expect(await page.getByLabel('Header 1').count()).toBe(0);
 
   await page.getByRole('button', { name: 'View' }).click();
@@ -220,10 +224,10 @@ test('tabs have no scrollbar of their own, and that of the page never comes or g
   const tabs = page.getByRole('tablist', { name: 'Parts of the target' });
   await tabs.waitFor();
   const overflow = 'getComputedStyle(document.querySelector("[role=tablist]")).overflow';
-  expect(await page.evaluate(overflow)).toBe('visible');
-  expect(await page.evaluate('getComputedStyle(document.documentElement).overflowY')).toBe(
-    'scroll',
-  );
+  await expect.poll(() => page.evaluate(overflow)).toBe('visible');
+  await expect
+    .poll(() => page.evaluate('getComputedStyle(document.documentElement).overflowY'))
+    .toBe('scroll');
 });
 
 test('changes of a target by others stay, and neither of two headers with the same name is lost', async () => {

@@ -22,12 +22,12 @@ test('credentials and headers that cannot be read are kept until others are fill
   const settings = `${site.url}/targets/${id}?tab=settings`;
   await openPage(page, settings);
   const type = page.getByLabel('Type', { exact: true });
-  expect(await type.inputValue()).toBe('unreadable');
+  await expect.poll(() => type.inputValue()).toBe('unreadable');
   const options = await type.locator('option').allInnerTexts();
   expect(options[0]).toBe("Those that are stored, which can't be read");
   await page.getByText("Credentials are stored, but can't be read").waitFor();
   await page.getByText('Headers with secrets are stored as well').waitFor();
-  expect(await page.getByText('MILLRACE_ENCRYPTION_KEYS').count()).toBe(2);
+  await expect.poll(() => page.getByText('MILLRACE_ENCRYPTION_KEYS').count()).toBe(2);
 
   await page.getByLabel('Name', { exact: true }).fill('Renamed');
   await type.selectOption('bearer'); // a look at another type loses nothing
@@ -115,7 +115,7 @@ test('a consumer that waits for a lost key leads to the page where the fault can
     await band.getByRole('link', { name: link }).click();
     await page.waitForURL(`${site.url}${path}`);
   }
-  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Filter');
+  await expect.poll(() => page.getByRole('tab', { selected: true }).innerText()).toBe('Filter');
 });
 
 async function sealed(api: TestApp): Promise<{ id: string }> {

@@ -64,10 +64,10 @@ test.each([
     await openPage(page, `${site.url}/`);
     const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
     await troubles.nth(1).waitFor();
-    expect(await troubles.count()).toBe(2);
+    await expect.poll(() => troubles.count()).toBe(2);
     const [most, other] = ['HTTP 503', 'HTTP 401'].map((hasText) => troubles.filter({ hasText }));
-    expect(await most!.innerText()).toContain('2 of 304 consumers');
-    expect(await other!.innerText()).toContain('the only consumer of');
+    await expect.poll(() => most!.innerText()).toContain('2 of 304 consumers');
+    await expect.poll(() => other!.innerText()).toContain('the only consumer of');
 
     // Nothing is scrolled, and what matters is whole in the window.
     expect(await page.evaluate('scrollY')).toBe(0);
@@ -108,7 +108,7 @@ test('five troubles are shown at first, so that the charts are not far below; th
   const troubles = page.getByRole('list', { name: 'Troubles' }).getByRole('listitem');
   const more = page.getByRole('button', { name: 'Show 2 more' });
   await more.waitFor();
-  expect(await troubles.count()).toBe(5);
+  await expect.poll(() => troubles.count()).toBe(5);
   await more.click();
   await expect.poll(() => troubles.count()).toBe(7);
   expect(await more.count()).toBe(0);

@@ -127,7 +127,7 @@ test('an alert about lost events, or events that will be lost, is shown in the w
   const shows = async (row: string, text: string[]): Promise<void> => {
     await page.getByText(row).click();
     await drawer.waitFor();
-    for (const one of text) expect(await drawer.textContent()).toContain(one);
+    for (const one of text) await expect.poll(() => drawer.textContent()).toContain(one);
     await page.keyboard.press('Escape');
     await drawer.waitFor({ state: 'detached' });
   };

@@ -89,9 +89,11 @@ test('from nothing to a delivery, an edited filter, a failing endpoint and its r
   await page.getByRole('button', { name: /late/u }).first().click();
   const attempts = page.getByRole('dialog').getByRole('listitem');
   await expect.poll(() => attempts.allInnerTexts()).toHaveLength(2);
-  expect(
-    (await attempts.allInnerTexts()).map((text) => /failed|delivered/u.exec(text)?.[0]),
-  ).toEqual(['failed', 'delivered']);
+  await expect
+    .poll(async () =>
+      (await attempts.allInnerTexts()).map((text) => /failed|delivered/u.exec(text)?.[0]),
+    )
+    .toEqual(['failed', 'delivered']);
 });
 
 async function createTarget(page: Page, endpoint: string): Promise<void> {

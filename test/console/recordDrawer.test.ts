@@ -80,5 +80,7 @@ test('a record whose events are no longer kept says where its deliveries are fou
   await page.getByRole('button', { name: 'ord_2' }).click();
   const drawer = page.getByRole('dialog');
   await drawer.getByText('None of its events').waitFor();
-  expect(await drawer.innerText()).toContain('the filter “Record” finds the deliveries of it');
+  await expect
+    .poll(() => drawer.innerText())
+    .toContain('the filter “Record” finds the deliveries of it');
 });

@@ -37,7 +37,7 @@ test('the form of a sample explains both streams, says what is wrong, sends the 
   await open();
   await dialog.getByText('consumers of both streams can send it').waitFor();
   await dialog.getByText('only consumers of the events stream can send it').waitFor();
-  expect(await dialog.getByRole('radio', { name: /^Record/u }).isChecked()).toBe(true);
+  await expect.poll(() => dialog.getByRole('radio', { name: /^Record/u }).isChecked()).toBe(true);
   await send.click();
   await page.getByText(/^Appended to records/u).waitFor();
   const { body } = await api.request('GET', '/v1/records?sync_id=sample');
@@ -62,8 +62,10 @@ test('the form of a sample explains both streams, says what is wrong, sends the 
       'The collection must be provider:name, for example stripe:customer, with at most 255 characters on each side.',
     );
   await expect.poll(() => collection.evaluate(isFocused), PATIENT).toBe(true);
-  expect(await saidOf(field('Record'))).toBe('Fill in the id of a record, for example cus_1.');
-  expect(await saidOf(field('Data'))).toMatch(/^The data is not valid JSON: /u);
+  await expect
+    .poll(() => saidOf(field('Record')))
+    .toBe('Fill in the id of a record, for example cus_1.');
+  await expect.poll(() => saidOf(field('Data'))).toMatch(/^The data is not valid JSON: /u);
   expect(await axeFaults(page)).toEqual([]);
   await collection.fill('shop:order');
   await field('Record').fill('o-1');
@@ -74,9 +76,9 @@ test('the form of a sample explains both streams, says what is wrong, sends the 
 
   await page.reload();
   await open();
-  expect(await field('Record').inputValue()).toBe('o-1');
-  expect(await field('Data').inputValue()).toBe('{"n": 1}');
-  expect(await dialog.getByRole('radio', { name: /^Event/u }).isChecked()).toBe(true);
+  await expect.poll(() => field('Record').inputValue()).toBe('o-1');
+  await expect.poll(() => field('Data').inputValue()).toBe('{"n": 1}');
+  await expect.poll(() => dialog.getByRole('radio', { name: /^Event/u }).isChecked()).toBe(true);
   await dialog.getByRole('radio', { name: /^Record/u }).check();
   await send.click();
   await page.getByText(/^Appended to records/u).waitFor();
@@ -85,7 +87,7 @@ test('the form of a sample explains both streams, says what is wrong, sends the 
   await page.getByText(/^Nothing was appended, because the record is stored/u).waitFor();
   await open();
   await dialog.getByRole('button', { name: 'Start over' }).click();
-  expect(await field('Record').inputValue()).toBe('cus_1');
+  await expect.poll(() => field('Record').inputValue()).toBe('cus_1');
 });
 
 test.each<[change: Partial<SampleDraft>, wrong: string | null]>([

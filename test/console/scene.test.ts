@@ -85,7 +85,7 @@ test.each([
     await examine('not found');
     for (const [name, path] of shareOf(pages(), turn, 2)) {
       await goTo(page, path);
-      expect(await page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
+      await expect.poll(() => page.locator('html').getAttribute('data-theme')).toBe(colorScheme);
       await examine(name);
     }
     expect(found).toEqual([]);
@@ -146,7 +146,9 @@ test('with a key that may only read all actions are disabled and say why, to a s
   await page.getByRole('tooltip').getByText(MAY_READ).waitFor();
   await page.keyboard.press('Enter');
   await page.keyboard.press('Tab');
-  expect(await page.getByRole('button', { name: 'Seek' }).evaluate(isFocused)).toBe(true);
+  await expect
+    .poll(() => page.getByRole('button', { name: 'Seek' }).evaluate(isFocused))
+    .toBe(true);
   expect(await page.getByRole('dialog').count()).toBe(0);
   expect((await cluster.get(healthy.id)).status).toBe('active');
 }, 240_000);
@@ -193,7 +195,7 @@ test('dead letters are grouped, counted before they are replayed, and gone once 
   await openPage(page, `${url}/dead-letters?consumer=${refused.id}`);
   const groups = page.getByRole('list', { name: 'Groups by failure' });
   await groups.getByText('422').waitFor();
-  expect(await groups.getByRole('listitem').count()).toBe(1);
+  await expect.poll(() => groups.getByRole('listitem').count()).toBe(1);
 
   const before = receiver.received.length;
   receiver.respond = accept;

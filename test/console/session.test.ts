@@ -126,11 +126,11 @@ test('a page of another origin changes nothing with the session of a person who 
 
   // Our own page may.
   await page.goto(url);
-  expect(
-    await page.evaluate(
-      `fetch(${JSON.stringify(pause)}, { method: 'POST' }).then((r) => r.status)`,
-    ),
-  ).toBe(200);
+  await expect
+    .poll(() =>
+      page.evaluate(`fetch(${JSON.stringify(pause)}, { method: 'POST' }).then((r) => r.status)`),
+    )
+    .toBe(200);
   expect((await cluster.get(id)).status).toBe('paused');
 });
 

@@ -64,7 +64,9 @@ test('every page opens at 1280 and at 400 px, light and dark, without an error o
       await tab.page.getByText(shows).first().waitFor();
       await fits(address);
     }
-    expect(await tab.page.evaluate('document.documentElement.dataset.theme')).toBe(colorScheme);
+    await expect
+      .poll(() => tab.page.evaluate('document.documentElement.dataset.theme'))
+      .toBe(colorScheme);
   }
 }, 240_000);
 

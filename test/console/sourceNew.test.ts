@@ -59,10 +59,10 @@ test('a database is tested, its tables are selected, and what will be read and c
   await page.getByRole('menuitem', { name: 'Postgres' }).click();
   await page.getByRole('heading', { name: 'New source: Postgres' }).waitFor();
   const url = page.getByLabel('Database URL');
-  expect(await url.getAttribute('type')).toBe('password');
+  await expect.poll(() => url.getAttribute('type')).toBe('password');
   await testConnection(page, shop.url);
   await page.getByText(/^Postgres \d+.*2 of 3 tables can be followed\./u).waitFor();
-  expect(await table(page, 'public.notes').isDisabled()).toBe(true);
+  await expect.poll(() => table(page, 'public.notes').isDisabled()).toBe(true);
   await page.getByText('public.notes has no primary key.').waitFor();
   await page.getByText('Give it a primary key').waitFor();
   const users = page.getByText('about 100 rows, key id');
@@ -89,7 +89,7 @@ test('a database is tested, its tables are selected, and what will be read and c
   expect(page.url()).toBe(`${served.url}/sources/${made?.id}`);
   const list = page.getByRole('table', { name: 'tables' });
   await expect.poll(() => list.getByRole('row').count()).toBe(3);
-  expect(await list.innerText()).toContain('waiting');
+  await expect.poll(() => list.innerText()).toContain('waiting');
   const { password } = new URL(shop.url);
   expect(password).not.toBe('');
   expect(await page.content()).not.toContain(`:${password}@`);
@@ -107,24 +107,26 @@ test('what is wrong with a URL is said beside it before anything is sent, and it
   const url = page.getByLabel('Database URL');
   await page.getByText('The URL must begin with postgres://.').waitFor();
   await expect.poll(() => url.evaluate('document.activeElement.type')).toBe('password');
-  expect(await url.getAttribute('aria-invalid')).toBe('true');
+  await expect.poll(() => url.getAttribute('aria-invalid')).toBe('true');
   await page.getByRole('button', { name: 'Save source' }).click();
   const search = page.getByLabel('Search tables');
-  expect(await search.getAttribute('aria-invalid')).toBe('true');
+  await expect.poll(() => search.getAttribute('aria-invalid')).toBe('true');
   const about = (await search.getAttribute('aria-describedby')) ?? '';
-  expect(await page.locator(`[id="${about}"]`).innerText()).toBe('Select at least one table.');
+  await expect
+    .poll(() => page.locator(`[id="${about}"]`).innerText())
+    .toBe('Select at least one table.');
   await url.fill('postgres://a:unique-secret@db.example.com/shop');
   await page.getByText('The URL must begin with postgres://.').waitFor({ state: 'hidden' });
   await page.getByRole('button', { name: 'Show' }).click();
-  expect(await url.getAttribute('type')).toBe('text');
+  await expect.poll(() => url.getAttribute('type')).toBe('text');
   await page.getByLabel('Name', { exact: true }).fill('Kept name');
   const kept = await page.evaluate<string>('JSON.stringify([localStorage, sessionStorage])');
   expect(kept).toContain('Kept name');
   expect(kept).not.toContain('unique-secret');
   await page.reload();
   await page.getByText('Your unsaved draft was restored. The URL was not kept').waitFor();
-  expect(await page.getByLabel('Database URL').inputValue()).toBe('');
-  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Kept name');
+  await expect.poll(() => page.getByLabel('Database URL').inputValue()).toBe('');
+  await expect.poll(() => page.getByLabel('Name', { exact: true }).inputValue()).toBe('Kept name');
   expect(sent).toEqual([]);
 });
 
@@ -167,7 +169,7 @@ test('a taken name is refused beside the field', async () => {
   const field = page.getByLabel('Name', { exact: true });
   await expect.poll(() => field.getAttribute('aria-invalid')).toBe('true');
   const about = (await field.getAttribute('aria-describedby')) ?? '';
-  expect(await page.locator(`[id="${about}"]`).innerText()).toContain(name);
+  await expect.poll(() => page.locator(`[id="${about}"]`).innerText()).toContain(name);
 });
 
 test('a session that may only read sees why it cannot add a source', async () => {

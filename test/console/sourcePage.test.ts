@@ -80,19 +80,23 @@ test('a source that is followed shows its state, its numbers and its tables, whi
   const { tab, page } = await openSource(source);
   await using _ = tab;
   await page.getByText('Follows 2 tables. Everything is stored.').waitFor();
-  expect(await page.getByRole('heading', { level: 1 }).innerText()).toMatch(/active$/u);
-  expect(await page.getByRole('definition').filter({ hasText: '0/1A2B3C4D' }).count()).toBe(1);
+  await expect.poll(() => page.getByRole('heading', { level: 1 }).innerText()).toMatch(/active$/u);
+  await expect
+    .poll(() => page.getByRole('definition').filter({ hasText: '0/1A2B3C4D' }).count())
+    .toBe(1);
   const users = page
     .getByRole('table', { name: 'tables' })
     .getByRole('row')
     .filter({ hasText: 'public.users' });
-  expect(await users.innerText()).toMatch(/following\s+postgres:public\.users\s+100\s+7/u);
+  await expect
+    .poll(() => users.innerText())
+    .toMatch(/following\s+postgres:public\.users\s+100\s+7/u);
   await page.goto(`${served.url}/sources`);
   const row = page
     .getByRole('table', { name: 'sources' })
     .getByRole('row')
     .filter({ hasText: source.name });
-  expect(await row.innerText()).toMatch(/\s2\s+●\s+active\s+0 bytes/u);
+  await expect.poll(() => row.innerText()).toMatch(/\s2\s+●\s+active\s+0 bytes/u);
   await row.getByRole('link').click();
   await page.getByRole('link', { name: 'public.users' }).click();
   await page.waitForURL((url) => url.searchParams.get('collection') === 'postgres:public.users');
@@ -110,7 +114,7 @@ test('sources are found by a part of their name', async () => {
   await page.waitForURL(/q=unlike/u);
   const rows = page.getByRole('table', { name: 'sources' }).getByRole('row');
   await expect.poll(() => rows.count()).toBe(2);
-  expect(await rows.nth(1).innerText()).toContain(name);
+  await expect.poll(() => rows.nth(1).innerText()).toContain(name);
   await page.getByLabel('Search names and URLs').fill('nothing like it');
   await page.getByText('No sources match').waitFor();
 });
@@ -152,8 +156,10 @@ test('a source that has failed shows the reason and is resumed from there; an in
   await note(source.id, `interruption = 'Nothing listens at db:5432.', interrupted_since = now()`);
   await band.getByText('Interrupted: Nothing listens at db:5432.').waitFor();
   await band.getByText('It is tried again and again').waitFor();
-  expect(await band.getByRole('button').allInnerTexts()).toEqual(['Open settings']);
-  expect(await page.getByRole('heading', { level: 1 }).innerText()).toMatch(/interrupted$/u);
+  await expect.poll(() => band.getByRole('button').allInnerTexts()).toEqual(['Open settings']);
+  await expect
+    .poll(() => page.getByRole('heading', { level: 1 }).innerText())
+    .toMatch(/interrupted$/u);
 });
 
 test('a table is read again by its command, and all of them by that of the page', async () => {
@@ -213,9 +219,9 @@ test('rows that could not be turned into records are listed by table and reason'
   await page.getByRole('tab', { name: 'Problems (1,200)' }).waitFor();
   const row = page.getByRole('table', { name: 'problems' }).getByRole('row').nth(1);
   await row.waitFor();
-  expect(await row.innerText()).toMatch(
-    /public\.users\s+its key is empty\s+1,200\s+key not readable\s+0\/10 – 0\/20/u,
-  );
+  await expect
+    .poll(() => row.innerText())
+    .toMatch(/public\.users\s+its key is empty\s+1,200\s+key not readable\s+0\/10 – 0\/20/u);
 });
 
 test('settings are changed without the password being shown; a table is added from a test of the connection', async () => {
@@ -223,7 +229,7 @@ test('settings are changed without the password being shown; a table is added fr
   const { tab, page } = await openSource(source, '?tab=settings', { expected: [/422/u] });
   await using _ = tab;
   const url = page.getByLabel('Database URL');
-  expect(await url.inputValue()).toContain(':••••@');
+  await expect.poll(() => url.inputValue()).toContain(':••••@');
   await url.fill((await url.inputValue()).replace('127.0.0.1', '127.0.0.2'));
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByText('Fill in the password again').waitFor();
@@ -286,11 +292,11 @@ test('a session that may only read sees a source, and why its commands are disab
   await context.request.post(`${served.url}/v1/session`, { data: { api_key: body.key } });
   await openPage(page, `${served.url}/sources/${source.id}`);
   const pause = page.getByRole('button', { name: 'Pause' });
-  expect(await pause.getAttribute('aria-disabled')).toBe('true');
+  await expect.poll(() => pause.getAttribute('aria-disabled')).toBe('true');
   await page.keyboard.press('p');
   expect(await page.getByRole('dialog').count()).toBe(0);
   await page.getByRole('tab', { name: 'Settings' }).click();
-  expect(await page.getByLabel('Database URL').isDisabled()).toBe(true);
+  await expect.poll(() => page.getByLabel('Database URL').isDisabled()).toBe(true);
 });
 
 test('a source that has failed is a trouble of the overview', async () => {

@@ -95,8 +95,8 @@ test('while consumers are stopped the health of their target says what waits for
   await box.getByText('Last answer: HTTP 503').waitFor();
   await box.getByText('Closed for <b>stock-taking</b>', { exact: true }).waitFor();
   const resume = page.getByRole('button', { name: 'Resume all' });
-  expect(await box.getByRole('button').all()).toHaveLength(1);
-  expect(await resume.getAttribute('class')).toContain('bg-accent');
+  await expect.poll(() => box.getByRole('button').all()).toHaveLength(1);
+  await expect.poll(() => resume.getAttribute('class')).toContain('bg-accent');
   const at = (await resume.boundingBox())!;
   const send = (await page.getByRole('button', { name: 'Send test webhook' }).boundingBox())!;
   expect(at.y - (send.y + send.height)).toBeGreaterThan(80);
@@ -120,7 +120,7 @@ test('Resume all says how many entries will be sent, in which order and in which
   const note = page.getByText('3 consumers resumed; 105 entries are being sent.');
   await note.waitFor();
   await page.clock.runFor(60_000);
-  expect(await note.isVisible()).toBe(true);
+  await expect.poll(() => note.isVisible()).toBe(true);
   await page
     .getByText('All 3 of its consumers are sending. 105 entries wait: 45, 15 and 45.')
     .waitFor();
@@ -133,9 +133,11 @@ test('where consumers have paths the page says which address a test is sent to, 
   await using _ = tab;
   const said = page.getByText(/^A test is sent to /u);
   await said.waitFor();
-  expect(await said.innerText()).toBe(
-    'A test is sent to https://accra.example.com/webhooks itself; its consumers send to /orders, /returns, /stock below it.',
-  );
+  await expect
+    .poll(() => said.innerText())
+    .toBe(
+      'A test is sent to https://accra.example.com/webhooks itself; its consumers send to /orders, /returns, /stock below it.',
+    );
 });
 
 test.each([1280, 400])(

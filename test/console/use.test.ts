@@ -81,7 +81,7 @@ test('the keyboard can search, move through rows and open one, and a list shows 
   await page.getByRole('heading', { level: 1 }).getByText('First').waitFor();
   await page.goBack();
   await page.waitForURL(/[?&]q=ir$/u);
-  expect(await search.inputValue()).toBe('ir');
+  await expect.poll(() => search.inputValue()).toBe('ir');
 });
 
 test('changes of two people to one consumer are both kept, visiting another tab loses no edit, and a deleted consumer says so', async () => {
@@ -106,7 +106,7 @@ test('changes of two people to one consumer are both kept, visiting another tab 
   await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Remove shop' }).waitFor();
   await page.getByRole('tab', { name: 'Settings, unsaved' }).click();
-  expect(await name.inputValue()).toBe('Named here');
+  await expect.poll(() => name.inputValue()).toBe('Named here');
   await page.getByRole('button', { name: 'Save changes' }).click();
   await page.getByRole('heading', { level: 1 }).getByText('Named here').waitFor();
   await page.getByRole('tab', { name: 'Filter, unsaved' }).click();
@@ -116,7 +116,7 @@ test('changes of two people to one consumer are both kept, visiting another tab 
   await cluster.request('DELETE', `/v1/consumers/${id}`);
   const refusal = page.getByRole('alert').filter({ hasText: 'Not found' });
   const about = refusal.getByRole('link', { name: 'About this error' });
-  expect(await about.getAttribute('href')).toBe('/docs/errors#not_found');
+  await expect.poll(() => about.getAttribute('href')).toBe('/docs/errors#not_found');
   await page.getByRole('link', { name: 'Back to consumers' }).click();
   await page.waitForURL(`${url}/consumers`);
 });

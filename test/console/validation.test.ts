@@ -47,13 +47,13 @@ test('the settings of a target say beside their fields what is wrong and what is
   await save.click();
   await expect.poll(() => saidOf(name), PATIENT).toBe('Fill in a name for the target.');
   await expect.poll(() => name.evaluate(isFocused), PATIENT).toBe(true);
-  expect(await saidOf(timeout)).toBe(
-    'The timeout in milliseconds must be a whole number from 500 to 15,000.',
-  );
-  expect(await saidOf(page.getByLabel('User name'))).toBe('Fill in the user name.');
-  expect(await saidOf(page.getByLabel('Header 2', { exact: true }))).toBe(
-    'Header 2 has the name of another header: give it a name of its own.',
-  );
+  await expect
+    .poll(() => saidOf(timeout))
+    .toBe('The timeout in milliseconds must be a whole number from 500 to 15,000.');
+  await expect.poll(() => saidOf(page.getByLabel('User name'))).toBe('Fill in the user name.');
+  await expect
+    .poll(() => saidOf(page.getByLabel('Header 2', { exact: true })))
+    .toBe('Header 2 has the name of another header: give it a name of its own.');
   expect(await saidOf(page.getByLabel('Base URL'))).toBeNull();
   expect(await axeFaults(page)).toEqual([]);
 
@@ -84,9 +84,9 @@ test('the settings of a consumer say beside their fields what is wrong, and are 
   await save.click();
   await expect.poll(() => saidOf(path), PATIENT).toBe('The path must begin with /: write /v2.');
   await expect.poll(() => path.evaluate(isFocused), PATIENT).toBe(true);
-  expect(await saidOf(emails)).toBe(
-    '“day” is not an email address. One looks like this: ops@example.com.',
-  );
+  await expect
+    .poll(() => saidOf(emails))
+    .toBe('“day” is not an email address. One looks like this: ops@example.com.');
   await path.fill('/v2');
   await emails.fill('night@example.com');
   await save.click();
@@ -122,7 +122,7 @@ test('the form of a new consumer says beside its fields what is wrong, and leads
   await save.click();
   await expect.poll(() => saidOf(name), PATIENT).toBe('Fill in a name for the consumer.');
   await expect.poll(() => name.evaluate(isFocused), PATIENT).toBe(true);
-  expect(await saidOf(path)).toBe('The path must begin with /: write /v2.');
+  await expect.poll(() => saidOf(path)).toBe('The path must begin with /: write /v2.');
   await name.fill('To v2');
   await path.fill('/v2');
   await save.click();

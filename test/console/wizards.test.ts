@@ -48,7 +48,7 @@ test('the secret is shown before the first test, with code that verifies it; a s
 
   await page.getByRole('button', { name: 'Save target' }).click();
   await page.getByRole('heading', { name: 'Send your first webhook' }).waitFor();
-  expect(await page.locator('[data-secret]').innerText()).toBe(secret);
+  await expect.poll(() => page.locator('[data-secret]').innerText()).toBe(secret);
   const { data } = await cluster.request<{ data: Target[] }>('GET', '/v1/targets');
   expect(data.map(({ name }) => name)).toEqual([new URL(receiver.url).host]);
 
@@ -67,7 +67,7 @@ test('the secret is shown before the first test, with code that verifies it; a s
   }
   await page.getByRole('button', { name: 'Next: save' }).click();
   const name = page.getByLabel('Name', { exact: true });
-  expect(await name.inputValue()).toBe(`Events to ${new URL(receiver.url).host}`);
+  await expect.poll(() => name.inputValue()).toBe(`Events to ${new URL(receiver.url).host}`);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('button', { name: 'Send a sample…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Send', exact: true }).click();
@@ -91,14 +91,14 @@ test('a consumer may start at a point in time, in the zone of the browser; a nam
   await page.goto(`${url}/consumers/new?target=${target_id}&step=5`);
   await page.getByRole('radio', { name: /A point in time/u }).check();
   const time = page.getByLabel('Time, in your time zone');
-  expect(await time.inputValue()).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/u);
+  await expect.poll(() => time.inputValue()).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d$/u);
   const there = new Date(since.getTime() + (5 * 60 + 45) * 60_000).toISOString().slice(0, 16);
   await time.fill(there);
   await page.getByRole('button', { name: 'Next: save' }).click();
   await page.getByRole('definition').getByText(there.replace('T', ' ')).waitFor();
   const name = page.getByLabel('Name', { exact: true });
   await name.fill('');
-  expect(await name.inputValue()).toBe('');
+  await expect.poll(() => name.inputValue()).toBe('');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('Fill in a name for the consumer.').waitFor();
   await name.fill('Since then');

@@ -44,7 +44,7 @@ test('the search finds a word, and its result leads to where the word is', async
   await page.getByText('1 result:').waitFor();
   await field.press('Enter');
   await page.waitForURL('**/docs/operating#where-webhooks-may-go');
-  expect(await page.locator('.found').isVisible()).toBe(false);
+  await expect.poll(() => page.locator('.found').isVisible()).toBe(false);
 });
 
 test('without JavaScript the pages can be found in their lists, and no search is shown', async () => {

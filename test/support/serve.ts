@@ -2,6 +2,7 @@ import type { BrowserContext } from 'playwright-core';
 
 import { createApiServer } from '../../src/api/server.ts';
 import { KEY, type TestApp } from './app.ts';
+import { late } from './late.ts';
 import { listening, type Listening } from './listening.ts';
 
 export interface Served extends Listening {
@@ -11,7 +12,7 @@ export interface Served extends Listening {
 
 /** The API and the console of this process on a port: for pages that need no worker behind them. */
 export async function serve(api: TestApp): Promise<Served> {
-  const listener = await listening(createApiServer(api.app.fetch));
+  const listener = await listening(createApiServer(late(api.app.fetch)));
   return {
     ...listener,
     signIn: async (context) => {
