@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 
+import { useReads } from './queries.ts';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
 import { Unsaved } from './ui/notice.tsx';
@@ -29,13 +30,14 @@ export function DeleteDialog(props: {
   const { kind, id, name, description, open, onClose } = props;
   const { to, lists } = KINDS[kind];
   const queries = useQueryClient();
+  const reads = useReads();
   const navigate = useNavigate();
   const remove = useMutation({
     mutationFn: props.remove,
     onSuccess: async () => {
       await navigate({ to });
       queries.removeQueries({ queryKey: [kind, id] });
-      await queries.invalidateQueries({ queryKey: [lists] });
+      await reads.again([lists]);
     },
   });
   const close = (): void => {

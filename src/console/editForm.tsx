@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient, type QueryKey } from '@tanstack/react-query';
+import { useMutation, type QueryKey } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 
 import { SaveChanges } from './act.tsx';
@@ -6,6 +6,7 @@ import type { FieldName } from './api.ts';
 import { changedOf, edited } from './edits.ts';
 import type { Faults } from './faults.ts';
 import { errorsOf } from './fieldErrors.ts';
+import { useReads } from './queries.ts';
 import { useRefusal } from './session.ts';
 import { Hint, Unsaved } from './ui/notice.tsx';
 import { useToasts } from './ui/toast.tsx';
@@ -45,7 +46,7 @@ export function EditForm<Draft extends object>(props: {
 }) {
   const { stored, edits, onEdit, faultsOf, queryKey, children, buttons } = props;
   const refusal = useRefusal('manage');
-  const queries = useQueryClient();
+  const reads = useReads();
   const toasts = useToasts();
   const draft = { ...stored, ...edits };
   const changed = changedOf(stored, edits);
@@ -53,8 +54,8 @@ export function EditForm<Draft extends object>(props: {
   const { element, isSendable, faultAt } = useFaults(newFaults(faultsOf(stored), faultsOf(draft)));
   const save = useMutation({
     mutationFn: () => props.save(draft, changed),
-    onSuccess: (answer) => {
-      queries.setQueryData(queryKey, answer);
+    onSuccess: async (answer) => {
+      await reads.replace(queryKey, answer);
       onEdit({});
       toasts.done(props.saved);
     },

@@ -4,8 +4,10 @@ import {
   QueryClient,
   notifyManager,
   useInfiniteQuery,
+  useQueryClient,
   type QueryKey,
 } from '@tanstack/react-query';
+import { useMemo } from 'react';
 
 import type { Page } from '../api/client.ts';
 import { ClientError } from './api.ts';
@@ -59,6 +61,36 @@ export function createQueries(onSignedOut: () => void): QueryClient {
 
 function isPassing(error: unknown): boolean {
   return error instanceof ClientError && (error.status === 0 || error.status >= 500);
+}
+
+export interface Reads {
+  /** Shows the answer to a change in the place of what was read under exactly this key. */
+  replace(queryKey: QueryKey, answer: unknown): Promise<void>;
+  /** Reads all anew whose key begins like one of these, and ends when what is shown has been read. */
+  again(...queryKeys: QueryKey[]): Promise<void>;
+}
+
+/**
+ * What pages have read, for a component that has changed some of it. A read that began before the change may answer
+ * with what was before it, so it is given up: neither TanStack's `setQueryData` nor a first read's `invalidateQueries`
+ * does so.
+ */
+export function useReads(): Reads {
+  const queries = useQueryClient();
+  return useMemo(() => readsOf(queries), [queries]);
+}
+
+function readsOf(queries: QueryClient): Reads {
+  return {
+    replace: async (queryKey, answer) => {
+      await queries.cancelQueries({ queryKey, exact: true });
+      queries.setQueryData(queryKey, answer);
+    },
+    again: async (...queryKeys) => {
+      await Promise.all(queryKeys.map((queryKey) => queries.cancelQueries({ queryKey })));
+      await Promise.all(queryKeys.map((queryKey) => queries.invalidateQueries({ queryKey })));
+    },
+  };
 }
 
 export interface ListOptions {

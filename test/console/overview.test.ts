@@ -211,9 +211,8 @@ test('for a trouble of a single consumer, Pause pauses that one alone, and says 
   await using _ = tab;
   const group = groups(page).filter({ hasText: 'HTTP 500' });
   await group.getByRole('button', { name: 'Retry', exact: true }).waitFor();
-  const failing =
-    '1 of 6 consumers of Warehouse Accra HTTP 500, failing since 2026-11-23 12:03 UTC';
-  await group.getByText(`accra ${FAILING - 1} ${failing}, next attempt `).waitFor();
+  const text = `accra ${FAILING - 1} 1 of 6 consumers of Warehouse Accra HTTP 500, failing since 2026-11-23 12:03 UTC, next attempt `;
+  await expect.poll(async () => (await group.innerText()).replaceAll(/\s+/gu, ' ')).toContain(text);
   await group.getByRole('button', { name: 'Pause', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Pause 1 consumer of Warehouse Accra?' });
   await dialog.getByText('No new requests start').waitFor();

@@ -1,8 +1,9 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { NewApiKey, Scope } from '../../schema/apiKey.ts';
 import { api } from '../api.ts';
+import { useReads } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -53,7 +54,7 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<Scope[]>(['read']);
   const [days, setDays] = useState<(typeof ENDS)[number]['value']>('');
-  const queries = useQueryClient();
+  const reads = useReads();
   const create = useMutation({
     mutationFn: () =>
       api.apiKeys.create({
@@ -66,7 +67,7 @@ function Ask({ onClose, onMade }: { onClose: () => void; onMade: (key: NewApiKey
     gcTime: 0, // the key is in its answer
     onSuccess: (key) => {
       onMade(key);
-      void queries.invalidateQueries({ queryKey: ['api-keys'] });
+      void reads.again(['api-keys']);
     },
   });
   const close = (): void => {

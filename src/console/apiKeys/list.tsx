@@ -1,10 +1,10 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { whoIs } from '../../rules/who.ts';
 import type { ApiKey } from '../../schema/apiKey.ts';
 import { api } from '../api.ts';
-import { useList } from '../queries.ts';
+import { useList, useReads } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { DataTable, type Column } from '../ui/dataTable.tsx';
@@ -139,14 +139,14 @@ function State({ apiKey }: { apiKey: ApiKey }) {
 
 function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
   const toasts = useToasts();
-  const queries = useQueryClient();
+  const reads = useReads();
   const revoke = useMutation({
     mutationFn: () => api.apiKeys.delete(apiKey.id),
     onSuccess: () => toasts.done(`API key “${apiKey.name}” revoked`),
     onError: toasts.refused,
     onSettled: () => {
       onClose();
-      void queries.invalidateQueries({ queryKey: ['api-keys'] });
+      void reads.again(['api-keys']);
     },
   });
   return (

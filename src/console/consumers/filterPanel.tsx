@@ -1,10 +1,11 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 
 import type { Consumer, Filter } from '../../schema/consumer.ts';
 import { ActButton } from '../act.tsx';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import { useReads } from '../queries.ts';
 import { ConditionPanel } from '../shaping/conditionPanel.tsx';
 import { Condition } from '../shaping/conditionText.tsx';
 import { usePreview } from '../shaping/usePreview.ts';
@@ -76,12 +77,12 @@ function Edited(props: {
   onEdit: (draft: Filter | null) => void;
 }) {
   const { consumer, draft, onEdit } = props;
-  const queries = useQueryClient();
+  const reads = useReads();
   const toasts = useToasts();
   const save = useMutation({
     mutationFn: (wanted: Filter) => send(consumer, wanted),
-    onSuccess: (changed) => {
-      queries.setQueryData(['consumer', consumer.id], changed);
+    onSuccess: async (changed) => {
+      await reads.replace(['consumer', consumer.id], changed);
       onEdit(null);
       toasts.done(
         `Filter saved (version ${changed.filter_version}); it applies after position ${number(changed.filter_from)}.`,

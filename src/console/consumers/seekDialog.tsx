@@ -1,9 +1,10 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, messageOf, type Metrics } from '../api.ts';
 import { fieldText, fieldTime, ZONE_WORDS } from '../dateField.ts';
+import { useReads } from '../queries.ts';
 import { useZone } from '../settings.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -27,14 +28,14 @@ export function SeekDialog(props: { consumer: Consumer; open: boolean; onClose: 
   const [to, setTo] = useState<To>('end');
   const zone = useZone();
   const [time, setTime] = useState(() => fieldText(Date.now() - 3_600_000, zone).slice(0, 16));
-  const queries = useQueryClient();
+  const reads = useReads();
   const toasts = useToasts();
   const chosen = fieldTime(time, zone);
   const at = to === 'time' && chosen !== undefined ? new Date(chosen) : null;
   const seek = useMutation({
     mutationFn: () => api.consumers.seek(consumer.id, to === 'time' ? { time: chosen ?? '' } : to),
-    onSuccess: (changed) => {
-      queries.setQueryData(['consumer', consumer.id], changed);
+    onSuccess: async (changed) => {
+      await reads.replace(['consumer', consumer.id], changed);
       toasts.done(`Moved to position ${number(changed.position)}.`);
       onClose();
     },

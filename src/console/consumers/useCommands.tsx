@@ -1,9 +1,10 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api } from '../api.ts';
 import { useKeys } from '../keys.ts';
+import { useReads } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -26,14 +27,14 @@ const KEYS = { retry: 'r', resume: 'r', pause: 'p' } as const;
 export function useCommands(consumer: Consumer): Commands {
   const [open, setOpen] = useState<Verb | 'seek' | null>(null);
   const [verb, setVerb] = useState<Verb>('pause');
-  const queries = useQueryClient();
+  const reads = useReads();
   const toasts = useToasts();
   const close = (): void => setOpen(null);
   const command = useMutation({
     mutationFn: (which: Verb) => api.consumers.command(consumer.id, which),
-    onSuccess: (changed, which) => {
-      queries.setQueryData(['consumer', consumer.id], changed);
-      void queries.invalidateQueries({ queryKey: ['parked', consumer.id] });
+    onSuccess: async (changed, which) => {
+      await reads.replace(['consumer', consumer.id], changed);
+      void reads.again(['parked', consumer.id]);
       toasts.done(doneText(which, consumer, changed));
       close();
     },

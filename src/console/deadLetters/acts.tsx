@@ -1,7 +1,8 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { api, ClientError } from '../api.ts';
+import { useReads } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Hint } from '../ui/notice.tsx';
@@ -28,7 +29,7 @@ export function ActDialog(props: {
 }) {
   const { act, consumer, onClose, onDone } = props;
   const toasts = useToasts();
-  const queries = useQueryClient();
+  const reads = useReads();
   const run = useMutation({
     mutationFn: (wanted: Act) =>
       wanted.kind === 'replay' ? replay(consumer.id, wanted.ids) : remove(consumer.id, wanted.ids),
@@ -40,8 +41,7 @@ export function ActDialog(props: {
     onError: toasts.refused,
     onSettled: () => {
       onClose();
-      void queries.invalidateQueries({ queryKey: ['dead-letters', consumer.id] });
-      void queries.invalidateQueries({ queryKey: ['consumer', consumer.id] });
+      void reads.again(['dead-letters', consumer.id], ['consumer', consumer.id]);
     },
   });
   if (act === null) return null;

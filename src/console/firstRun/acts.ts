@@ -1,23 +1,24 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
+import { useReads } from '../queries.ts';
 import { SAMPLE, sampleData } from '../streams/sampleEntry.ts';
 
 export type FirstActs = ReturnType<typeof useFirstActs>;
 
 /** The acts of the first run, and the error of the one that failed last. */
 export function useFirstActs() {
-  const queries = useQueryClient();
+  const reads = useReads();
   const createTarget = useMutation({
     mutationFn: (base_url: string) => api.targets.create({ name: 'Built-in receiver', base_url }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['targets'] }),
+    onSuccess: () => reads.again(['targets']),
   });
   const createConsumer = useMutation({
     mutationFn: ({ id }: Target) =>
       api.consumers.create({ name: 'My first consumer', target_id: id, stream: 'events' }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['consumers'] }),
+    onSuccess: () => reads.again(['consumers']),
   });
   const sendSample = useMutation({ mutationFn: (to: Consumer) => appendSample(to, 'free') });
   const sendChange = useMutation({ mutationFn: (to: Consumer) => appendSample(to, 'pro') });

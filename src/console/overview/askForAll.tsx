@@ -1,8 +1,9 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { Consumer } from '../../schema/consumer.ts';
 import { useInfo } from '../info.ts';
+import { useReads } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Hint, Unsaved } from '../ui/notice.tsx';
@@ -28,7 +29,7 @@ export function AskForAll(props: {
   const { verb, target, isSingle, find, onClose } = props;
   const words = WORDS[verb];
   const retryWindow = useInfo().data?.retry_window;
-  const queries = useQueryClient();
+  const reads = useReads();
   const toasts = useToasts();
   const [tried, setTried] = useState(0);
   const concerned = useQuery({
@@ -44,9 +45,7 @@ export function AskForAll(props: {
       const text = outcomeText(verb, all, outcome);
       if (outcome.failed.length === 0) toasts.done(text, { stays: verb !== 'pause' });
       else toasts.failed(text);
-      for (const key of ['troubles', 'status', 'consumers', 'target']) {
-        void queries.invalidateQueries({ queryKey: [key] });
-      }
+      void reads.again(['troubles'], ['status'], ['consumers'], ['target']);
       onClose();
     },
   });

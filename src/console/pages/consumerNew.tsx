@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
@@ -29,6 +29,7 @@ import { StartStep, TargetStep } from '../consumers/steps.tsx';
 import { faultsIn, type Faults } from '../faults.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import type { ConsumerNewSearch as Search } from '../latePages.ts';
+import { useReads } from '../queries.ts';
 import { Refused } from '../refused.tsx';
 import { useRefusal } from '../session.ts';
 import { useZone } from '../settings.ts';
@@ -200,14 +201,14 @@ function Wizard({ original }: { original: Consumer | null }) {
 
 /** Creates the consumer, forgets the form, and leads to the consumer's page. */
 function useSave(input: () => Partial<ConsumerInput>, drop: () => void) {
-  const queries = useQueryClient();
+  const reads = useReads();
   const navigate = useNavigate();
   return useMutation({
     mutationFn: () => api.consumers.create(input()),
     onSuccess: async (consumer) => {
       drop();
-      queries.setQueryData(['consumer', consumer.id], consumer);
-      await queries.invalidateQueries({ queryKey: ['consumers'] });
+      await reads.replace(['consumer', consumer.id], consumer);
+      await reads.again(['consumers']);
       await navigate({ to: '/consumers/$id', params: { id: consumer.id }, replace: true });
     },
   });

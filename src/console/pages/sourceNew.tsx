@@ -1,8 +1,9 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import { useReads } from '../queries.ts';
 import { Refused } from '../refused.tsx';
 import { useRefusal } from '../session.ts';
 import { Connection } from '../sources/connection.tsx';
@@ -39,7 +40,7 @@ export function SourceNewPage() {
 function NewSource() {
   const form = useForm(SOURCE_FORM, BLANK, () => ({}));
   const { values: draft } = form;
-  const queries = useQueryClient();
+  const reads = useReads();
   const navigate = useNavigate();
   const whole = useFaults(newFaults(draft));
   const address = useFaults(connectionFaults(draft));
@@ -50,8 +51,8 @@ function NewSource() {
     mutationFn: () => api.sources.create(bodyOf(draft)),
     onSuccess: async (source) => {
       form.drop();
-      queries.setQueryData(['source', source.id], source);
-      await queries.invalidateQueries({ queryKey: ['sources'] });
+      await reads.replace(['source', source.id], source);
+      await reads.again(['sources']);
       await navigate({ to: '/sources/$id', params: { id: source.id }, replace: true });
     },
   });

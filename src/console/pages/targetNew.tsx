@@ -6,6 +6,7 @@ import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
 import { NEW_SECRET } from '../firstRun/newSecret.tsx';
+import { useReads } from '../queries.ts';
 import { Refused } from '../refused.tsx';
 import { useRefusal } from '../session.ts';
 import { BLANK, bodyOf, TARGET_FORM } from '../targets/draft.ts';
@@ -44,6 +45,7 @@ function NewTarget() {
   }));
   const { values: draft } = form;
   const queries = useQueryClient();
+  const reads = useReads();
   const navigate = useNavigate();
   const { element, isSendable, faultAt } = useFaults(newFaults(draft));
   // Made here, so that a receiver can have it before the first test.
@@ -55,7 +57,7 @@ function NewTarget() {
     mutationFn: () => api.targets.create(input()),
     onSuccess: async (target) => {
       form.drop();
-      await queries.invalidateQueries({ queryKey: ['targets'] });
+      await reads.again(['targets']);
       const consumers = await queries.fetchQuery({
         queryKey: ['consumers', 'newest'],
         queryFn: () => api.consumers.list({ limit: 2 }),

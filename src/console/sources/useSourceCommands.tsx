@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState, type ReactNode } from 'react';
 
@@ -6,6 +6,7 @@ import { dropSql } from '../../rules/sourceNames.ts';
 import type { Source } from '../../schema/source.ts';
 import { api } from '../api.ts';
 import { useKeys } from '../keys.ts';
+import { useReads } from '../queries.ts';
 import { useRefusal } from '../session.ts';
 import { Button } from '../ui/button.tsx';
 import { Code } from '../ui/copyText.tsx';
@@ -28,7 +29,7 @@ export function useSourceCommands(source: Source): Commands {
   const [isOpen, setOpen] = useState(false);
   // Kept while the dialog closes, so that its words stay.
   const [command, setCommand] = useState<Command>({ verb: 'pause' });
-  const queries = useQueryClient();
+  const reads = useReads();
   const navigate = useNavigate();
   const toasts = useToasts();
   const close = (): void => setOpen(false);
@@ -38,8 +39,8 @@ export function useSourceCommands(source: Source): Commands {
       toasts.done(doneText(which), { stays: answer === null });
       close();
       if (answer === null) await navigate({ to: '/sources' });
-      else queries.setQueryData(['source', source.id], answer);
-      await queries.invalidateQueries({ queryKey: ['sources'] });
+      else await reads.replace(['source', source.id], answer);
+      await reads.again(['sources']);
     },
   });
   const ask = (which: Command): void => {

@@ -1,9 +1,10 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 
 import type { EventType, StreamName } from '../../schema/stream.ts';
 import { api } from '../api.ts';
 import { errorsOf } from '../fieldErrors.ts';
+import { useReads } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
 import { ChoiceCard } from '../ui/choiceCard.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -60,15 +61,13 @@ export function SampleDialog(props: {
   const [sample] = useState(() => sampleText(new Date()));
   const data = draft.data ?? sample;
   const toasts = useToasts();
-  const queries = useQueryClient();
+  const reads = useReads();
   const { element, isSendable, faultAt } = useFaults(sampleFaults(draft));
   const send = useMutation({
     mutationFn: () => api.append.lines(draft.stream, lineOf(draft, data)),
     onSuccess: (answer) => {
       toasts.done(sentText(draft.stream, answer));
-      for (const key of ['streams', 'syncs', 'collections', 'consumers']) {
-        void queries.invalidateQueries({ queryKey: [key] });
-      }
+      void reads.again(['streams'], ['syncs'], ['collections'], ['consumers']);
       onClose();
     },
   });

@@ -1,8 +1,8 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 
 import type { StreamName } from '../../schema/stream.ts';
 import { ClientError } from '../api.ts';
+import { useReads } from '../queries.ts';
 import { readEntries, type Filter, type StreamEntry } from './entry.ts';
 
 const WAIT_MS = 25_000;
@@ -35,7 +35,7 @@ interface Come extends Pick<Tail, 'entries' | 'error'> {
 export function useTail(request: { stream: StreamName; filter: Filter; isOn: boolean }): Tail {
   const { stream, filter, isOn } = request;
   const { sync, collection, provider, event } = filter;
-  const queries = useQueryClient();
+  const reads = useReads();
   const [come, setCome] = useState<Come>({ ...NOTHING, of: '', run: null });
   const [turn, setTurn] = useState(0);
   const of = JSON.stringify([stream, sync, collection, provider, event]);
@@ -43,8 +43,7 @@ export function useTail(request: { stream: StreamName; filter: Filter; isOn: boo
     if (!isOn) return;
     const leave = new AbortController();
     const run = {};
-    const readAgain = (): Promise<void> =>
-      queries.invalidateQueries({ queryKey: ['streams', stream] });
+    const readAgain = (): Promise<void> => reads.again(['streams', stream]);
     const add = (entries: StreamEntry[], error: unknown = null): void =>
       setCome((before) => ({
         of,
@@ -68,7 +67,7 @@ export function useTail(request: { stream: StreamName; filter: Filter; isOn: boo
         setCome((now) => (now.run === run ? { ...NOTHING, of: '', run: null } : now)),
       );
     };
-  }, [stream, sync, collection, provider, event, isOn, of, queries, turn]);
+  }, [stream, sync, collection, provider, event, isOn, of, reads, turn]);
   const again = (): void => setTurn((before) => before + 1);
   return { ...(come.of === of ? come : NOTHING), again };
 }

@@ -1,8 +1,9 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import type { Target } from '../../schema/target.ts';
 import { api } from '../api.ts';
+import { useReads } from '../queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { SelectField } from '../ui/field.tsx';
@@ -19,14 +20,14 @@ const ENDS = [
 /** Rotates the signing secret; the old one keeps signing beside the new one for a while. */
 export function RotateDialog(props: { target: Target; open: boolean; onClose: () => void }) {
   const { target, open, onClose } = props;
-  const queries = useQueryClient();
+  const reads = useReads();
   const [ends, setEnds] = useState('86400');
   const rotate = useMutation({
     mutationFn: () =>
       api.request<Target>('POST', `/v1/targets/${target.id}/rotate-secret`, {
         body: { expires_in: Number(ends) },
       }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['target', target.id] }),
+    onSuccess: () => reads.again(['target', target.id]),
   });
   const close = (): void => {
     if (rotate.isPending) return; // the new secret is in the answer, and nowhere else
