@@ -6,9 +6,9 @@ import { passes, PASSES_FILTER } from '../../src/rules/filterSql.ts';
 import { inForce, type FilterVersion } from '../../src/rules/filterVersions.ts';
 import type { Filter } from '../../src/schema/consumer.ts';
 import { createDatabase, PATIENT, type TestDatabase } from '../support/database.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 
-const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf(process.env['SEED']);
 const FILTERS = 300;
 const HISTORIES = 150;
 const draw = drawFrom(SEED);

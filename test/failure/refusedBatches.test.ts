@@ -13,13 +13,13 @@ import {
   type Respond,
   type TestReceiver,
 } from '../support/receiver.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { openWorld, someEvents, type World, type WorldOptions } from '../support/world.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
 
 /** More find more; a failure prints the seed and path that bring it again. */
-const { BATCH_RUNS = '6', BATCH_SEED: SEED, BATCH_PATH: PATH } = process.env;
+const { BATCH_RUNS, BATCH_SEED: SEED, BATCH_PATH: PATH } = process.env;
 
 function batch(max_entries: number, more: Partial<ConsumerBatch> = {}): ConsumerBatch {
   return { max_entries, max_bytes: 1_048_576, max_wait_ms: 50, ...more };
@@ -169,9 +169,10 @@ test('whichever entries of batches are refused, each of the others is delivered 
   await fc.assert(
     fc.asyncProperty(trial, (told) => live(world, receiver, told)),
     {
-      numRuns: Number(BATCH_RUNS),
+      numRuns: Number(BATCH_RUNS ?? 6),
       endOnFailure: true,
-      ...(SEED === undefined ? {} : { seed: Number(SEED), path: PATH ?? '' }),
+      seed: seedOf(SEED, BATCH_RUNS !== undefined),
+      path: PATH ?? '',
     },
   );
 }, 600_000);

@@ -13,11 +13,11 @@ import type { Change } from '../../src/sources/postgres/rowChange.ts';
 import { isVisible, parseSnapshot } from '../../src/sources/postgres/snapshotText.ts';
 import { createCopy, type LogCopy } from '../support/logCopy.ts';
 import { until } from '../support/poll.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { openSourceLog, START, type SourceLog, type Store } from '../support/sourceLog.ts';
 import { configOf, openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
 
-const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf(process.env['SEED']);
 
 let postgres: SourcePostgres;
 let log: SourceLog;

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 
 import { createCopy } from '../support/logCopy.ts';
 import { until } from '../support/poll.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { into, openSourceLog, type Store } from '../support/sourceLog.ts';
 import { openSourcePostgres } from '../support/sourcePostgres.ts';
 
-const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf(process.env['SEED']);
 
 test(`whenever the connection is cut under random changes, the copy is the tables in the end (SEED=${SEED})`, async () => {
   await using postgres = await openSourcePostgres();

@@ -10,12 +10,12 @@ import {
 import { isRead, openFollowedSource, type FollowedSource } from '../support/followedSource.ts';
 import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { openSourcePostgres, type SourcePostgres } from '../support/sourcePostgres.ts';
 import { eventFaults, eventNames, tableDifferences } from '../support/sourceRecords.ts';
 import { createWorkload } from '../support/sourceWorkload.ts';
 
-const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf(process.env['SEED'], process.env['SOURCE_RUNS'] !== undefined);
 /** More find more. */
 const RUNS = Number(process.env['SOURCE_RUNS'] ?? (IS_LONG ? 20 : 1));
 /** Followers that die, at least. */

@@ -102,8 +102,9 @@ export function createModelRequests(options: {
     if (command.kind === 'patch' && answer.ok) batches = [command.patch.batch ?? null];
     if (kind === 'pause' && answer.ok) halted = true;
     if (kind === 'seek') gone &&= now.status === 'stopped';
+    // It clears a failure, also one that came while it waited for the sender to let go.
+    if (kind === 'seek' || kind === 'retry') notBefore = 0;
     if (kind !== 'retry') return;
-    notBefore = 0;
     for (const request of open.keys()) hurried.add(request);
   }
 

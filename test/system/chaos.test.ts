@@ -9,12 +9,12 @@ import { unstoredFrom } from '../support/feed.ts';
 import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
 import { openCluster, type Cluster, type Running } from '../support/processes.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { openUnruly, type Unruly } from '../support/unruly.ts';
 
 /** `npm run chaos` runs the long form; SEED repeats one. */
 const LONG = IS_LONG || process.env['CHAOS'] === 'long';
-const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
+const SEED = seedOf(process.env['SEED'], LONG);
 const SIZE = LONG
   ? { seconds: 60, consumers: 8, events: 20_000, records: 500, kills: 3 }
   : { seconds: 15, consumers: 4, events: 4_000, records: 100, kills: 1 };

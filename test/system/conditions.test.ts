@@ -5,11 +5,12 @@ import { expect, test } from 'vitest';
 import { jsonOf, someCondition, someData, type ReferenceCondition } from '../support/conditions.ts';
 import { until } from '../support/poll.ts';
 import { accept, openReceiver } from '../support/receiver.ts';
+import { seedOf } from '../support/seeded.ts';
 import { openWorld, someEvents } from '../support/world.ts';
 
 const ENTRIES = 3_000;
 const EDITS = 8;
-const SEED = Number(process.env['CONDITIONS_SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf(process.env['CONDITIONS_SEED']);
 
 test(`conditions that are edited while a consumer drains let through exactly what a second evaluation does (SEED=${SEED})`, async () => {
   await using world = await openWorld();

@@ -24,11 +24,11 @@ import { isRead } from '../support/followedSource.ts';
 import { killPostgres } from '../support/killPostgres.ts';
 import { IS_LONG } from '../support/long.ts';
 import { until } from '../support/poll.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { connectTo, type SourceSession } from '../support/sourcePostgres.ts';
 import { createWorkload, type Workload } from '../support/sourceWorkload.ts';
 
-const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOf(process.env['SEED'], process.env['SOURCE_RUNS'] !== undefined);
 /** So many runs, 20 in the long form, in which a slot is dropped as well; SEED repeats one. */
 const LONG = process.env['SOURCE_RUNS'] ?? (IS_LONG ? '20' : undefined);
 const RUNS = Number(LONG ?? 1);

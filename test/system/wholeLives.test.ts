@@ -11,7 +11,7 @@ import { createModel } from '../support/model.ts';
 import { conditionOn, CONDITIONS, RECORDS } from '../support/modelFilters.ts';
 import type { Snapshot } from '../support/modelSnapshot.ts';
 import type { Mode, Poison } from '../support/scriptedEndpoint.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { aChange, anEvent } from '../support/streams.ts';
 
 vi.mock('@temporalio/workflow', () => import('../support/temporal.ts'));
@@ -240,7 +240,7 @@ test('whatever fails or dies and whatever commands a consumer gets, each entry i
   await using engine = await openEngine();
   await fc.assert(
     fc.asyncProperty(story, (told) => live(engine, told)),
-    { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED), path: PATH ?? '' }) },
+    { numRuns: RUNS, seed: seedOf(SEED, MODEL_RUNS !== undefined), path: PATH ?? '' },
   );
   expect(lives).toBeGreaterThan(0);
   if (SEED !== undefined) return;

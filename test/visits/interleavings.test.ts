@@ -5,6 +5,7 @@ import type { Ordering } from '../../src/schema/consumer.ts';
 import type { StreamName } from '../../src/schema/stream.ts';
 import { BUSY, CUT, DELIVERED, GONE, UNAVAILABLE } from '../support/heldEndpoint.ts';
 import { LEASE_MS, OF_A, openQuietHost, type QuietHost } from '../support/quietHost.ts';
+import { seedOf } from '../support/seeded.ts';
 
 /** More find more; a failure prints the seed and path that bring it again. */
 const { VISITS_RUNS, VISITS_SEED: SEED, VISITS_PATH: PATH } = process.env;
@@ -251,6 +252,7 @@ async function endsClean(host: QuietHost): Promise<void> {
 test('in whatever order things happen, each entry of a visited consumer is sent, in order, and none is skipped', async () => {
   await fc.assert(fc.asyncProperty(story, live), {
     numRuns: RUNS,
-    ...(SEED === undefined ? {} : { seed: Number(SEED), path: PATH ?? '' }),
+    seed: seedOf(SEED, VISITS_RUNS !== undefined),
+    path: PATH ?? '',
   });
 }, 300_000);

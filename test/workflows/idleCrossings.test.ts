@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { until } from '../support/poll.ts';
 import { openReceiver, type TestReceiver } from '../support/receiver.ts';
-import { drawFrom } from '../support/seeded.ts';
+import { drawFrom, seedOf } from '../support/seeded.ts';
 import { openWorld, someEvents, type World } from '../support/world.ts';
 
 const COLLECTIONS = ['t:a', 't:b', 't:c'];
@@ -166,7 +166,7 @@ async function endOf(world: World): Promise<number> {
 }
 
 test('a consumer that keeps falling idle loses and repeats nothing, whatever commands come meanwhile', async () => {
-  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
+  const seed = seedOf(process.env['SEED']);
   process.stderr.write(`turns are drawn from SEED=${seed}\n`);
   await using world = await openWorld({ idleAfterMs: IDLE_AFTER_MS });
   await using receiver = await openReceiver();
