@@ -10,6 +10,7 @@ import { openUrl } from '../../src/sources/sourceUrl.ts';
 import { findSource } from '../../src/sources/sourceView.ts';
 import { createInspectDatabase, type Asked } from '../../src/sources/testDatabase.ts';
 import { LOOPBACK, type Answer } from '../support/app.ts';
+import { dropSlots } from '../support/slots.ts';
 import { createSource, openSourceSite, type Shop, type SourceSite } from '../support/sourceSite.ts';
 
 const inspect = createInspectDatabase(createDatabaseSockets({ allowCidrs: LOOPBACK }).open);
@@ -36,7 +37,7 @@ beforeEach(async () => {
   meanwhile = () => Promise.resolve();
 });
 afterEach(async () => {
-  await shop.session.run('select pg_drop_replication_slot(slot_name) from pg_replication_slots');
+  await dropSlots(shop.session);
   await shop[Symbol.asyncDispose]();
 });
 

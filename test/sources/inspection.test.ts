@@ -5,6 +5,7 @@ import { migrate } from '../../src/db/migrate.ts';
 import { readFacts, type TableName } from '../../src/sources/postgres/databaseFacts.ts';
 import { findProblems, keyOfTable, type Finding } from '../../src/sources/postgres/inspection.ts';
 import { drop, prepare } from '../../src/sources/postgres/preparation.ts';
+import { dropSlots } from '../support/slots.ts';
 import {
   openSourcePostgres,
   type SourcePostgres,
@@ -27,7 +28,7 @@ beforeEach(async () => {
   session = await postgres.connect(url);
 });
 afterEach(async () => {
-  await session.run('select pg_drop_replication_slot(slot_name) from pg_replication_slots');
+  await dropSlots(session);
   await session[Symbol.asyncDispose]();
 });
 

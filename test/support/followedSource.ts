@@ -15,6 +15,7 @@ import { LOOPBACK } from './app.ts';
 import { createDatabase, PATIENT } from './database.ts';
 import { keepFollowing } from './keepFollowing.ts';
 import { until } from './poll.ts';
+import { dropSlots } from './slots.ts';
 import type { SourcePostgres, SourceSession } from './sourcePostgres.ts';
 import { silent } from './streams.ts';
 
@@ -116,9 +117,7 @@ export async function openFollowedSource(
 
   async function dispose(): Promise<void> {
     await Promise.allSettled(followings.map((one) => one.stop()));
-    await session.run(
-      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()`,
-    );
+    await dropSlots(session);
     await session[Symbol.asyncDispose]();
     await Promise.all([appender.close(), listener.close()]);
     await db.close();

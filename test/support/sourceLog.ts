@@ -5,7 +5,7 @@ import type { Place } from '../../src/sources/postgres/groupCutter.ts';
 import type { LogEnding } from '../../src/sources/postgres/logEnding.ts';
 import { parseLsn, type Lsn } from '../../src/sources/postgres/lsn.ts';
 import type { LogCopy } from './logCopy.ts';
-import { until } from './poll.ts';
+import { dropSlots } from './slots.ts';
 import { configOf, type SourcePostgres, type SourceSession } from './sourcePostgres.ts';
 
 export type Store = FollowOptions['store'];
@@ -58,14 +58,7 @@ export async function openSourceLog(postgres: SourcePostgres): Promise<SourceLog
 
   async function dispose(): Promise<void> {
     stopping.abort();
-    // A test that has failed may leave it with a group that is never stored.
-    await until(async () => {
-      const [active] = await session.rows(
-        `select pg_terminate_backend(active_pid) from pg_replication_slots where active`,
-      );
-      return active === undefined;
-    });
-    await session.run(`select pg_drop_replication_slot(slot_name) from pg_replication_slots`);
+    await dropSlots(session); // a test that has failed may leave one with a group that is never stored
     await session[Symbol.asyncDispose]();
   }
 
