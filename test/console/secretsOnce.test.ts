@@ -28,13 +28,12 @@ async function openSigned(path: string) {
 
 /** Holds the requests to a path back until `open` is called. */
 async function hold(page: Page, path: string): Promise<{ open: () => void }> {
-  let open = (): void => undefined;
-  const gate = new Promise<void>((resolve) => (open = resolve));
+  const gate = Promise.withResolvers<void>();
   await page.route(path, async (route) => {
-    if (route.request().method() === 'POST') await gate;
+    if (route.request().method() === 'POST') await gate.promise;
     await route.continue();
   });
-  return { open };
+  return { open: gate.resolve };
 }
 
 /** Presses a button of the window twice and then Escape: all of it before any timer that the first press sets. */

@@ -43,7 +43,11 @@ async function holdAnswer(page: Page, path: RegExp): Promise<Held> {
   return {
     answered: answered.promise,
     arrive: async () => {
-      const ended = [page.waitForEvent('requestfinished'), page.waitForEvent('requestfailed')];
+      const isHeld = (request: Request): boolean => request === held;
+      const ended = [
+        page.waitForEvent('requestfinished', isHeld),
+        page.waitForEvent('requestfailed', isHeld),
+      ];
       gate.resolve();
       await Promise.race(ended);
       await page.evaluate(
