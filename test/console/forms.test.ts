@@ -108,6 +108,33 @@ test('while the API does not say what the target is, the wizard stays at its ste
   expect(await page.getByText('That target no longer exists.').count()).toBe(0);
 });
 
+test('the name is asked for once the one that is proposed is known, and a target that could not be read can be asked for again', async () => {
+  await using api = await openOwnApp();
+  await using site = await serve(api);
+  const target = await targetNamed(api, 'Endpoint');
+  await using tab = await openTab({ expected: [/ERR_CONNECTION_RESET/u] });
+  const { page, context } = tab;
+  await site.signIn(context);
+  let isLost = true;
+  const held = Promise.withResolvers<void>();
+  await page.route(`**/v1/targets/${target}`, async (route) => {
+    if (isLost) return route.abort('connectionreset');
+    await held.promise;
+    return route.continue();
+  });
+  await page.goto(`${site.url}/consumers/new?target=${target}&step=6`);
+  await page.getByRole('alert').getByText('This could not be loaded').waitFor();
+  isLost = false;
+  await page.getByRole('button', { name: 'Try again' }).click();
+  const name = page.getByLabel('Name', { exact: true });
+  await page.getByText('Loading the target…').waitFor();
+  expect(await name.count()).toBe(0);
+  held.resolve();
+  await name.waitFor();
+  expect(await name.inputValue()).toBe('Events to Endpoint');
+  await name.and(page.locator(':focus')).waitFor();
+});
+
 test('a duplicate of a consumer has its settings, and after a reload what was changed in it', async () => {
   await using api = await openOwnApp();
   await using site = await serve(api);

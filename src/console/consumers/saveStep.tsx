@@ -1,18 +1,34 @@
+import type { UseQueryResult } from '@tanstack/react-query';
+
 import type { Target } from '../../schema/target.ts';
 import { ZONE_WORDS } from '../dateField.ts';
 import { useZone } from '../settings.ts';
 import { Condition } from '../shaping/conditionText.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
+import { Failed, Loading } from '../ui/notice.tsx';
 import { Facts } from '../ui/panel.tsx';
 import { listed } from '../words.ts';
 import { conditionOf } from './filterDelta.ts';
 import { ORDERINGS } from './orderings.ts';
 import type { CheckedProps } from './steps.tsx';
 
+/** A target as the query library knows it, or how far its reading is. */
+export type AskedTarget = Pick<UseQueryResult<Target>, 'data' | 'error' | 'refetch'>;
+
 const STARTS = { end: 'new entries only', beginning: 'the oldest entry that is kept' };
 
-/** Asks for the name, which is proposed, and shows once more what the consumer will do. */
-export function SaveStep(props: CheckedProps & { target: Target | undefined }) {
+/**
+ * Asks for the name, which is proposed, and shows once more what the consumer will do. The proposal has the target's
+ * name in it, so the fields are shown once that was read: it would change under the hands of a person who types.
+ */
+export function SaveStep(props: CheckedProps & { target: AskedTarget }) {
+  const { target } = props;
+  if (target.data !== undefined) return <Fields {...props} target={target.data} />;
+  if (target.error === null) return <Loading what="the target" />;
+  return <Failed error={target.error} again={() => void target.refetch()} />;
+}
+
+function Fields(props: CheckedProps & { target: Target }) {
   const { draft, onChange, errorAt, target } = props;
   const zone = useZone();
   return (
@@ -42,7 +58,7 @@ export function SaveStep(props: CheckedProps & { target: Target | undefined }) {
       </div>
       <Facts
         facts={[
-          ['Sends to', `${target?.name ?? '…'} (${target?.base_url ?? ''}${draft.path})`],
+          ['Sends to', `${target.name} (${target.base_url}${draft.path})`],
           ['Stream', draft.stream],
           ['Syncs', listed(draft.syncs, 4)],
           ['Collections', listed(draft.collections, 4)],

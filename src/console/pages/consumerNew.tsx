@@ -89,11 +89,13 @@ function Wizard({ original }: { original: Consumer | null }) {
   const draft = { ...form.values, target_id: form.values.target_id || lone };
   const [isNameless, setNameless] = useState(false);
   const zone = useZone();
-  const { target, isGone } = useTarget(draft.target_id);
-  const hasTarget = draft.target_id !== '' && !isGone;
+  const asked = useTarget(draft.target_id);
+  const { data: target } = asked;
+  const isTargetGone = isGone(asked.error);
+  const hasTarget = draft.target_id !== '' && !isTargetGone;
   const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
   const step = hasTarget ? wanted : 1;
-  const proposed = isNameless ? '' : proposedName(draft, target?.name ?? '…');
+  const proposed = isNameless ? '' : proposedName(draft, target?.name ?? '');
   const named = { ...draft, name: draft.name || proposed };
   const go = (to: number): void =>
     void navigate({
@@ -153,8 +155,12 @@ function Wizard({ original }: { original: Consumer | null }) {
           <Panel title={`${step}. ${STEPS[step - 1]}`}>
             {step === 1 && (
               <>
-                {isGone && <Hint tone="warn">That target no longer exists.</Hint>}
-                <TargetStep draft={draft} onChange={pick} chosen={isGone ? undefined : target} />
+                {isTargetGone && <Hint tone="warn">That target no longer exists.</Hint>}
+                <TargetStep
+                  draft={draft}
+                  onChange={pick}
+                  chosen={isTargetGone ? undefined : target}
+                />
               </>
             )}
             <FilterStep step={step} draft={draft} onChange={set} />
@@ -166,7 +172,7 @@ function Wizard({ original }: { original: Consumer | null }) {
                   if (change.name !== undefined) setNameless(change.name === '');
                   set(change);
                 }}
-                target={target}
+                target={asked}
                 errorAt={errorAt}
               />
             )}
@@ -248,12 +254,11 @@ function Origin({ original, isRestored }: { original: Consumer | null; isRestore
 }
 
 function useTarget(id: string) {
-  const { data, error } = useQuery({
+  return useQuery({
     queryKey: ['target', id],
     queryFn: () => api.targets.get(id),
     enabled: id !== '',
   });
-  return { target: data, isGone: isGone(error) };
 }
 
 /** The id of the only target there is, which need not be chosen; empty while there are none or several. */
