@@ -3,6 +3,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
+import { keepPresses } from './press.ts';
 import { createQueries } from './queries.ts';
 import { createConsoleRouter } from './routes.tsx';
 import { applyTheme } from './settings.ts';
@@ -11,6 +12,7 @@ import './styles.css';
 import { ToastProvider } from './ui/toast.tsx';
 
 applyTheme();
+keepPresses(document);
 
 const router = createConsoleRouter();
 const queries = createQueries(() => {

@@ -90,12 +90,11 @@ function Wizard({ original }: { original: Consumer | null }) {
   const [isNameless, setNameless] = useState(false);
   const zone = useZone();
   const asked = useTarget(draft.target_id);
-  const { data: target } = asked;
   const isTargetGone = isGone(asked.error);
   const hasTarget = draft.target_id !== '' && !isTargetGone;
   const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
   const step = hasTarget ? wanted : 1;
-  const proposed = isNameless ? '' : proposedName(draft, target?.name ?? '');
+  const proposed = isNameless ? '' : proposedName(draft, asked.data?.name ?? '');
   const named = { ...draft, name: draft.name || proposed };
   const go = (to: number): void =>
     void navigate({
@@ -159,7 +158,7 @@ function Wizard({ original }: { original: Consumer | null }) {
                 <TargetStep
                   draft={draft}
                   onChange={pick}
-                  chosen={isTargetGone ? undefined : target}
+                  chosen={isTargetGone ? undefined : asked.data}
                 />
               </>
             )}
@@ -182,7 +181,7 @@ function Wizard({ original }: { original: Consumer | null }) {
           <StepButtons
             step={step}
             onGo={go}
-            isReady={hasTarget && (!isLast || target !== undefined)}
+            isReady={hasTarget && (!isLast || asked.data !== undefined)}
             busy={save.isPending}
           >
             <Link to="/consumers" className={buttonLook('quiet')}>
