@@ -130,10 +130,21 @@ test('a wrong condition keeps its step, and is led back to from the last one', a
   await page.getByRole('button', { name: 'Next: select start position' }).click();
   await expect.poll(() => condition(page).evaluate(isFocused)).toBe(true);
   expect(new URL(page.url()).searchParams.get('step')).toBe('4');
+  // The last step tries it again, with a body. What is known of it stays known meanwhile.
+  const isTried = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  await page.route('**/v1/consumers/preview', async (route) => {
+    if (route.request().postDataJSON().body === undefined) return route.continue();
+    isTried.resolve();
+    await gate.promise;
+    return route.continue();
+  });
   await page.getByRole('button', { name: 'Skip to save' }).click();
+  await isTried.promise;
   await page.getByRole('heading', { name: '6. Save' }).waitFor();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('heading', { name: '4. Select event types' }).waitFor();
+  gate.resolve();
   await expect.poll(() => condition(page).evaluate(isFocused)).toBe(true);
   await page.getByRole('button', { name: 'Remove condition' }).click();
   await expect

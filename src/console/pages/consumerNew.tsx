@@ -3,6 +3,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import type { Consumer, ConsumerInput } from '../../schema/consumer.ts';
+import type { Target } from '../../schema/target.ts';
 import { api, isGone } from '../api.ts';
 import {
   BLANK,
@@ -87,15 +88,13 @@ function Wizard({ original }: { original: Consumer | null }) {
   const { set } = form;
   const like = original === null ? {} : { like: original.id };
   const draft = { ...form.values, target_id: form.values.target_id || lone };
-  const [isNameless, setNameless] = useState(false);
   const zone = useZone();
   const asked = useTarget(draft.target_id);
   const isTargetGone = isGone(asked.error);
   const hasTarget = draft.target_id !== '' && !isTargetGone;
   const wanted = Math.min(Math.max(Number(search.step ?? 1) || 1, 1), STEPS.length);
   const step = hasTarget ? wanted : 1;
-  const proposed = isNameless ? '' : proposedName(draft, asked.data?.name ?? '');
-  const named = { ...draft, name: draft.name || proposed };
+  const { named, setNameless } = useNamed(draft, asked.data);
   const go = (to: number): void =>
     void navigate({
       to: '/consumers/new',
@@ -202,6 +201,13 @@ function Wizard({ original }: { original: Consumer | null }) {
       </form>
     </>
   );
+}
+
+/** The draft with the proposed name, unless another one was typed, or that one was removed. */
+function useNamed(draft: Draft, target: Target | undefined) {
+  const [isNameless, setNameless] = useState(false);
+  const proposed = isNameless || target === undefined ? '' : proposedName(draft, target.name);
+  return { named: { ...draft, name: draft.name || proposed }, setNameless };
 }
 
 /** Creates the consumer, forgets the form, and leads to the consumer's page. */

@@ -48,8 +48,9 @@ export interface PreviewState {
 /** Tries a filter on the newest entries as it is edited. The last answer stays until there is another one. */
 export function usePreview(tried: Tried): PreviewState {
   const text = JSON.stringify({ ...tried, last: LAST });
-  const asked = JSON.parse(useSettled(text)) as Tried & { last: number };
-  const { data, error, isFetching } = useQuery({
+  const settled = useSettled(text);
+  const asked = JSON.parse(settled) as Tried & { last: number };
+  const { data, error, isFetching, isPending, isPlaceholderData } = useQuery({
     queryKey: ['preview', asked],
     queryFn: () => api.consumers.preview(asked),
     placeholderData: (before) => before,
@@ -61,19 +62,39 @@ export function usePreview(tried: Tried): PreviewState {
   });
   const [answered, setAnswered] = useState(data);
   if (data !== undefined && data !== answered) setAnswered(data);
-  const { where, body } = asked;
-  const tooLong = lengthFault(where ?? '');
-  const conditionFault = tooLong === null ? expressionFault(error, '/where', where ?? '') : null;
+  const [refused, setRefused] = useState({ settled, error });
+  const isAnswered = !isPending && !isPlaceholderData;
+  if (isAnswered && (refused.settled !== settled || refused.error !== error)) {
+    setRefused({ settled, error });
+  }
+  const tooLong = lengthFault(asked.where ?? '');
+  const { conditionFault, bodyFault } = faultsOf(asked, refused);
   return {
     data: data ?? answered,
     isFetching,
     error,
-    conditionFault,
+    conditionFault: tooLong === null ? conditionFault : null,
     conditionError: tooLong ?? undefined,
-    bodyFault: expressionFault(
-      error,
-      '/body/expression',
-      body?.mode === 'map' ? body.expression : '',
-    ),
+    bodyFault,
   };
+}
+
+/** Where the last answer says that what is tried is wrong. What has not changed since is as wrong as it was. */
+function faultsOf(
+  { where, body }: Tried,
+  refused: { settled: string; error: Error | null },
+): Pick<PreviewState, 'conditionFault' | 'bodyFault'> {
+  const before = JSON.parse(refused.settled) as Tried;
+  const condition = where ?? '';
+  const isSameCondition = condition === (before.where ?? '');
+  const expression = expressionOf(body);
+  const isSameBody = expression === expressionOf(before.body);
+  return {
+    conditionFault: isSameCondition ? expressionFault(refused.error, '/where', condition) : null,
+    bodyFault: isSameBody ? expressionFault(refused.error, '/body/expression', expression) : null,
+  };
+}
+
+function expressionOf(body: ConsumerBody | undefined): string {
+  return body?.mode === 'map' ? body.expression : '';
 }
