@@ -252,7 +252,10 @@ test('settings are changed without the password being shown; a table is added fr
 
 test('a source whose database is away stays in the list until it is forgotten, and what to drop there is said', async () => {
   const source = await followed();
-  const { tab, page } = await openSource(source, '?tab=settings');
+  // A read of its page may find it gone before the answer to the command is there.
+  const { tab, page } = await openSource(source, '?tab=settings', {
+    expected: [/404 .*\/v1\/sources\//u],
+  });
   await using _ = tab;
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   await page.getByRole('dialog').getByText(`the slot ${source.slot}`).waitFor();

@@ -26,7 +26,8 @@ test('a database is added in the console, its rows and changes become records, a
     shop.rows(
       'select slot_name::text from pg_replication_slots union all select pubname::text from pg_publication',
     );
-  await using tab = await openTab();
+  // Once it is deleted, its page may find it gone before the list is shown.
+  await using tab = await openTab({ expected: [/404 .*\/v1\/sources\//u] });
   const { page, context } = tab;
   await site().signIn(context);
   await openPage(page, `${site().url}/sources/new`);
