@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useIsMutating, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 
 import { useReads } from './queries.ts';
@@ -12,6 +12,18 @@ const KINDS = {
   target: { to: '/targets', lists: 'targets' },
   source: { to: '/sources', lists: 'sources' },
 } as const;
+
+/**
+ * Whether its deletion is under way. It may be gone before the answer says so: its page reads it no more, and stays as it
+ * is until the list is shown.
+ */
+export function useIsBeingDeleted(id: string): boolean {
+  return useIsMutating({ mutationKey: keyOf(id) }) > 0;
+}
+
+function keyOf(id: string): readonly string[] {
+  return ['delete', id];
+}
 
 /**
  * Asks before a consumer, a target or a source is deleted, and says what that ends. Then the list of the others is shown; if the
@@ -33,7 +45,11 @@ export function DeleteDialog(props: {
   const reads = useReads();
   const navigate = useNavigate();
   const remove = useMutation({
-    mutationFn: props.remove,
+    mutationKey: keyOf(id),
+    mutationFn: async () => {
+      await queries.cancelQueries({ queryKey: [kind, id] });
+      await props.remove();
+    },
     onSuccess: async () => {
       await navigate({ to });
       queries.removeQueries({ queryKey: [kind, id] });

@@ -93,3 +93,37 @@ test('what is made while a list is read for the first time is in that list', asy
   const { body } = await opened.api.request('GET', '/v1/api-keys');
   expect(body.data).toHaveLength(1);
 });
+
+test('the page of a consumer that is being deleted stays until the list is shown, although it may be gone before', async () => {
+  const { id } = await opened.create({ name: 'Gone' });
+  await using tab = await openTab({ isAlone: true, expected: [/404/u] });
+  const { page } = tab;
+  await site.signIn(tab.context);
+  await page.clock.install();
+  await openPage(page, `${site.url}/consumers/${id}?tab=settings`);
+  const gone = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let reads = 0;
+  await page.route(new RegExp(`/v1/consumers/${id}$`, 'u'), async (route) => {
+    if (route.request().method() !== 'DELETE') {
+      reads += 1;
+      return route.continue();
+    }
+    const response = await route.fetch();
+    gone.resolve();
+    await gate.promise;
+    return route.fulfill({ response });
+  });
+  await expect.poll(() => reads).toBeGreaterThan(0); // every 2 s
+  await page.getByRole('button', { name: 'Delete consumer' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete Gone?' });
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await gone.promise;
+  const before = reads;
+  await page.clock.fastForward(10_000);
+  await page.evaluate("fetch('/readyz')"); // whatever was read before it has been seen here
+  expect(reads).toBe(before);
+  expect(await dialog.count()).toBe(1);
+  gate.resolve();
+  await page.waitForURL(`${site.url}/consumers`);
+});

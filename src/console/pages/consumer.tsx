@@ -24,6 +24,7 @@ import { useHistory } from '../consumers/useHistory.ts';
 import { useUnsent } from '../consumers/useUnsent.ts';
 import { useUrl } from '../consumers/useUrl.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
+import { useIsBeingDeleted } from '../deleteDialog.tsx';
 import { useInfo } from '../info.ts';
 import { late } from '../late.tsx';
 import { consumerSearch, type ConsumerSearch } from '../latePages.ts';
@@ -50,10 +51,12 @@ const ConsumerSettings = late(
 /** One consumer: its state, its deliveries and its commands. */
 export function ConsumerPage() {
   const { id } = useParams({ from: '/inside/consumers/$id' });
+  const isBeingDeleted = useIsBeingDeleted(id);
   const query = useQuery({
     queryKey: ['consumer', id],
     queryFn: () => api.consumers.get(id),
     refetchInterval: 2_000,
+    enabled: !isBeingDeleted,
   });
   if (query.data === undefined || isGone(query.error)) {
     if (query.error === null) return <Loading what="the consumer" />;

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import type { Source } from '../../schema/source.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone } from '../api.ts';
+import { useIsBeingDeleted } from '../deleteDialog.tsx';
 import type { SourceSearch, SourceTab } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { SourceBands, SourceNotes } from '../sources/bands.tsx';
@@ -29,10 +30,12 @@ const EVERY_MS = 2_000;
 /** One source: how it is, its tables, what of them could not be read, and its settings. */
 export function SourcePage() {
   const { id } = useParams({ from: '/inside/sources/$id' });
+  const isBeingDeleted = useIsBeingDeleted(id);
   const query = useQuery({
     queryKey: ['source', id],
     queryFn: () => api.sources.get(id),
     refetchInterval: EVERY_MS,
+    enabled: !isBeingDeleted,
   });
   if (query.data === undefined || isGone(query.error)) {
     if (query.error === null) return <Loading what="the source" />;

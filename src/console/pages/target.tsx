@@ -6,6 +6,7 @@ import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone } from '../api.ts';
 import { filterIn } from '../consumers/attemptFilter.ts';
+import { useIsBeingDeleted } from '../deleteDialog.tsx';
 import { targetSearch, type TargetSearch } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
@@ -32,10 +33,12 @@ import { number } from '../words.ts';
 /** One target: its health and the reasons, its deliveries, its consumers, its secret and its settings. */
 export function TargetPage() {
   const { id } = useParams({ from: '/inside/targets/$id' });
+  const isBeingDeleted = useIsBeingDeleted(id);
   const query = useQuery({
     queryKey: ['target', id],
     queryFn: () => api.targets.get(id),
     refetchInterval: 5_000,
+    enabled: !isBeingDeleted,
   });
   if (query.data === undefined || isGone(query.error)) {
     if (query.error === null) return <Loading what="the target" />;
