@@ -1,5 +1,13 @@
 /** What a press is meant for. A menu opens when the button goes down, and lies over what was pressed then. */
-const PRESSED = 'button:not([aria-haspopup="menu"]), a[href], label, summary';
+const PRESSED = [
+  'button:not([aria-haspopup="menu"])',
+  'a[href]',
+  'label',
+  'input:is([type="checkbox"], [type="radio"])',
+  'summary',
+  '[role="option"]',
+  '[role="row"]',
+].join();
 /** How far a hand may move, in CSS pixels, and still press what it pressed. */
 const STILL_PX = 4;
 

@@ -71,6 +71,34 @@ test('a stream begins with its newest entry; following keeps what is shown, adds
   await expect.poll(() => records.allTextContents()).toEqual(['first', 'second', 'third']);
 });
 
+test('while a stream is followed, the row that was gone to or pressed is the one that opens, although others come above it', async () => {
+  const { url, signIn } = site;
+  await using tab = await openTab();
+  const { page, context } = tab;
+  await signIn(context);
+  const table = page.getByRole('table', { name: 'events' });
+  const drawer = page.getByRole('dialog');
+  const polls = page.waitForRequest(/\/v1\/events\?.*wait_for=25000/u);
+  await page.goto(`${url}/streams?live=1&collection=moving%3Ax`);
+  await polls;
+  for (const record of ['first', 'second']) await append('moving:x', record);
+  await table.getByRole('button', { name: 'second' }).waitFor();
+  await page.keyboard.press('j');
+  await append('moving:x', 'third');
+  await table.getByRole('button', { name: 'third' }).waitFor();
+  await page.keyboard.press('Enter');
+  await drawer.getByRole('heading', { name: ': second' }).waitFor();
+  await page.keyboard.press('Escape');
+  await drawer.waitFor({ state: 'detached' });
+
+  await table.getByRole('row').filter({ hasText: 'first' }).getByText('created').hover();
+  await page.mouse.down();
+  await append('moving:x', 'fourth');
+  await table.getByRole('button', { name: 'fourth' }).waitFor();
+  await page.mouse.up();
+  await expect.poll(() => drawer.getByRole('heading').first().textContent()).toMatch(/: first$/u);
+});
+
 test('a record that changes while its stream is followed moves to the top, and is there once', async () => {
   const { url, signIn } = site;
   await using tab = await openTab();

@@ -114,7 +114,7 @@ function Rows<T>({ what, columns, list, rowKey, rowHref, onOpen }: DataTableProp
     if (onOpen !== undefined) onOpen(row);
     else if (rowHref !== undefined) void navigate({ href: rowHref(row) });
   };
-  const active = useActiveRow(rows, open, (index) =>
+  const active = useActiveRow(rows, rowKey, open, (index) =>
     virtual.scrollToIndex(index, { align: 'auto' }),
   );
 
@@ -163,16 +163,23 @@ function useMoreNearEnd<T>({ rows, hasMore, isLoadingMore, error, more }: List<T
   }, [isNearEnd, more]);
 }
 
-/** The row that `j` and `k` have come to, which Enter opens; -1 before the first move. */
+/**
+ * The row that `j` and `k` have come to, which Enter opens; -1 before the first move, or once it is not listed any more. It
+ * stays the same one when others come above it.
+ */
 function useActiveRow<T>(
   rows: T[],
+  rowKey: (row: T) => string,
   open: (row: T) => void,
   scrollTo: (index: number) => void,
 ): number {
-  const [active, setActive] = useState(-1);
+  const [key, setKey] = useState<string | null>(null);
+  const active = key === null ? -1 : rows.findIndex((row) => rowKey(row) === key);
   const move = (by: number): void => {
     const next = Math.min(rows.length - 1, Math.max(0, active + by));
-    setActive(next);
+    const row = rows[next];
+    if (row === undefined) return;
+    setKey(rowKey(row));
     scrollTo(next);
   };
   useKeys({
