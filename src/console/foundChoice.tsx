@@ -21,7 +21,8 @@ interface Props<T> {
 /** Chooses one of many things that the API finds by what is typed. */
 export function FoundChoice<T>({ of, list, optionOf, ...rest }: Props<T>) {
   const [text, setText] = useState('');
-  const q = useSettled(text.trim());
+  const wanted = text.trim();
+  const q = useSettled(wanted);
   const found = useQuery({
     queryKey: [of, 'choice', q],
     queryFn: () => list({ limit: 50, ...(q !== '' && { q }) }),
@@ -31,7 +32,7 @@ export function FoundChoice<T>({ of, list, optionOf, ...rest }: Props<T>) {
     <Combobox
       {...rest}
       options={(found.data?.data ?? []).map(optionOf)}
-      isLoading={found.isFetching}
+      isLoading={q !== wanted || found.isPending || found.isPlaceholderData}
       onText={setText}
     />
   );

@@ -24,6 +24,7 @@ interface Props {
   onPick: (value: string) => void;
   /** Called with what is typed, if the parent finds the options; without it they are filtered here. */
   onText?: (text: string) => void;
+  /** Whether the options are still those for an earlier text; Enter waits for those for this one. */
   isLoading?: boolean;
   /** Whether a text may be taken that is not among the options. */
   isOpen?: boolean;
@@ -38,14 +39,18 @@ export function Combobox(props: Props) {
   const { label, value, shown = value, placeholder, options, onPick, onText } = props;
   const id = useId();
   const [text, setText] = useState<string | null>(null);
-  const [active, setActive] = useState(-1);
+  /** The option that the arrows have come to. */
+  const [reached, setReached] = useState<string | null>(null);
+  const [isAwaited, setAwaited] = useState(false);
   const isTyping = text !== null;
   const found = isTyping && onText === undefined ? matching(options, text) : options;
   const listed = found.slice(0, SHOWN);
+  const active = listed.findIndex((option) => option.value === reached);
 
   const close = (): void => {
     setText(null);
-    setActive(-1);
+    setReached(null);
+    setAwaited(false);
     onText?.('');
   };
   const take = (next: string): void => {
@@ -57,13 +62,17 @@ export function Combobox(props: Props) {
     if (step !== undefined) {
       event.preventDefault();
       setText(text ?? '');
-      setActive(Math.max(0, Math.min(listed.length - 1, active + step)));
+      setReached(listed[Math.max(0, Math.min(listed.length - 1, active + step))]?.value ?? null);
     } else if (event.key === 'Escape') close();
     else if (event.key === 'Enter' && isTyping) {
       event.preventDefault();
-      const chosen = listed[active]?.value ?? typed();
-      if (chosen !== null) take(chosen);
+      if (active < 0 && props.isLoading === true) setAwaited(true);
+      else takeChosen();
     }
+  };
+  const takeChosen = (): void => {
+    const chosen = listed[active]?.value ?? typed();
+    if (chosen !== null) take(chosen);
   };
   /** What Enter takes when no option was moved to. */
   const typed = (): string | null => {
@@ -71,6 +80,12 @@ export function Combobox(props: Props) {
     if (props.isOpen === true) return trimmed;
     return trimmed === '' ? null : (listed[0]?.value ?? null);
   };
+  useEffect(() => {
+    if (!isAwaited || props.isLoading === true) return;
+    setAwaited(false);
+    takeChosen();
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- once, when the options that are awaited have come
+  }, [isAwaited, props.isLoading]);
   useEffect(() => {
     if (active >= 0)
       document.getElementById(`${id}-${active}`)?.scrollIntoView({ block: 'nearest' });
@@ -96,7 +111,8 @@ export function Combobox(props: Props) {
             onClick={() => !isTyping && setText('')}
             onChange={(event) => {
               setText(event.target.value);
-              setActive(-1);
+              setReached(null);
+              setAwaited(false);
               onText?.(event.target.value);
             }}
             onKeyDown={onKeyDown}
@@ -119,39 +135,60 @@ export function Combobox(props: Props) {
             </Button>
           )}
           {isTyping && (
-            <div
-              id={`${id}-list`}
-              role="listbox"
-              aria-label={label}
-              className="absolute top-full left-0 z-30 mt-1 max-h-72 w-full min-w-56 overflow-y-auto rounded-md border border-line bg-panel p-1 shadow-pop"
-              // Keeps the focus in the field, so that a click comes before it is left.
-              onMouseDown={(event) => event.preventDefault()}
-            >
-              {listed.map((option, index) => (
-                <div
-                  key={option.value}
-                  id={`${id}-${index}`}
-                  role="option"
-                  aria-selected={option.value === value}
-                  onClick={() => take(option.value)}
-                  className={`flex min-h-8 cursor-pointer items-center gap-2 rounded px-2 hover:bg-sunk ${index === active ? 'bg-sunk' : ''}`}
-                >
-                  <span className="foreign line-clamp-2 max-w-full shrink-0">
-                    {option.text ?? option.value}
-                  </span>
-                  <span className="foreign ml-auto min-w-0 truncate text-xs text-soft">
-                    {option.about}
-                  </span>
-                </div>
-              ))}
-              <p role="presentation" className="px-2 py-1 text-xs text-soft empty:hidden">
-                {below(props, found.length, text)}
-              </p>
-            </div>
+            <Options
+              id={id}
+              label={label}
+              value={value}
+              options={listed}
+              active={active}
+              onTake={take}
+              below={below(props, found.length, text)}
+            />
           )}
         </div>
       )}
     </Field>
+  );
+}
+
+function Options(props: {
+  id: string;
+  label: string;
+  value: string;
+  options: readonly Option[];
+  active: number;
+  onTake: (value: string) => void;
+  below: string;
+}) {
+  const { id, label, value, options, active, onTake } = props;
+  return (
+    <div
+      id={`${id}-list`}
+      role="listbox"
+      aria-label={label}
+      className="absolute top-full left-0 z-30 mt-1 max-h-72 w-full min-w-56 overflow-y-auto rounded-md border border-line bg-panel p-1 shadow-pop"
+      // Keeps the focus in the field, so that a click comes before it is left.
+      onMouseDown={(event) => event.preventDefault()}
+    >
+      {options.map((option, index) => (
+        <div
+          key={option.value}
+          id={`${id}-${index}`}
+          role="option"
+          aria-selected={option.value === value}
+          onClick={() => onTake(option.value)}
+          className={`flex min-h-8 cursor-pointer items-center gap-2 rounded px-2 hover:bg-sunk ${index === active ? 'bg-sunk' : ''}`}
+        >
+          <span className="foreign line-clamp-2 max-w-full shrink-0">
+            {option.text ?? option.value}
+          </span>
+          <span className="foreign ml-auto min-w-0 truncate text-xs text-soft">{option.about}</span>
+        </div>
+      ))}
+      <p role="presentation" className="px-2 py-1 text-xs text-soft empty:hidden">
+        {props.below}
+      </p>
+    </div>
   );
 }
 
