@@ -47,7 +47,7 @@ export function DeleteDialog(props: {
   const remove = useMutation({
     mutationKey: keyOf(id),
     mutationFn: async () => {
-      await queries.cancelQueries({ queryKey: [kind, id] });
+      await queries.cancelQueries({ queryKey: [kind, id], exact: true });
       await props.remove();
     },
     onSuccess: async () => {

@@ -19,7 +19,7 @@ const STARTS = { end: 'new entries only', beginning: 'the oldest entry that is k
 
 /**
  * Asks for the name, which is proposed, and shows once more what the consumer will do. The proposal has the target's
- * name in it, so the fields are shown once that was read: it would change under the hands of a person who types.
+ * name in it, so no field is shown before that has been read: otherwise it would change while a person types.
  */
 export function SaveStep(props: CheckedProps & { target: AskedTarget }) {
   const { target } = props;
