@@ -1,6 +1,7 @@
-import { useIsMutating, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 
+import { deletionOf } from './deletion.ts';
 import { useReads } from './queries.ts';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
@@ -12,18 +13,6 @@ const KINDS = {
   target: { to: '/targets', lists: 'targets' },
   source: { to: '/sources', lists: 'sources' },
 } as const;
-
-/**
- * Whether its deletion is under way. It may be gone before the answer says so: its page reads it no more, and stays as it
- * is until the list is shown.
- */
-export function useIsBeingDeleted(id: string): boolean {
-  return useIsMutating({ mutationKey: keyOf(id) }) > 0;
-}
-
-function keyOf(id: string): readonly string[] {
-  return ['delete', id];
-}
 
 /**
  * Asks before a consumer, a target or a source is deleted, and says what that ends. Then the list of the others is shown; if the
@@ -45,7 +34,7 @@ export function DeleteDialog(props: {
   const reads = useReads();
   const navigate = useNavigate();
   const remove = useMutation({
-    mutationKey: keyOf(id),
+    mutationKey: deletionOf(id),
     mutationFn: async () => {
       await queries.cancelQueries({ queryKey: [kind, id], exact: true });
       await props.remove();

@@ -24,7 +24,7 @@ import { useHistory } from '../consumers/useHistory.ts';
 import { useUnsent } from '../consumers/useUnsent.ts';
 import { useUrl } from '../consumers/useUrl.ts';
 import { LetterList } from '../deadLetters/letterList.tsx';
-import { useIsBeingDeleted } from '../deleteDialog.tsx';
+import { useIsBeingDeleted } from '../deletion.ts';
 import { useInfo } from '../info.ts';
 import { late } from '../late.tsx';
 import { consumerSearch, type ConsumerSearch } from '../latePages.ts';

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import type { Source } from '../../schema/source.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone } from '../api.ts';
-import { useIsBeingDeleted } from '../deleteDialog.tsx';
+import { useIsBeingDeleted } from '../deletion.ts';
 import type { SourceSearch, SourceTab } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { SourceBands, SourceNotes } from '../sources/bands.tsx';

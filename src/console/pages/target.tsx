@@ -6,7 +6,7 @@ import type { Target } from '../../schema/target.ts';
 import { ActButton } from '../act.tsx';
 import { api, isGone } from '../api.ts';
 import { filterIn } from '../consumers/attemptFilter.ts';
-import { useIsBeingDeleted } from '../deleteDialog.tsx';
+import { useIsBeingDeleted } from '../deletion.ts';
 import { targetSearch, type TargetSearch } from '../latePages.ts';
 import { useNarrow } from '../narrow.ts';
 import { useOpened } from '../opened.ts';
